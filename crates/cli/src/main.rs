@@ -1,0 +1,2 @@
+//! The `owlet` binary.
+fn main() {}

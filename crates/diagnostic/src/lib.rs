@@ -1,0 +1,153 @@
+//! What failed, where, the cause, and a fix one can do now: every error a user reads has this shape.
+
+use std::fmt;
+
+use serde::Serialize;
+
+/// How serious a [`Diagnostic`] is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// The command cannot do what was asked.
+    Error,
+    /// The command goes on; the author should know.
+    Warning,
+}
+
+/// A place in a file of the project.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+pub struct Location {
+    /// As the author knows it: relative to the project root.
+    pub file: String,
+    /// 1-based; `None` when only the file is known.
+    pub line: Option<usize>,
+    /// 1-based, in characters.
+    pub column: Option<usize>,
+    /// The text of the line, to be shown above a caret.
+    pub excerpt: Option<String>,
+}
+
+impl Location {
+    /// A whole file.
+    pub fn file(file: impl Into<String>) -> Self {
+        Self { file: file.into(), line: None, column: None, excerpt: None }
+    }
+
+    /// A place in `source`; the excerpt is cut out of it.
+    pub fn in_source(file: impl Into<String>, source: &str, line: usize, column: Option<usize>) -> Self {
+        let excerpt = line.checked_sub(1).and_then(|index| source.lines().nth(index)).map(str::to_owned);
+        Self { file: file.into(), line: Some(line), column, excerpt }
+    }
+}
+
+/// One mistake or failure, ready to be shown as text or JSON.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+pub struct Diagnostic {
+    /// Error or warning.
+    pub severity: Severity,
+    /// The first line; where dbt or Athena has a sentence of its own, it is that sentence.
+    pub what: String,
+    /// Where it is, if it is in a file.
+    pub location: Option<Location>,
+    /// Why it happened.
+    pub cause: Option<String>,
+    /// What the reader can do about it now.
+    pub fix: Option<String>,
+}
+
+impl Diagnostic {
+    /// An error.
+    pub fn error(what: impl Into<String>) -> Self {
+        Self { severity: Severity::Error, what: what.into(), location: None, cause: None, fix: None }
+    }
+
+    /// A warning.
+    pub fn warning(what: impl Into<String>) -> Self {
+        Self { severity: Severity::Warning, ..Self::error(what) }
+    }
+
+    /// Says where.
+    #[must_use]
+    pub fn at(mut self, location: Location) -> Self {
+        self.location = Some(location);
+        self
+    }
+
+    /// Says why.
+    #[must_use]
+    pub fn cause(mut self, cause: impl Into<String>) -> Self {
+        self.cause = Some(cause.into());
+        self
+    }
+
+    /// Says what to do.
+    #[must_use]
+    pub fn fix(mut self, fix: impl Into<String>) -> Self {
+        self.fix = Some(fix.into());
+        self
+    }
+}
+
+impl fmt::Display for Diagnostic {
+    /// The text form: what, the excerpt with a caret, `cause:` and `fix:`, indented by two spaces below the first line.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut lines = self.what.lines();
+        write!(f, "{}", lines.next().unwrap_or_default())?;
+        for line in lines {
+            write!(f, "\n{line}")?;
+        }
+        if let Some(location) = &self.location {
+            write_location(f, location)?;
+        }
+        if let Some(cause) = &self.cause {
+            write!(f, "\n  cause: {}", indent_following(cause, 9))?;
+        }
+        if let Some(fix) = &self.fix {
+            write!(f, "\n  fix:   {}", indent_following(fix, 9))?;
+        }
+        Ok(())
+    }
+}
+
+fn write_location(f: &mut fmt::Formatter<'_>, location: &Location) -> fmt::Result {
+    write!(f, "\n  at {}", location.file)?;
+    let Some(line) = location.line else { return Ok(()) };
+    write!(f, ":{line}")?;
+    if let Some(column) = location.column {
+        write!(f, ":{column}")?;
+    }
+    let Some(excerpt) = &location.excerpt else { return Ok(()) };
+    let number = line.to_string();
+    write!(f, "\n   {number} | {}", excerpt.replace('\t', " "))?;
+    if let Some(column) = location.column {
+        write!(f, "\n   {} | {}^", " ".repeat(number.len()), " ".repeat(column.saturating_sub(1)))?;
+    }
+    Ok(())
+}
+
+fn indent_following(text: &str, by: usize) -> String {
+    text.replace('\n', &format!("\n{}", " ".repeat(by)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shows_what_where_cause_and_fix() {
+        let source = "-- orders\nselect *\nfrom {{ ref('stg_order') }}\n";
+        let diagnostic = Diagnostic::error("Compilation Error in model orders (models/orders.sql)")
+            .at(Location::in_source("models/orders.sql", source, 3, Some(9)))
+            .cause("no model has this name\nin 'shop'")
+            .fix("did you mean 'stg_orders'?");
+        assert_eq!(
+            diagnostic.to_string(),
+            "Compilation Error in model orders (models/orders.sql)\n  \
+             at models/orders.sql:3:9\n   \
+             3 | from {{ ref('stg_order') }}\n     \
+             |         ^\n  \
+             cause: no model has this name\n         in 'shop'\n  \
+             fix:   did you mean 'stg_orders'?"
+        );
+    }
+}
