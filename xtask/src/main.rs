@@ -1,1 +1,13 @@
-fn main() {}
+//! The project's own chores: `cargo xtask tidy`.
+
+mod tidy;
+
+use anyhow::{Result, bail};
+
+fn main() -> Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        ["tidy"] => tidy::run(),
+        _ => bail!("usage: cargo xtask tidy"),
+    }
+}
