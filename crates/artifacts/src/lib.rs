@@ -1,1 +1,16 @@
-//! artifacts
+//! dbt's artifacts, the files' own shapes: manifest v12, run_results v6, catalog v1, sources v3.
+//!
+//! Member names, order and nulls are those dbt Core 1.12 writes. What is read back (state, retry) is read leniently: unknown members
+//! are ignored, missing ones take their defaults.
+
+pub mod catalog;
+pub mod freshness;
+pub mod manifest;
+mod metadata;
+pub mod run_results;
+
+pub use manifest::Manifest;
+pub use metadata::{Metadata, timestamp};
+
+/// A JSON object that keeps its order.
+pub type JsonMap = serde_json::Map<String, serde_json::Value>;

@@ -1,0 +1,1 @@
+//! Ephemeral models become CTEs of their consumers.

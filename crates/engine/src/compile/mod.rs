@@ -1,0 +1,117 @@
+//! Nodes into SQL.
+//!
+//! Everything here is synchronous and may wait for the warehouse: call it on a blocking thread.
+
+mod ctes;
+mod hooks;
+mod materialization;
+mod node;
+mod operation;
+mod unit_test;
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+};
+
+use artifacts::manifest::{CompiledCode, ExtraCte};
+use names::UniqueId;
+
+pub use hooks::NodeHook;
+pub use materialization::MaterializationOutcome;
+pub use unit_test::{UnitTestPlan, UnitTestRows};
+
+use crate::{Manifest, context::Host};
+
+/// A node's SQL.
+#[derive(Debug, Clone, Default)]
+pub struct Compiled {
+    /// The node.
+    pub id: UniqueId,
+    /// The SQL with its CTEs, ready to be run: `compiled_code`.
+    pub sql: Arc<str>,
+    /// The ephemeral models in it.
+    pub extra_ctes: Vec<ExtraCte>,
+    /// Where dbt writes it: `target/compiled/shop/models/orders.sql`. Relative to the project; `None` for inline queries.
+    pub path: Option<String>,
+    /// A test's relation, when its failures are stored.
+    pub relation_name: Option<String>,
+    /// `set_sql_header`'s text.
+    pub sql_header: Option<String>,
+}
+
+impl Compiled {
+    /// As the manifest has it.
+    pub fn to_artifact(&self) -> CompiledCode {
+        CompiledCode {
+            compiled_code: Arc::clone(&self.sql),
+            extra_ctes_injected: true,
+            extra_ctes: self.extra_ctes.clone(),
+        }
+    }
+}
+
+/// A batch of a microbatch model: `[start, end)`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Batch {
+    /// `20240917`, `20240917T16`.
+    pub id: String,
+    pub start: chrono::DateTime<chrono::Utc>,
+    pub end: chrono::DateTime<chrono::Utc>,
+    /// Later batches of a run are incremental whatever the warehouse says.
+    pub incremental: bool,
+}
+
+/// Nodes of another state that stand in for those not built here (`--defer`).
+#[derive(Debug, Clone)]
+pub struct Defer {
+    /// The state's manifest.
+    pub manifest: Arc<artifacts::Manifest>,
+    /// `--favor-state`.
+    pub favor_state: bool,
+    /// The nodes that are being built: never deferred under `favor_state`.
+    pub selected: Arc<std::collections::HashSet<UniqueId>>,
+}
+
+/// Compiles nodes; each once. Cloning shares what was compiled.
+#[derive(Debug, Clone)]
+pub struct Compiler {
+    pub(crate) manifest: Manifest,
+    pub(crate) host: Host,
+    pub(crate) defer: Option<Defer>,
+    cache: Arc<Mutex<HashMap<UniqueId, Arc<Compiled>>>>,
+}
+
+impl Compiler {
+    /// A compiler for one invocation.
+    pub fn new(manifest: Manifest, host: Host) -> Self {
+        Self { manifest, host, defer: None, cache: Arc::default() }
+    }
+
+    /// With another state behind it.
+    #[must_use]
+    pub fn with_defer(mut self, defer: Defer) -> Self {
+        self.defer = Some(defer);
+        self
+    }
+
+    /// The manifest that is compiled.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// All that was compiled so far, in no order: for [`Manifest::with_compiled`].
+    pub fn compiled(&self) -> Vec<Arc<Compiled>> {
+        self.cache.lock().unwrap_or_else(std::sync::PoisonError::into_inner).values().cloned().collect()
+    }
+
+    fn cached(&self, id: &UniqueId) -> Option<Arc<Compiled>> {
+        self.cache.lock().unwrap_or_else(std::sync::PoisonError::into_inner).get(id).cloned()
+    }
+
+    fn remember(&self, compiled: Compiled) -> Arc<Compiled> {
+        let compiled = Arc::new(compiled);
+        let mut cache = self.cache.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        Arc::clone(cache.entry(compiled.id.clone()).or_insert(compiled))
+    }
+}

@@ -1,0 +1,217 @@
+//! The parsed project in memory: shared by all threads, immutable once parsing is done.
+
+use std::{collections::HashMap, sync::Arc};
+
+use artifacts::manifest::{Manifest as Artifact, Node, ResourceType, Source, UnitTest};
+use names::UniqueId;
+
+use crate::{compile::Compiled, context::ProjectScope};
+
+/// Everything the project defines, resolved. Cloning shares it.
+#[derive(Debug, Clone)]
+pub struct Manifest(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    artifact: Artifact,
+    scope: Arc<ProjectScope>,
+    lookup: Lookup,
+}
+
+/// Finds nodes and sources by the names `ref()` and `source()` use.
+#[derive(Debug, Default)]
+pub(crate) struct Lookup {
+    /// `name` or `name.v2` → package and id, one per package.
+    refs: HashMap<String, Vec<(String, UniqueId)>>,
+    /// `source.table` → package and id.
+    sources: HashMap<String, Vec<(String, UniqueId)>>,
+}
+
+/// What a look-up by name found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Found {
+    One(UniqueId),
+    /// Several packages have it.
+    Ambiguous(Vec<UniqueId>),
+    Nothing,
+}
+
+impl Lookup {
+    pub fn new(artifact: &Artifact) -> Self {
+        let mut lookup = Self::default();
+        for (id, node) in &artifact.nodes {
+            lookup.add_node(id, node);
+        }
+        for (id, source) in &artifact.sources {
+            lookup.add_source(id, source);
+        }
+        lookup
+    }
+
+    pub fn add_node(&mut self, id: &UniqueId, node: &Node) {
+        if !node.resource_type.is_refable() {
+            return;
+        }
+        let entry = || (node.package_name.clone(), id.clone());
+        match &node.version {
+            Some(version) => {
+                let version_text = version_text(version);
+                self.refs.entry(format!("{}.v{version_text}", node.name)).or_default().push(entry());
+                if node.latest_version.as_ref().is_some_and(|latest| self::version_text(latest) == version_text) {
+                    self.refs.entry(node.name.clone()).or_default().push(entry());
+                }
+            }
+            None => self.refs.entry(node.name.clone()).or_default().push(entry()),
+        }
+    }
+
+    pub fn add_source(&mut self, id: &UniqueId, source: &Source) {
+        let key = format!("{}.{}", source.source_name, source.name);
+        self.sources.entry(key).or_default().push((source.package_name.clone(), id.clone()));
+    }
+
+    /// Finds what `ref(name)` in a node of `package` means.
+    pub fn find_ref(
+        &self,
+        name: &str,
+        wanted_package: Option<&str>,
+        version: Option<&serde_json::Value>,
+        package: &str,
+        root: &str,
+    ) -> Found {
+        let found = match version {
+            Some(version) => self.refs.get(&format!("{name}.v{}", version_text(version))),
+            None => self.refs.get(name),
+        };
+        pick(found, wanted_package, package, root)
+    }
+
+    /// Finds what `source(source, table)` in a node of `package` means.
+    pub fn find_source(&self, source: &str, table: &str, package: &str, root: &str) -> Found {
+        pick(self.sources.get(&format!("{source}.{table}")), None, package, root)
+    }
+
+    /// The names that `ref()` knows, for "did you mean".
+    pub fn ref_names(&self) -> impl Iterator<Item = &str> {
+        self.refs.keys().map(String::as_str)
+    }
+
+    /// The names that `source()` knows, as `source.table`.
+    pub fn source_names(&self) -> impl Iterator<Item = &str> {
+        self.sources.keys().map(String::as_str)
+    }
+}
+
+/// Root first, then the node's own package, then any.
+fn pick(found: Option<&Vec<(String, UniqueId)>>, wanted: Option<&str>, package: &str, root: &str) -> Found {
+    let Some(found) = found else { return Found::Nothing };
+    let of = |name: &str| found.iter().find(|(package, _)| package == name).map(|(_, id)| id.clone());
+    if let Some(wanted) = wanted {
+        return of(wanted).map_or(Found::Nothing, Found::One);
+    }
+    if let Some(id) = of(root).or_else(|| of(package)) {
+        return Found::One(id);
+    }
+    match found.as_slice() {
+        [] => Found::Nothing,
+        [(_, id)] => Found::One(id.clone()),
+        several => Found::Ambiguous(several.iter().map(|(_, id)| id.clone()).collect()),
+    }
+}
+
+/// `1`, `1.5`, `beta`: versions are compared as text.
+pub(crate) fn version_text(version: &serde_json::Value) -> String {
+    match version {
+        serde_json::Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+impl Manifest {
+    pub(crate) fn new(artifact: Artifact, scope: Arc<ProjectScope>) -> Self {
+        let lookup = Lookup::new(&artifact);
+        Self(Arc::new(Inner { artifact, scope, lookup }))
+    }
+
+    /// The manifest in the file's own shape, without compiled code.
+    pub fn artifact(&self) -> &Artifact {
+        &self.0.artifact
+    }
+
+    pub(crate) fn scope(&self) -> &Arc<ProjectScope> {
+        &self.0.scope
+    }
+
+    pub(crate) fn lookup(&self) -> &Lookup {
+        &self.0.lookup
+    }
+
+    /// The root project's name.
+    pub fn root_package(&self) -> &str {
+        &self.0.scope.root
+    }
+
+    /// A model, seed, snapshot, test, analysis or operation.
+    pub fn node(&self, id: &str) -> Option<&Arc<Node>> {
+        self.0.artifact.nodes.get(id)
+    }
+
+    /// A source table.
+    pub fn source(&self, id: &str) -> Option<&Arc<Source>> {
+        self.0.artifact.sources.get(id)
+    }
+
+    /// A unit test.
+    pub fn unit_test(&self, id: &str) -> Option<&Arc<UnitTest>> {
+        self.0.artifact.unit_tests.get(id)
+    }
+
+    /// The hooks of `on-run-start` or `on-run-end`, in the order in which they run: packages by name, then the root.
+    pub fn hooks(&self, when: HookTime) -> Vec<Arc<Node>> {
+        let tag = when.as_str();
+        let root = self.root_package();
+        let mut hooks: Vec<Arc<Node>> = self
+            .0
+            .artifact
+            .nodes
+            .values()
+            .filter(|node| node.resource_type == ResourceType::Operation && node.tags.iter().any(|t| t == tag))
+            .cloned()
+            .collect();
+        hooks.sort_by(|a, b| {
+            let key = |node: &Node| (node.package_name == root, node.package_name.clone(), node.index);
+            key(a).cmp(&key(b))
+        });
+        hooks
+    }
+
+    /// The manifest with what was compiled since, as it is written after a run.
+    pub fn with_compiled<'a>(&self, compiled: impl IntoIterator<Item = &'a Arc<Compiled>>) -> Artifact {
+        let mut artifact = self.0.artifact.clone();
+        for compiled in compiled {
+            let Some(node) = artifact.nodes.get_mut(&compiled.id) else { continue };
+            let node = Arc::make_mut(node);
+            node.compiled = Some(compiled.to_artifact());
+            node.compiled_path.clone_from(&compiled.path);
+            node.relation_name = compiled.relation_name.clone().or_else(|| node.relation_name.take());
+        }
+        artifact
+    }
+}
+
+/// When a project's hooks run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HookTime {
+    Start,
+    End,
+}
+
+impl HookTime {
+    /// dbt's word, which is also the tag of the operations.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Start => "on-run-start",
+            Self::End => "on-run-end",
+        }
+    }
+}

@@ -1,0 +1,2 @@
+{{ config(materialized='ephemeral', tags=['pii']) }}
+select id, name from {{ ref('customers') }}
