@@ -1,0 +1,470 @@
+//! `dbt_project.yml`.
+
+use std::path::{Path, PathBuf};
+
+use diagnostic::{Diagnostic, Location};
+use regex::Regex;
+use serde_json::{Map as JsonMap, Value as Json};
+
+use crate::config::{ConfigKind, ConfigTree, ConfigTrees};
+use crate::fields::Fields;
+use crate::properties::Quoting;
+use crate::render::{RenderYaml, render_tree};
+use crate::source::SourceText;
+use crate::version::VersionRequirement;
+use crate::yaml::{self, Map, Node, Value};
+
+/// Names that Jinja contexts use themselves.
+const RESERVED_NAMES: [&str; 40] = [
+    "_sql_results",
+    "adapter",
+    "api",
+    "column",
+    "config",
+    "context",
+    "database",
+    "env",
+    "env_var",
+    "exceptions",
+    "execute",
+    "flags",
+    "fromjson",
+    "fromyaml",
+    "graph",
+    "invocation_id",
+    "load_agate_table",
+    "load_result",
+    "log",
+    "model",
+    "modules",
+    "post_hooks",
+    "pre_hooks",
+    "ref",
+    "render",
+    "return",
+    "run_started_at",
+    "schema",
+    "source",
+    "sql",
+    "sql_now",
+    "store_result",
+    "store_raw_result",
+    "target",
+    "this",
+    "tojson",
+    "toyaml",
+    "try_or_compiler_error",
+    "var",
+    "write",
+];
+
+/// An entry of `dispatch:`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dispatch {
+    /// The package whose macros are searched for elsewhere.
+    pub macro_namespace: String,
+    /// The packages to search, in order.
+    pub search_order: Vec<String>,
+}
+
+/// `query-comment:`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum QueryComment {
+    /// Not written: dbt's own comment.
+    #[default]
+    Default,
+    /// `null` or empty: none.
+    Disabled,
+    /// A template of one's own.
+    Custom {
+        /// The template; `None` is dbt's own.
+        comment: Option<String>,
+        /// After the query instead of before it.
+        append: bool,
+        /// As a job label, where the warehouse has such.
+        job_label: bool,
+    },
+}
+
+/// One `dbt_project.yml`: the root project's or a package's.
+#[derive(Debug, Clone, Default)]
+pub struct DbtProject {
+    /// The directory it is in.
+    pub root: PathBuf,
+    /// `name`
+    pub name: String,
+    /// `version`, as text.
+    pub version: Option<String>,
+    /// `profile`, rendered.
+    pub profile: Option<String>,
+    /// `model-paths`
+    pub model_paths: Vec<String>,
+    /// `seed-paths`
+    pub seed_paths: Vec<String>,
+    /// `test-paths`
+    pub test_paths: Vec<String>,
+    /// `analysis-paths`
+    pub analysis_paths: Vec<String>,
+    /// `macro-paths`
+    pub macro_paths: Vec<String>,
+    /// `snapshot-paths`
+    pub snapshot_paths: Vec<String>,
+    /// `function-paths`
+    pub function_paths: Vec<String>,
+    /// `docs-paths`; by default all of the above.
+    pub docs_paths: Vec<String>,
+    /// `asset-paths`
+    pub asset_paths: Vec<String>,
+    /// `target-path`, unless a flag says otherwise.
+    pub target_path: String,
+    /// `log-path`, unless a flag says otherwise.
+    pub log_path: String,
+    /// `clean-targets`
+    pub clean_targets: Vec<String>,
+    /// `packages-install-path`
+    pub packages_install_path: String,
+    /// `quoting`
+    pub quoting: Quoting,
+    /// `on-run-start`, unrendered.
+    pub on_run_start: Vec<String>,
+    /// `on-run-end`, unrendered.
+    pub on_run_end: Vec<String>,
+    /// `require-dbt-version`
+    pub require_dbt_version: VersionRequirement,
+    /// `dispatch`
+    pub dispatch: Vec<Dispatch>,
+    /// `query-comment`, unrendered.
+    pub query_comment: QueryComment,
+    /// `restrict-access`
+    pub restrict_access: bool,
+    /// `vars`, unrendered.
+    pub vars: Map,
+    /// `models`, `seeds`, … .
+    pub configs: ConfigTrees,
+    /// `flags`; only the root project's count.
+    pub flags: JsonMap<String, Json>,
+    /// `dbt-cloud`
+    pub dbt_cloud: JsonMap<String, Json>,
+    /// The file as written.
+    pub unrendered: Node,
+    /// Its path and text, for messages.
+    pub source: SourceText,
+    /// Keys that dbt does not know.
+    pub extra: JsonMap<String, Json>,
+}
+
+impl DbtProject {
+    /// Reads `<root>/dbt_project.yml`. `shown` is the directory as messages name it (`""` for the root project).
+    ///
+    /// `None` when there is no project to go on with; what is wrong is among the diagnostics then.
+    pub fn load(root: &Path, shown: &str, renderer: &dyn RenderYaml) -> (Option<Self>, Vec<Diagnostic>) {
+        let path = root.join("dbt_project.yml");
+        let file = if shown.is_empty() { "dbt_project.yml".to_owned() } else { format!("{shown}/dbt_project.yml") };
+        match fs_err::read_to_string(&path) {
+            Ok(text) => Self::parse(root, SourceText::new(file, text), renderer),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => (None, vec![missing_project(&path)]),
+            Err(error) => (None, vec![unreadable(&file, &error)]),
+        }
+    }
+
+    /// Reads the text of a `dbt_project.yml`.
+    pub fn parse(root: &Path, source: SourceText, renderer: &dyn RenderYaml) -> (Option<Self>, Vec<Diagnostic>) {
+        let (node, mut diagnostics) = yaml::parse_file(&source.file, &source.text);
+        let Some(unrendered) = node else { return (None, diagnostics) };
+        if unrendered.value.as_map().is_none() {
+            let what = "Runtime Error\n  dbt_project.yml does not parse to a dictionary";
+            diagnostics.push(
+                source
+                    .error(unrendered.position, what)
+                    .cause(format!("the file holds {} at its top", unrendered.value.kind()))
+                    .fix("start with `name: my_project`"),
+            );
+            return (None, diagnostics);
+        }
+        let rendered = render_tree(&unrendered, renderer, &is_kept_raw, &source, &mut diagnostics);
+        let project = Fields::new(&rendered, "dbt_project.yml", &source, &mut diagnostics)
+            .and_then(|fields| read(root, &source, fields, &unrendered));
+        (project, diagnostics)
+    }
+
+    /// Where a path of the project is.
+    pub fn path(&self, relative: &str) -> PathBuf {
+        self.root.join(relative)
+    }
+}
+
+fn missing_project(path: &Path) -> Diagnostic {
+    Diagnostic::error(format!("Runtime Error\n  No dbt_project.yml found at expected path {}", path.display()))
+        .cause("a dbt project is a directory with this file in it")
+        .fix("go to the project's directory, or name it with --project-dir")
+}
+
+pub(crate) fn unreadable(file: &str, error: &std::io::Error) -> Diagnostic {
+    let fix = if error.kind() == std::io::ErrorKind::InvalidData {
+        "save the file as UTF-8"
+    } else {
+        "check that the file exists and may be read"
+    };
+    Diagnostic::error(format!("Runtime Error\n  Could not read {file}"))
+        .at(Location::file(file))
+        .cause(error.to_string())
+        .fix(fix)
+}
+
+/// Hooks, the query comment and variables are rendered later, with more to see.
+fn is_kept_raw(path: &[String]) -> bool {
+    let Some(first) = path.first() else { return false };
+    match first.as_str() {
+        "on-run-start" | "on-run-end" | "query-comment" | "vars" => true,
+        "models" | "seeds" | "snapshots" | "tests" | "data_tests" => path.iter().skip(1).any(|step| {
+            let key = step.trim_start_matches(['+', ' ']);
+            matches!(key, "pre-hook" | "post-hook" | "pre_hook" | "post_hook")
+        }),
+        _ => false,
+    }
+}
+
+fn read(root: &Path, source: &SourceText, mut fields: Fields<'_>, unrendered: &Node) -> Option<DbtProject> {
+    let name = read_name(&mut fields)?;
+    check_config_version(&mut fields);
+    let mut project = DbtProject {
+        root: root.to_owned(),
+        version: fields.text("version"),
+        profile: fields.text("profile"),
+        model_paths: paths(&mut fields, "model-paths", Some("source-paths"), &["models"]),
+        seed_paths: paths(&mut fields, "seed-paths", Some("data-paths"), &["seeds"]),
+        test_paths: paths(&mut fields, "test-paths", None, &["tests"]),
+        analysis_paths: paths(&mut fields, "analysis-paths", None, &["analyses"]),
+        macro_paths: paths(&mut fields, "macro-paths", None, &["macros"]),
+        snapshot_paths: paths(&mut fields, "snapshot-paths", None, &["snapshots"]),
+        function_paths: paths(&mut fields, "function-paths", None, &["functions"]),
+        asset_paths: paths(&mut fields, "asset-paths", None, &[]),
+        target_path: fields.text("target-path").unwrap_or_else(|| "target".to_owned()),
+        log_path: fields.text("log-path").unwrap_or_else(|| "logs".to_owned()),
+        packages_install_path: fields.text("packages-install-path").unwrap_or_else(|| "dbt_packages".to_owned()),
+        quoting: read_quoting(&mut fields),
+        on_run_start: fields.texts("on-run-start"),
+        on_run_end: fields.texts("on-run-end"),
+        require_dbt_version: read_requirement(&mut fields),
+        dispatch: read_dispatch(&mut fields),
+        query_comment: read_query_comment(&mut fields),
+        restrict_access: fields.bool("restrict-access").unwrap_or(false),
+        vars: fields.mapping("vars"),
+        configs: read_configs(&mut fields, unrendered),
+        flags: fields.json("flags"),
+        dbt_cloud: fields.json("dbt-cloud"),
+        unrendered: unrendered.clone(),
+        source: source.clone(),
+        name,
+        ..DbtProject::default()
+    };
+    project.docs_paths = docs_paths(&mut fields, &project);
+    project.clean_targets = match paths(&mut fields, "clean-targets", None, &[]) {
+        none if none.is_empty() => vec![project.target_path.clone()],
+        written => written,
+    };
+    // Known to dbt, of no effect here: the legacy list of packages, and documents of the semantic interchange format.
+    fields.take("packages");
+    fields.take("osi-paths");
+    project.extra = fields.extra();
+    Some(project)
+}
+
+fn read_name(fields: &mut Fields<'_>) -> Option<String> {
+    let Some(node) = fields.take_some("name") else {
+        let what = "Runtime Error\n  dbt_project.yml: 'name' is a required property".to_owned();
+        let position = fields.position;
+        fields.report(position, what, None, "add `name: my_project`");
+        return None;
+    };
+    let Some(name) = node.value.as_str().map(str::to_owned) else {
+        fields.wrong("name", "a string", &node);
+        return None;
+    };
+    let is_name = Regex::new(r"^[^\d\W]\w*$").is_ok_and(|pattern| pattern.is_match(&name));
+    if !is_name {
+        let what = format!("Runtime Error\n  '{name}' is not a valid project name");
+        let cause = Some("a name may hold letters, digits and underscores, and may not start with a digit".to_owned());
+        let mut fixed: String =
+            name.chars().map(|c| if c.is_alphanumeric() || c == '_' { c } else { '_' }).collect();
+        if fixed.starts_with(|c: char| c.is_numeric()) {
+            fixed.insert(0, '_');
+        }
+        fields.report(node.position, what, cause, &format!("write `name: {fixed}`"));
+        return None;
+    }
+    if RESERVED_NAMES.contains(&name.as_str()) {
+        let what = format!("Runtime Error\n  '{name}' is not a valid project name: it is a reserved word");
+        let cause = Some(format!("templates use `{name}` for something else"));
+        fields.report(node.position, what, cause, &format!("write `name: {name}_project`"));
+        return None;
+    }
+    Some(name)
+}
+
+fn check_config_version(fields: &mut Fields<'_>) {
+    let Some(node) = fields.take_some("config-version") else { return };
+    if node.value.as_int() == Some(2) {
+        return;
+    }
+    let what = format!(
+        "Runtime Error\n  Invalid config version: {}, expected 2",
+        node.value.scalar_text().unwrap_or_else(|| node.value.kind().to_owned())
+    );
+    fields.report(node.position, what, None, "write `config-version: 2`, or remove the line");
+}
+
+/// A list of directories without trailing slashes. `old` is the key's deprecated name.
+fn paths(fields: &mut Fields<'_>, key: &str, old: Option<&str>, default: &[&str]) -> Vec<String> {
+    let mut written = fields.has(key);
+    let mut found = fields.texts(key);
+    if let Some(old) = old
+        && let Some(node) = fields.peek(old)
+    {
+        let position = node.position;
+        let warning = fields
+            .source
+            .warning(position, format!("The `{old}` config has been renamed to `{key}`. Please update your `dbt_project.yml` configuration to reflect this change."))
+            .cause(format!("`{old}` is the deprecated name of `{key}`"))
+            .fix(format!("rename it to `{key}`"));
+        fields.diagnostics.push(warning);
+        let texts = fields.texts(old);
+        if !written {
+            written = true;
+            found = texts;
+        }
+    }
+    if !written {
+        return default.iter().map(|path| (*path).to_owned()).collect();
+    }
+    found.iter().map(|path| path.trim_end_matches('/').trim_start_matches("./").to_owned()).collect()
+}
+
+fn docs_paths(fields: &mut Fields<'_>, project: &DbtProject) -> Vec<String> {
+    let written = paths(fields, "docs-paths", None, &[]);
+    if !written.is_empty() {
+        return written;
+    }
+    let all = [
+        &project.model_paths,
+        &project.seed_paths,
+        &project.snapshot_paths,
+        &project.analysis_paths,
+        &project.macro_paths,
+        &project.test_paths,
+        &project.function_paths,
+    ];
+    let mut union: Vec<String> = Vec::new();
+    for path in all.into_iter().flatten() {
+        if !union.contains(path) {
+            union.push(path.clone());
+        }
+    }
+    union
+}
+
+fn read_quoting(fields: &mut Fields<'_>) -> Quoting {
+    let Some(node) = fields.take_some("quoting") else { return Quoting::default() };
+    let Some(mut quoting) = fields.nested(&node, "quoting in dbt_project.yml") else { return Quoting::default() };
+    let database = quoting.bool("database");
+    let project = quoting.bool("project");
+    Quoting {
+        database: database.or(project),
+        schema: quoting.bool("schema"),
+        identifier: quoting.bool("identifier"),
+        column: quoting.bool("column"),
+    }
+}
+
+fn read_requirement(fields: &mut Fields<'_>) -> VersionRequirement {
+    let position = fields.peek("require-dbt-version").map(|node| node.position).unwrap_or_default();
+    match VersionRequirement::parse(&fields.texts("require-dbt-version")) {
+        Ok(requirement) => requirement,
+        Err(part) => {
+            let what = format!("Semver Error\n  \"{part}\" is not a valid semantic version.");
+            let cause = Some("`require-dbt-version` wants comparisons with full versions".to_owned());
+            fields.report(position, what, cause, "write for example `require-dbt-version: [\">=1.8.0\", \"<2.0.0\"]`");
+            VersionRequirement::default()
+        }
+    }
+}
+
+fn read_dispatch(fields: &mut Fields<'_>) -> Vec<Dispatch> {
+    let nodes = fields.list("dispatch");
+    let mut found = Vec::new();
+    for node in &nodes {
+        let Some(mut entry) = fields.nested(node, "an entry of dispatch") else { continue };
+        let namespace = entry.text("macro_namespace");
+        let search_order = entry.texts("search_order");
+        match namespace {
+            Some(macro_namespace) if !search_order.is_empty() => found.push(Dispatch { macro_namespace, search_order }),
+            _ => {
+                let what = "Runtime Error\n  Invalid project dispatch config: macro_namespace and search_order are required";
+                entry.report(
+                    node.position,
+                    what.to_owned(),
+                    None,
+                    "write `- {macro_namespace: dbt_utils, search_order: [my_project, dbt_utils]}`",
+                );
+            }
+        }
+    }
+    found
+}
+
+fn read_query_comment(fields: &mut Fields<'_>) -> QueryComment {
+    let Some(node) = fields.take("query-comment") else { return QueryComment::Default };
+    match &node.value {
+        Value::Null => QueryComment::Disabled,
+        Value::Str(text) if text.is_empty() => QueryComment::Disabled,
+        Value::Str(text) => QueryComment::Custom { comment: Some(text.clone()), append: false, job_label: false },
+        Value::Map(_) => {
+            let Some(mut comment) = fields.nested(&node, "query-comment in dbt_project.yml") else {
+                return QueryComment::Default;
+            };
+            let written = comment.has("comment");
+            let text = comment.text("comment");
+            if written && text.as_deref().is_none_or(str::is_empty) {
+                return QueryComment::Disabled;
+            }
+            QueryComment::Custom {
+                comment: text,
+                append: comment.bool("append").unwrap_or(false),
+                job_label: comment.bool("job-label").unwrap_or(false),
+            }
+        }
+        _ => {
+            fields.wrong("query-comment", "a string or a mapping", &node);
+            QueryComment::Default
+        }
+    }
+}
+
+fn read_configs(fields: &mut Fields<'_>, unrendered: &Node) -> ConfigTrees {
+    let mut trees = ConfigTrees::default();
+    let empty = Map::new();
+    let raw = |key: &str| -> &Map {
+        unrendered.value.as_map().and_then(|map| map.get(key)).and_then(|node| node.value.as_map()).unwrap_or(&empty)
+    };
+    let old_position = fields.peek("tests").map(|node| node.position).unwrap_or_default();
+    let old_tests = fields.mapping("tests");
+    for kind in ConfigKind::ALL {
+        let key = kind.key();
+        let mut tree = fields.mapping(key);
+        let mut raw_tree = raw(key);
+        if kind == ConfigKind::DataTests && !old_tests.is_empty() {
+            if tree.is_empty() {
+                tree = old_tests.clone();
+                raw_tree = raw("tests");
+            } else {
+                let what = "Validation Error\n  Invalid project config: cannot have both 'tests' and 'data_tests' defined";
+                let cause = Some("`tests` is the older name of `data_tests`; dbt reads one of them".to_owned());
+                fields.report(old_position, what.to_owned(), cause, "move the configs of `tests` below `data_tests`");
+            }
+        }
+        if !tree.is_empty() {
+            trees.set(kind, ConfigTree::new(&tree, raw_tree));
+        }
+    }
+    trees
+}

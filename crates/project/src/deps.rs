@@ -1,0 +1,156 @@
+//! `deps` for packages that lie on this machine: links them into `packages-install-path` and writes `package-lock.yml`.
+
+use std::path::Path;
+
+use diagnostic::Diagnostic;
+use serde_json::{Map as JsonMap, Value as Json};
+use sha1::{Digest, Sha1};
+
+use crate::dbt_project::DbtProject;
+use crate::packages::{PackageSpec, PackagesFile};
+use crate::render::RenderYaml;
+
+/// A package that is now in `packages-install-path`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InstalledPackage {
+    /// The project's name, which is its directory's.
+    pub name: String,
+    /// As `packages.yml` names it.
+    pub shown: String,
+    /// The packages.yml entry's path, relative to the root project.
+    pub path: String,
+}
+
+/// Installs what `project` asks for. Packages from the hub, from git or from archives are refused with a way out; nothing
+/// is installed then.
+///
+/// # Errors
+/// Everything that stands in the way.
+pub fn install_local_packages(
+    project: &DbtProject,
+    renderer: &dyn RenderYaml,
+) -> Result<Vec<InstalledPackage>, Vec<Diagnostic>> {
+    let (asked, mut diagnostics) = PackagesFile::load(&project.root, "", renderer);
+    let mut found: Vec<InstalledPackage> = Vec::new();
+    let mut waiting = vec![(String::new(), asked.clone())];
+    while let Some((base, file)) = waiting.pop() {
+        for (spec, position) in &file.packages {
+            let PackageSpec::Local { path } = spec else {
+                diagnostics.push(not_supported(spec, &file, *position));
+                continue;
+            };
+            let path = if base.is_empty() { path.clone() } else { format!("{base}/{path}") };
+            let directory = project.path(&path);
+            let (package, more) = DbtProject::load(&directory, &path, renderer);
+            diagnostics.extend(more);
+            let Some(package) = package else { continue };
+            if found.iter().any(|other| other.name == package.name) {
+                continue;
+            }
+            if package.name == project.name {
+                diagnostics.push(file.source.error(
+                    *position,
+                    format!("Runtime Error\n  The package '{}' has the name of the project itself", package.name),
+                ).fix("rename one of them"));
+                continue;
+            }
+            let (asked, more) = PackagesFile::load(&directory, &path, renderer);
+            diagnostics.extend(more);
+            found.push(InstalledPackage { name: package.name, shown: spec.shown().to_owned(), path: path.clone() });
+            waiting.push((path, asked));
+        }
+    }
+    if !diagnostics.is_empty() {
+        return Err(diagnostics);
+    }
+    install(project, &asked, &found).map_err(|error| {
+        vec![
+            Diagnostic::error(format!("Runtime Error\n  Could not install packages into {}", project.packages_install_path))
+                .cause(error.to_string())
+                .fix("check that the directory may be written and holds no files of your own"),
+        ]
+    })?;
+    Ok(found)
+}
+
+fn not_supported(spec: &PackageSpec, file: &PackagesFile, position: crate::yaml::Position) -> Diagnostic {
+    let kind = match spec {
+        PackageSpec::Hub { .. } => "the package hub",
+        PackageSpec::Git { .. } | PackageSpec::Private { .. } => "git",
+        PackageSpec::Tarball { .. } | PackageSpec::Local { .. } => "an archive",
+    };
+    file.source
+        .error(position, format!("Runtime Error\n  Installing '{}' from {kind} is not supported yet", spec.shown()))
+        .cause("only packages that lie on this machine can be installed")
+        .fix("put the package's directory beside the project and write `- local: ../its_directory`, or install it with dbt's own `dbt deps`: what is in the install directory is used as it is")
+}
+
+fn install(project: &DbtProject, asked: &PackagesFile, found: &[InstalledPackage]) -> std::io::Result<()> {
+    if asked.packages.is_empty() {
+        return Ok(());
+    }
+    let directory = project.path(&project.packages_install_path);
+    fs_err::create_dir_all(&directory)?;
+    for package in found {
+        let link = directory.join(&package.name);
+        remove_installed(&link)?;
+        let target = fs_err::canonicalize(project.path(&package.path))?;
+        link_or_copy(&target, &link)?;
+    }
+    fs_err::write(project.path("package-lock.yml"), lock_text(asked, found))
+}
+
+/// Removes what an earlier `deps` left under this name.
+fn remove_installed(link: &Path) -> std::io::Result<()> {
+    match fs_err::symlink_metadata(link) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+        Ok(meta) if meta.is_dir() => fs_err::remove_dir_all(link),
+        Ok(_) => fs_err::remove_file(link),
+    }
+}
+
+#[cfg(unix)]
+fn link_or_copy(target: &Path, link: &Path) -> std::io::Result<()> {
+    fs_err::os::unix::fs::symlink(target, link).or_else(|_| copy(target, link))
+}
+
+#[cfg(not(unix))]
+fn link_or_copy(target: &Path, link: &Path) -> std::io::Result<()> {
+    copy(target, link)
+}
+
+fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
+    fs_err::create_dir_all(to)?;
+    for entry in fs_err::read_dir(from)? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() { copy(&entry.path(), &target)? } else { fs_err::copy(entry.path(), &target).map(drop)? }
+    }
+    Ok(())
+}
+
+/// dbt's `package-lock.yml`: the pinned packages, then a hash over what was asked for.
+fn lock_text(asked: &PackagesFile, found: &[InstalledPackage]) -> String {
+    let mut text = String::from("packages:\n");
+    for package in found {
+        text.push_str(&format!("  - local: {}\n    name: {}\n", package.path, package.name));
+    }
+    text.push_str(&format!("sha1_hash: {}\n", declared_hash(asked)));
+    text
+}
+
+/// SHA-1 over the declared packages: each as JSON with sorted keys, the lines sorted.
+fn declared_hash(asked: &PackagesFile) -> String {
+    let mut lines: Vec<String> = asked.packages.iter().filter_map(|(spec, _)| declared_json(spec)).collect();
+    lines.sort();
+    hex::encode(Sha1::digest(lines.join("\n").as_bytes()))
+}
+
+fn declared_json(spec: &PackageSpec) -> Option<String> {
+    let PackageSpec::Local { path } = spec else { return None };
+    let mut object = JsonMap::new();
+    object.insert("local".to_owned(), Json::from(path.clone()));
+    // Python's `json.dumps` puts a blank after the colon.
+    Some(format!("{{\"local\": {}}}", object["local"]))
+}

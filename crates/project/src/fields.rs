@@ -1,0 +1,180 @@
+//! Takes the keys of a mapping one by one and says, with the place, what is not as it should be.
+
+use diagnostic::Diagnostic;
+use serde_json::{Map as JsonMap, Value as Json};
+
+use crate::source::SourceText;
+use crate::yaml::{Map, Node, Position, Value};
+
+/// The mapping being read. What is not taken is left for [`Fields::extra`].
+pub(crate) struct Fields<'a> {
+    map: Map,
+    /// Where the mapping starts.
+    pub position: Position,
+    /// `model 'orders'`, for messages.
+    pub of: String,
+    pub source: &'a SourceText,
+    pub diagnostics: &'a mut Vec<Diagnostic>,
+}
+
+impl<'a> Fields<'a> {
+    /// Reads `node`, which must be a mapping.
+    pub fn new(
+        node: &Node,
+        of: impl Into<String>,
+        source: &'a SourceText,
+        diagnostics: &'a mut Vec<Diagnostic>,
+    ) -> Option<Self> {
+        let of = of.into();
+        match &node.value {
+            Value::Map(map) => Some(Self { map: map.clone(), position: node.position, of, source, diagnostics }),
+            other => {
+                diagnostics.push(wrong_type(source, node.position, &of, "a mapping", other));
+                None
+            }
+        }
+    }
+
+    /// The fields of a mapping below this one.
+    pub fn nested<'b>(&'b mut self, node: &Node, of: impl Into<String>) -> Option<Fields<'b>> {
+        Fields::new(node, of, self.source, self.diagnostics)
+    }
+
+    pub fn peek(&self, key: &str) -> Option<&Node> {
+        self.map.get(key)
+    }
+
+    pub fn has(&self, key: &str) -> bool {
+        self.map.contains_key(key)
+    }
+
+    /// Takes a key as it is; null counts as present.
+    pub fn take(&mut self, key: &str) -> Option<Node> {
+        self.map.remove(key)
+    }
+
+    /// Takes a key; null counts as absent.
+    pub fn take_some(&mut self, key: &str) -> Option<Node> {
+        self.map.remove(key).filter(|node| !node.value.is_null())
+    }
+
+    pub fn report(&mut self, position: Position, what: String, cause: Option<String>, fix: &str) {
+        let mut diagnostic = self.source.error(position, what).fix(fix);
+        diagnostic.cause = cause;
+        self.diagnostics.push(diagnostic);
+    }
+
+    pub fn wrong(&mut self, key: &str, expected: &str, node: &Node) {
+        let of = format!("'{key}' of {}", self.of);
+        let diagnostic = wrong_type(self.source, node.position, &of, expected, &node.value);
+        self.diagnostics.push(diagnostic);
+    }
+
+    /// The `name` every entry must have.
+    pub fn name(&mut self, section: &str) -> Option<String> {
+        match self.take("name") {
+            Some(Node { value: Value::Str(name), .. }) if !name.is_empty() => Some(name),
+            Some(node @ Node { value: Value::Int(_) | Value::Float(_) | Value::Bool(_) | Value::Date(_), .. }) => {
+                self.wrong("name", "a string", &node);
+                None
+            }
+            _ => {
+                let what = format!(
+                    "Parsing Error\n  Invalid {section} config given in {}: entry has no 'name'",
+                    self.source.file
+                );
+                let position = self.position;
+                let cause = Some(format!("every entry below `{section}:` is found by its name"));
+                self.report(position, what, cause, "add `name: …` to the entry");
+                None
+            }
+        }
+    }
+
+    /// A text; numbers, booleans and dates are taken by their text.
+    pub fn text(&mut self, key: &str) -> Option<String> {
+        let node = self.take_some(key)?;
+        let text = node.value.scalar_text();
+        if text.is_none() {
+            self.wrong(key, "a string", &node);
+        }
+        text
+    }
+
+    pub fn bool(&mut self, key: &str) -> Option<bool> {
+        let node = self.take_some(key)?;
+        let value = node.value.as_bool();
+        if value.is_none() {
+            self.wrong(key, "true or false", &node);
+        }
+        value
+    }
+
+    pub fn int(&mut self, key: &str) -> Option<i64> {
+        let node = self.take_some(key)?;
+        let value = node.value.as_int();
+        if value.is_none() {
+            self.wrong(key, "an integer", &node);
+        }
+        value
+    }
+
+    /// A list; nothing and null are an empty one.
+    pub fn list(&mut self, key: &str) -> Vec<Node> {
+        match self.take_some(key) {
+            None => Vec::new(),
+            Some(Node { value: Value::Seq(items), .. }) => items,
+            Some(node) => {
+                self.wrong(key, "a list", &node);
+                Vec::new()
+            }
+        }
+    }
+
+    /// A text or a list of texts.
+    pub fn texts(&mut self, key: &str) -> Vec<String> {
+        let Some(node) = self.take_some(key) else { return Vec::new() };
+        let items = match &node.value {
+            Value::Seq(items) => items.clone(),
+            _ => vec![node.clone()],
+        };
+        let texts: Option<Vec<String>> = items.iter().map(|item| item.value.scalar_text()).collect();
+        if texts.is_none() {
+            self.wrong(key, "a string or a list of strings", &node);
+        }
+        texts.unwrap_or_default()
+    }
+
+    /// A mapping; nothing and null are an empty one.
+    pub fn mapping(&mut self, key: &str) -> Map {
+        match self.take_some(key) {
+            None => Map::new(),
+            Some(Node { value: Value::Map(map), .. }) => map,
+            Some(node) => {
+                self.wrong(key, "a mapping", &node);
+                Map::new()
+            }
+        }
+    }
+
+    pub fn json(&mut self, key: &str) -> JsonMap<String, Json> {
+        self.mapping(key).to_json()
+    }
+
+    /// What nobody took.
+    pub fn extra(self) -> JsonMap<String, Json> {
+        self.map.to_json()
+    }
+
+    /// The keys nobody has taken yet.
+    pub fn rest(&self) -> &Map {
+        &self.map
+    }
+}
+
+fn wrong_type(source: &SourceText, position: Position, of: &str, expected: &str, found: &Value) -> Diagnostic {
+    source
+        .error(position, format!("Parsing Error\n  {of} must be {expected}, not {}", found.kind()))
+        .cause(format!("{} has {} here", source.file, found.kind()))
+        .fix(format!("write {expected}"))
+}

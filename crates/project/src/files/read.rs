@@ -1,0 +1,172 @@
+//! Walks the directories, reads the files on all processors, hashes them.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use diagnostic::{Diagnostic, Location};
+use ignore::gitignore::{Gitignore, GitignoreBuilder};
+use rayon::prelude::*;
+use sha2::{Digest, Sha256};
+use walkdir::WalkDir;
+
+use super::kinds::{Search, searches};
+use super::{Checksum, FileKind, ProjectFiles, SourceFile};
+use crate::dbt_project::{DbtProject, unreadable};
+
+struct Found<'a> {
+    kind: FileKind,
+    path: String,
+    search_path: &'a str,
+    absolute: PathBuf,
+}
+
+pub(super) fn read(project: &DbtProject, maximum_seed_size_mib: u64) -> (ProjectFiles, Vec<Diagnostic>) {
+    let (ignored, mut diagnostics) = ignored_by_dbtignore(&project.root);
+    let searches = searches(project);
+    let mut seen = HashSet::new();
+    let mut found: Vec<Found<'_>> = Vec::new();
+    for search in &searches {
+        for file in find(project, search, &ignored, &mut diagnostics) {
+            if seen.insert((file.kind, file.path.clone())) {
+                found.push(file);
+            }
+        }
+    }
+    found.sort_by(|a, b| (a.kind, &a.path).cmp(&(b.kind, &b.path)));
+    let limit = maximum_seed_size_mib.saturating_mul(1024 * 1024);
+    let read: Vec<Result<SourceFile, Diagnostic>> =
+        found.par_iter().map(|file| read_file(&project.name, file, limit)).collect();
+    let mut files = Vec::with_capacity(read.len());
+    for file in read {
+        match file {
+            // An empty property file says nothing.
+            Ok(file) if file.kind == FileKind::Properties && file.contents.is_empty() => {}
+            Ok(file) => files.push(file),
+            Err(diagnostic) => diagnostics.push(diagnostic),
+        }
+    }
+    (ProjectFiles { package: project.name.clone(), files }, diagnostics)
+}
+
+fn ignored_by_dbtignore(root: &Path) -> (Gitignore, Vec<Diagnostic>) {
+    let path = root.join(".dbtignore");
+    if !path.exists() {
+        return (Gitignore::empty(), Vec::new());
+    }
+    let mut builder = GitignoreBuilder::new(root);
+    let problem = builder.add(&path).map(|error| error.to_string());
+    let (ignored, problem) = match builder.build() {
+        Ok(ignored) => (ignored, problem),
+        Err(error) => (Gitignore::empty(), Some(error.to_string())),
+    };
+    let diagnostics = problem
+        .map(|problem| {
+            Diagnostic::warning("Some patterns of .dbtignore could not be read")
+                .at(Location::file(".dbtignore"))
+                .cause(problem)
+                .fix("write patterns as in .gitignore, one a line")
+        })
+        .into_iter()
+        .collect();
+    (ignored, diagnostics)
+}
+
+fn find<'a>(
+    project: &DbtProject,
+    search: &Search<'a>,
+    ignored: &Gitignore,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Vec<Found<'a>> {
+    let start = project.root.join(&search.directory);
+    if !start.is_dir() {
+        return Vec::new();
+    }
+    let mut found = Vec::new();
+    for entry in WalkDir::new(&start).follow_links(true) {
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(error) => {
+                diagnostics.push(
+                    Diagnostic::error(format!("Runtime Error\n  Could not search {}", search.directory))
+                        .cause(error.to_string())
+                        .fix("check that the directory may be read and has no link to itself"),
+                );
+                continue;
+            }
+        };
+        if !entry.file_type().is_file() {
+            continue;
+        }
+        let extension = entry.path().extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+        if !search.extensions.contains(&extension) {
+            continue;
+        }
+        let relative = entry.path().strip_prefix(&project.root).unwrap_or(entry.path());
+        if !ignored.is_empty() && ignored.matched_path_or_any_parents_checked(relative) {
+            continue;
+        }
+        let Some(path) = relative.to_str().map(|path| path.replace('\\', "/")) else {
+            diagnostics.push(
+                Diagnostic::error(format!("Runtime Error\n  The name of {} is not UTF-8", relative.display()))
+                    .cause("names of files become names of nodes")
+                    .fix("rename the file"),
+            );
+            continue;
+        };
+        if search.except.iter().any(|directory| path.starts_with(&format!("{directory}/"))) {
+            continue;
+        }
+        found.push(Found { kind: search.kind, path, search_path: search.search_path, absolute: entry.into_path() });
+    }
+    found
+}
+
+/// `Gitignore::matched_path_or_any_parents` panics on paths outside its root, which absolute `*-paths` can give.
+trait Checked {
+    fn matched_path_or_any_parents_checked(&self, path: &Path) -> bool;
+}
+
+impl Checked for Gitignore {
+    fn matched_path_or_any_parents_checked(&self, path: &Path) -> bool {
+        !path.has_root() && self.matched_path_or_any_parents(path, false).is_ignore()
+    }
+}
+
+fn read_file(package: &str, found: &Found<'_>, seed_limit: u64) -> Result<SourceFile, Diagnostic> {
+    let failed = |error: &std::io::Error| unreadable(&found.path, error);
+    let file = |contents: Arc<str>, checksum, lines_before| SourceFile {
+        package: package.to_owned(),
+        kind: found.kind,
+        path: found.path.clone(),
+        search_path: found.search_path.to_owned(),
+        absolute: found.absolute.clone(),
+        contents,
+        checksum,
+        lines_before,
+    };
+    if found.kind == FileKind::Seed {
+        let size = fs_err::metadata(&found.absolute).map_err(|error| failed(&error))?.len();
+        if seed_limit > 0 && size > seed_limit {
+            return Ok(file("".into(), Checksum { name: "path", checksum: found.path.clone() }, 0));
+        }
+        let bytes = fs_err::read(&found.absolute).map_err(|error| failed(&error))?;
+        return Ok(file("".into(), sha256(&bytes), 0));
+    }
+    let text = fs_err::read_to_string(&found.absolute).map_err(|error| failed(&error))?;
+    let stripped = text.trim_matches(is_python_space);
+    let before = text.len() - text.trim_start_matches(is_python_space).len();
+    let lines_before = text[..before].matches('\n').count();
+    let checksum = sha256(stripped.as_bytes());
+    let contents = if found.kind == FileKind::Fixture { "".into() } else { Arc::from(stripped) };
+    Ok(file(contents, checksum, lines_before))
+}
+
+/// What Python's `str.strip()` removes: Unicode white space and the four separators `\x1c`–`\x1f`.
+fn is_python_space(c: char) -> bool {
+    c.is_whitespace() || matches!(c, '\u{1c}'..='\u{1f}')
+}
+
+fn sha256(bytes: &[u8]) -> Checksum {
+    Checksum { name: "sha256", checksum: hex::encode(Sha256::digest(bytes)) }
+}

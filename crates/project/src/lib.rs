@@ -1,0 +1,36 @@
+//! A dbt project as its files say it: `dbt_project.yml`, `profiles.yml`, packages, property files, models and seeds.
+//!
+//! Nothing here runs Jinja or reads the environment: whoever loads a project passes a [`RenderYaml`]. Bad input is data, so
+//! reading returns what could be read together with every mistake found.
+//!
+//! Reading order: [`Project::load`] finds the root project and its packages, [`ProjectFiles::read`] their files,
+//! [`PropertyFile::parse`] what the YAML among them says, [`ConfigTrees`] and [`Vars`] what `dbt_project.yml` says about a node.
+
+pub mod config;
+mod dbt_project;
+mod deps;
+mod fields;
+mod files;
+mod packages;
+mod profiles;
+pub mod properties;
+mod render;
+mod source;
+mod vars;
+mod version;
+pub mod yaml;
+
+mod load;
+
+pub use config::{Config, ConfigKind, ConfigTree, ConfigTrees, merge_config};
+pub use dbt_project::{DbtProject, Dispatch, QueryComment};
+pub use deps::{InstalledPackage, install_local_packages};
+pub use files::{Checksum, FileKind, ProjectFiles, SourceFile};
+pub use load::{Project, ProjectSettings, VersionCheck};
+pub use packages::{PackageSpec, PackagesFile};
+pub use profiles::{LakehouseChoice, Profile, ProfileSettings};
+pub use properties::PropertyFile;
+pub use render::{RenderError, RenderYaml, Verbatim, has_jinja, render_tree};
+pub use source::SourceText;
+pub use vars::Vars;
+pub use version::{CLAIMED_DBT_VERSION, VersionRequirement};

@@ -1,0 +1,166 @@
+//! One property file.
+
+use diagnostic::Diagnostic;
+use serde_json::{Map as JsonMap, Value as Json};
+
+use super::exposure::{read_exposure, read_group};
+use super::macros::read_macro;
+use super::node::{read_node, singular};
+use super::raw::read_raw;
+use super::source::read_source;
+use super::unit_test::read_unit_test;
+use super::{
+    ExposureProperties, GroupProperties, MacroProperties, NodeProperties, RawProperties, SourceProperties,
+    UnitTestProperties,
+};
+use crate::fields::Fields;
+use crate::render::{RenderYaml, render_tree};
+use crate::source::SourceText;
+use crate::yaml::{self, Node};
+
+/// All that one property file says.
+#[derive(Debug, Clone, Default)]
+pub struct PropertyFile {
+    /// The package whose file it is.
+    pub package: String,
+    /// Its path and text, for messages.
+    pub source: SourceText,
+    /// `models:`
+    pub models: Vec<NodeProperties>,
+    /// `seeds:`
+    pub seeds: Vec<NodeProperties>,
+    /// `snapshots:`
+    pub snapshots: Vec<NodeProperties>,
+    /// `sources:`
+    pub sources: Vec<SourceProperties>,
+    /// `macros:`
+    pub macros: Vec<MacroProperties>,
+    /// `data_tests:` (or `tests:`): descriptions and configs of singular tests.
+    pub data_tests: Vec<NodeProperties>,
+    /// `analyses:`
+    pub analyses: Vec<NodeProperties>,
+    /// `exposures:`
+    pub exposures: Vec<ExposureProperties>,
+    /// `functions:`
+    pub functions: Vec<NodeProperties>,
+    /// `metrics:`
+    pub metrics: Vec<RawProperties>,
+    /// `groups:`
+    pub groups: Vec<GroupProperties>,
+    /// `semantic_models:`
+    pub semantic_models: Vec<RawProperties>,
+    /// `unit_tests:`
+    pub unit_tests: Vec<UnitTestProperties>,
+    /// `saved_queries:`
+    pub saved_queries: Vec<RawProperties>,
+    /// Top-level keys that dbt does not know.
+    pub extra: JsonMap<String, Json>,
+}
+
+const SECTIONS: [&str; 15] = [
+    "models",
+    "seeds",
+    "snapshots",
+    "sources",
+    "macros",
+    "data_tests",
+    "tests",
+    "analyses",
+    "exposures",
+    "functions",
+    "metrics",
+    "groups",
+    "semantic_models",
+    "unit_tests",
+    "saved_queries",
+];
+
+impl PropertyFile {
+    /// Reads a property file; mistakes are reported, and what is right is kept.
+    pub fn parse(package: &str, source: SourceText, renderer: &dyn RenderYaml) -> (Self, Vec<Diagnostic>) {
+        let (root, mut diagnostics) = yaml::parse_file(&source.file, &source.text);
+        let mut file = Self { package: package.to_owned(), source: source.clone(), ..Self::default() };
+        let Some(root) = root.filter(|root| !root.value.is_null()) else { return (file, diagnostics) };
+        let of = format!("property file {}", source.file);
+        if let Some(mut fields) = Fields::new(&root, of, &source, &mut diagnostics) {
+            check_version(&mut fields);
+            fields.take("anchors");
+            for section in SECTIONS {
+                for node in fields.list(section) {
+                    file.read_entry(section, &node, &mut fields, renderer);
+                }
+            }
+            file.extra = fields.extra();
+        }
+        (file, diagnostics)
+    }
+
+    fn read_entry(&mut self, section: &'static str, raw: &Node, fields: &mut Fields<'_>, renderer: &dyn RenderYaml) {
+        if raw.value.as_map().is_none() {
+            let what = format!(
+                "Parsing Error\n  Invalid {section} config given in {}: expected a mapping, got {}",
+                fields.source.file,
+                raw.value.kind()
+            );
+            let cause = Some(format!("every entry below `{section}:` describes one {}", singular(section)));
+            fields.report(raw.position, what, cause, "write `- name: …`");
+            return;
+        }
+        let entry = &render_entry(section, raw, fields, renderer);
+        match section {
+            "models" => self.models.extend(read_node(entry, raw, section, fields, renderer)),
+            "seeds" => self.seeds.extend(read_node(entry, raw, section, fields, renderer)),
+            "snapshots" => self.snapshots.extend(read_node(entry, raw, section, fields, renderer)),
+            "analyses" => self.analyses.extend(read_node(entry, raw, section, fields, renderer)),
+            "functions" => self.functions.extend(read_node(entry, raw, section, fields, renderer)),
+            "data_tests" | "tests" => self.data_tests.extend(read_node(entry, raw, section, fields, renderer)),
+            "sources" => self.sources.extend(read_source(entry, raw, fields, renderer)),
+            "macros" => self.macros.extend(read_macro(entry, fields)),
+            "exposures" => self.exposures.extend(read_exposure(entry, raw, fields)),
+            "groups" => self.groups.extend(read_group(entry, fields)),
+            "unit_tests" => self.unit_tests.extend(read_unit_test(entry, fields)),
+            "metrics" => self.metrics.extend(read_raw(entry, section, fields)),
+            "semantic_models" => self.semantic_models.extend(read_raw(entry, section, fields)),
+            _ => self.saved_queries.extend(read_raw(entry, section, fields)),
+        }
+    }
+}
+
+fn check_version(fields: &mut Fields<'_>) {
+    let Some(node) = fields.take_some("version") else { return };
+    if node.value.as_int() == Some(2) || node.value.as_str() == Some("2") {
+        return;
+    }
+    let what = format!(
+        "Parsing Error\n  The yml property file at {} is invalid because its 'version:' tag must be set to 2, not {}",
+        fields.source.file,
+        node.value.scalar_text().unwrap_or_else(|| node.value.kind().to_owned())
+    );
+    let cause = Some("the number names the format of the file; there is only format 2".to_owned());
+    fields.report(node.position, what, cause, "write `version: 2`, or remove the line");
+}
+
+fn render_entry(section: &str, raw: &Node, fields: &mut Fields<'_>, renderer: &dyn RenderYaml) -> Node {
+    let keep = |path: &[String]| is_rendered_later(section, path);
+    let mut diagnostics = Vec::new();
+    let rendered = render_tree(raw, renderer, &keep, fields.source, &mut diagnostics);
+    fields.diagnostics.extend(diagnostics);
+    rendered
+}
+
+/// Whether the value at `path` of an entry is left for later: descriptions, tests, freshness queries, hooks, filters.
+fn is_rendered_later(section: &str, path: &[String]) -> bool {
+    let names: Vec<&str> =
+        path.iter().map(String::as_str).filter(|step| !step.bytes().all(|b| b.is_ascii_digit())).collect();
+    let Some((last, above)) = names.split_last() else { return false };
+    let of_an_entry = above.iter().all(|step| matches!(*step, "columns" | "tables" | "versions" | "arguments"));
+    match *last {
+        "description" | "tests" | "data_tests" | "loaded_at_query" => of_an_entry,
+        "pre-hook" | "post-hook" | "pre_hook" | "post_hook" => above.last() == Some(&"config"),
+        "filter" | "where" => matches!(section, "metrics" | "semantic_models" | "saved_queries"),
+        // `relation: "{{ ref('x') }}"` and `input:` name nodes; they are looked up, not rendered.
+        "relation" => section == "snapshots" && above.is_empty(),
+        "input" => section == "unit_tests" && above == ["given"],
+        _ => false,
+    }
+}

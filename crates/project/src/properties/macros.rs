@@ -1,0 +1,62 @@
+//! `macros:`.
+
+use serde_json::{Map as JsonMap, Value as Json};
+
+use super::node::take_config;
+use crate::config::Config;
+use crate::fields::Fields;
+use crate::yaml::{Node, Position};
+
+/// An entry of `macros:`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct MacroProperties {
+    /// Where the entry starts.
+    pub position: Position,
+    /// The macro's name.
+    pub name: String,
+    /// Unrendered.
+    pub description: String,
+    /// The documented arguments.
+    pub arguments: Vec<MacroArgument>,
+    /// `config:` with the top-level `meta` and `docs` moved in.
+    pub config: Config,
+    /// Every other key.
+    pub extra: JsonMap<String, Json>,
+}
+
+/// An entry of `arguments:`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct MacroArgument {
+    /// The argument's name.
+    pub name: String,
+    /// Its type, if given.
+    pub data_type: Option<String>,
+    /// Unrendered.
+    pub description: String,
+}
+
+pub(super) fn read_macro(entry: &Node, fields: &mut Fields<'_>) -> Option<MacroProperties> {
+    let mut entry_fields = fields.nested(entry, "an entry of macros")?;
+    let name = entry_fields.name("macros")?;
+    entry_fields.of = format!("macro '{name}'");
+    let nodes = entry_fields.list("arguments");
+    let arguments = nodes.iter().filter_map(|node| read_argument(&mut entry_fields, node)).collect();
+    Some(MacroProperties {
+        position: entry.position,
+        description: entry_fields.text("description").unwrap_or_default(),
+        arguments,
+        config: take_config(&mut entry_fields),
+        extra: entry_fields.extra(),
+        name,
+    })
+}
+
+fn read_argument(fields: &mut Fields<'_>, node: &Node) -> Option<MacroArgument> {
+    let of = format!("an argument of {}", fields.of);
+    let mut entry = fields.nested(node, of)?;
+    Some(MacroArgument {
+        name: entry.name("arguments")?,
+        data_type: entry.text("type"),
+        description: entry.text("description").unwrap_or_default(),
+    })
+}

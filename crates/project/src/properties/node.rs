@@ -1,0 +1,193 @@
+//! Entries of `models:`, `seeds:`, `snapshots:`, `analyses:`, `data_tests:` and `functions:`.
+
+use serde_json::{Map as JsonMap, Value as Json};
+
+use super::columns::{ColumnProperties, Constraint, take_columns, take_constraints};
+use super::tests::{TestDefinition, take_tests};
+use super::versions::{VersionNumber, VersionProperties, take_versions};
+use crate::config::Config;
+use crate::fields::Fields;
+use crate::render::RenderYaml;
+use crate::yaml::{Map, Node, Position, Value};
+
+/// Top-level keys that are configs.
+const MOVED_TO_CONFIG: [&str; 5] = ["meta", "docs", "group", "contract", "access"];
+
+/// What a property file says about a node that has a file of its own (or, for snapshots, may have).
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct NodeProperties {
+    /// Where the entry starts.
+    pub position: Position,
+    /// The node's name.
+    pub name: String,
+    /// Unrendered: may call `doc()`.
+    pub description: String,
+    /// `config:` with the top-level `meta`, `docs`, `group`, `contract`, `access` moved in; rendered except for hooks.
+    pub config: Config,
+    /// The same before rendering.
+    pub unrendered_config: Config,
+    /// The columns, by name unique.
+    pub columns: Vec<ColumnProperties>,
+    /// Tests of the node as a whole.
+    pub data_tests: Vec<TestDefinition>,
+    /// Model-level constraints.
+    pub constraints: Vec<Constraint>,
+    /// Versions of a model; empty when it is not versioned.
+    pub versions: Vec<VersionProperties>,
+    /// The version that unpinned refs get: as written, or the highest. `None` for unversioned models.
+    pub latest_version: Option<VersionNumber>,
+    /// As written, an ISO date or timestamp.
+    pub deprecation_date: Option<String>,
+    /// `time_spine:` as written.
+    pub time_spine: Option<Json>,
+    /// Whether all columns are quoted.
+    pub quote_columns: Option<bool>,
+    /// `relation:` of a snapshot in YAML form.
+    pub relation: Option<SnapshotRelation>,
+    /// Every other key.
+    pub extra: JsonMap<String, Json>,
+}
+
+/// The `ref(…)` or `source(…)` a YAML snapshot is taken of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SnapshotRelation {
+    /// As written, without braces.
+    pub expression: String,
+    /// Where.
+    pub position: Position,
+}
+
+impl NodeProperties {
+    /// The snapshot's query as dbt makes it; `None` for anything but a YAML snapshot.
+    pub fn snapshot_raw_code(&self) -> Option<String> {
+        let relation = self.relation.as_ref()?;
+        Some(format!("select * from {{{{ {} }}}}", relation.expression))
+    }
+}
+
+/// `entry` is rendered, `unrendered` the same entry before.
+pub(super) fn read_node(
+    entry: &Node,
+    unrendered: &Node,
+    section: &'static str,
+    fields: &mut Fields<'_>,
+    renderer: &dyn RenderYaml,
+) -> Option<NodeProperties> {
+    let mut entry_fields = fields.nested(entry, format!("an entry of {section}"))?;
+    let name = entry_fields.name(section)?;
+    entry_fields.of = format!("{} '{name}'", singular(section));
+    let config = take_config(&mut entry_fields);
+    let unrendered_config = unrendered.value.as_map().map(unrendered_config).unwrap_or_default();
+    let versions = take_versions(&mut entry_fields, unrendered, renderer);
+    let latest_version = latest_version(&mut entry_fields, &versions);
+    Some(NodeProperties {
+        position: entry.position,
+        description: entry_fields.text("description").unwrap_or_default(),
+        config,
+        unrendered_config,
+        columns: take_columns(&mut entry_fields, renderer),
+        data_tests: take_tests(&mut entry_fields, renderer),
+        constraints: take_constraints(&mut entry_fields),
+        versions,
+        latest_version,
+        deprecation_date: take_deprecation_date(&mut entry_fields),
+        time_spine: entry_fields.take_some("time_spine").map(|node| node.value.to_json()),
+        quote_columns: entry_fields.bool("quote_columns"),
+        relation: take_relation(&mut entry_fields, section),
+        extra: entry_fields.extra(),
+        name,
+    })
+}
+
+pub(super) fn singular(section: &str) -> &str {
+    match section {
+        "analyses" => "analysis",
+        "saved_queries" => "saved query",
+        "data_tests" => "data test",
+        "unit_tests" => "unit test",
+        "semantic_models" => "semantic model",
+        other => other.trim_end_matches('s'),
+    }
+}
+
+/// `config:` with the moved keys in it; a key in both places is an error.
+pub(super) fn take_config(fields: &mut Fields<'_>) -> Config {
+    let mut config = fields.mapping("config");
+    for key in MOVED_TO_CONFIG {
+        let Some(value) = fields.take_some(key) else { continue };
+        if config.contains_key(key) {
+            let what = format!(
+                "Parsing Error\n  Invalid {} config given in {}: '{key}' found at top-level and in 'config'",
+                fields.of, fields.source.file
+            );
+            let cause = Some(format!("`{key}` is a config; the two values may contradict each other"));
+            fields.report(value.position, what, cause, "keep the one in `config:`");
+            continue;
+        }
+        config.insert(key, value);
+    }
+    config.to_json()
+}
+
+pub(super) fn unrendered_config(entry: &Map) -> Config {
+    let mut config = match entry.get("config").map(|node| &node.value) {
+        Some(Value::Map(map)) => map.to_json(),
+        _ => JsonMap::new(),
+    };
+    for key in MOVED_TO_CONFIG {
+        if let Some(value) = entry.get(key).filter(|node| !node.value.is_null()) {
+            config.entry(key).or_insert_with(|| value.value.to_json());
+        }
+    }
+    config
+}
+
+pub(super) fn take_deprecation_date(fields: &mut Fields<'_>) -> Option<String> {
+    let node = fields.take_some("deprecation_date")?;
+    match &node.value {
+        Value::Date(_) | Value::DateTime(_) => node.value.to_json().as_str().map(str::to_owned),
+        Value::Str(text) if crate::yaml::resolve_plain(text).is_ok_and(|value| !matches!(value, Value::Str(_))) => {
+            Some(text.clone())
+        }
+        _ => {
+            fields.wrong("deprecation_date", "a date such as 2026-01-31", &node);
+            None
+        }
+    }
+}
+
+fn latest_version(fields: &mut Fields<'_>, versions: &[VersionProperties]) -> Option<VersionNumber> {
+    let written = fields.take_some("latest_version");
+    if versions.is_empty() {
+        return None;
+    }
+    let Some(node) = written else { return versions.iter().map(|version| version.v.clone()).max() };
+    let number = VersionNumber::of(&node.value);
+    if let Some(number) = &number
+        && versions.iter().any(|version| version.v == *number)
+    {
+        return Some(number.clone());
+    }
+    let known: Vec<String> = versions.iter().map(|version| version.v.to_string()).collect();
+    let what = format!(
+        "Validation Error\n  latest_version: {} is not one of {} 's versions: [{}]",
+        node.value.scalar_text().unwrap_or_default(),
+        fields.of,
+        known.join(", ")
+    );
+    fields.report(node.position, what, None, "name one of the versions, or remove `latest_version` for the highest");
+    None
+}
+
+fn take_relation(fields: &mut Fields<'_>, section: &str) -> Option<SnapshotRelation> {
+    if section != "snapshots" {
+        return None;
+    }
+    let node = fields.take_some("relation")?;
+    let Some(text) = node.value.as_str() else {
+        fields.wrong("relation", "`ref('…')` or `source('…', '…')`", &node);
+        return None;
+    };
+    let expression = text.trim().trim_start_matches("{{").trim_end_matches("}}").trim().to_owned();
+    Some(SnapshotRelation { expression, position: node.position })
+}

@@ -1,0 +1,178 @@
+//! `data_tests:` entries in all their spellings, made one.
+
+use serde_json::{Map as JsonMap, Value as Json};
+
+use crate::fields::Fields;
+use crate::render::{RenderYaml, render_tree};
+use crate::yaml::{Map, Node, Position, Value};
+
+/// Keys of a test that are configs even when written beside the arguments, in the order dbt writes them into `config(…)`.
+pub const INLINE_CONFIG_KEYS: [&str; 15] = [
+    "severity",
+    "tags",
+    "enabled",
+    "where",
+    "limit",
+    "warn_if",
+    "error_if",
+    "fail_calc",
+    "store_failures",
+    "store_failures_as",
+    "sql_header",
+    "meta",
+    "database",
+    "schema",
+    "alias",
+];
+
+/// A generic test on a model, column, seed, snapshot or source table.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct TestDefinition {
+    /// Where the entry starts.
+    pub position: Position,
+    /// The package of `pkg.test_name`.
+    pub namespace: Option<String>,
+    /// The test's own name: macro `test_<name>`.
+    pub name: String,
+    /// `name:`, which replaces the generated name.
+    pub custom_name: Option<String>,
+    /// Unrendered.
+    pub description: String,
+    /// The arguments as written, without `model` and `column_name`; rendered when the test is parsed.
+    pub arguments: Map,
+    /// Configs in the order in which dbt writes them into the test's `config(…)`; rendered.
+    pub config: JsonMap<String, Json>,
+    /// The same before rendering.
+    pub unrendered_config: JsonMap<String, Json>,
+}
+
+/// Takes `data_tests` and its older name `tests`.
+pub(super) fn take_tests(fields: &mut Fields<'_>, renderer: &dyn RenderYaml) -> Vec<TestDefinition> {
+    let nodes = take_test_nodes(fields);
+    nodes.iter().filter_map(|node| read_test(fields, node, renderer)).collect()
+}
+
+/// The same, telling an absent list from an empty one.
+pub(super) fn take_tests_if_any(fields: &mut Fields<'_>, renderer: &dyn RenderYaml) -> Option<Vec<TestDefinition>> {
+    (fields.has("data_tests") || fields.has("tests")).then(|| take_tests(fields, renderer))
+}
+
+fn take_test_nodes(fields: &mut Fields<'_>) -> Vec<Node> {
+    let position = fields.peek("tests").map(|node| node.position).unwrap_or_default();
+    let old = fields.list("tests");
+    let new = fields.list("data_tests");
+    if !old.is_empty() && !new.is_empty() {
+        let what = format!(
+            "Validation Error\n  Invalid test config: cannot have both 'tests' and 'data_tests' defined on {}",
+            fields.of
+        );
+        let cause = Some("`tests` is the older name of `data_tests`; dbt reads one of them".to_owned());
+        fields.report(position, what, cause, "move the entries of `tests` into `data_tests`");
+    }
+    if new.is_empty() { old } else { new }
+}
+
+fn read_test(fields: &mut Fields<'_>, node: &Node, renderer: &dyn RenderYaml) -> Option<TestDefinition> {
+    let of = fields.of.clone();
+    let bad = |fields: &mut Fields<'_>, problem: String| {
+        let what = format!("Parsing Error\n  Invalid test config given in {}: {problem}", fields.source.file);
+        let cause = Some(format!("this test is on {of}"));
+        let fix = "write the test's name alone, or `- name_of_test: {arguments: {…}, config: {…}}`";
+        fields.report(node.position, what, cause, fix);
+    };
+    let (written, body) = match &node.value {
+        Value::Str(name) => (name.clone(), Map::new()),
+        Value::Map(map) if map.contains_key("test_name") => {
+            let mut body = map.clone();
+            let name = body.remove("test_name").and_then(|name| name.value.scalar_text()).unwrap_or_default();
+            (name, body)
+        }
+        Value::Map(map) if map.len() == 1 => {
+            let (name, body) = map.iter().next()?;
+            let body = match &body.value {
+                Value::Map(body) => body.clone(),
+                Value::Null => Map::new(),
+                other => {
+                    bad(fields, format!("test arguments must be a mapping, got {} (value {name})", other.kind()));
+                    return None;
+                }
+            };
+            (name.to_owned(), body)
+        }
+        Value::Map(map) => {
+            let keys: Vec<&str> = map.iter().map(|(key, _)| key).collect();
+            bad(fields, format!("test definition mapping must have exactly one key, got {} ({})", map.len(), keys.join(", ")));
+            return None;
+        }
+        other => {
+            bad(fields, format!("test must be a string or a mapping, got {}", other.kind()));
+            return None;
+        }
+    };
+    let (namespace, name) = match written.split_once('.') {
+        Some((namespace, name)) => (Some(namespace.to_owned()), name.to_owned()),
+        None => (None, written),
+    };
+    if name.is_empty() {
+        bad(fields, "the test has no name".to_owned());
+        return None;
+    }
+    let body = Node::at(Value::Map(body), node.position);
+    let mut entry = fields.nested(&body, format!("test '{name}' on {of}"))?;
+    let custom_name = entry.text("name");
+    let description = entry.text("description").unwrap_or_default();
+    let unrendered = take_config(&mut entry);
+    let config = render_tree(
+        &Node::new(Value::Map(unrendered.clone())),
+        renderer,
+        &|_| false,
+        entry.source,
+        entry.diagnostics,
+    );
+    let arguments = take_arguments(&mut entry);
+    Some(TestDefinition {
+        position: node.position,
+        namespace,
+        name,
+        custom_name,
+        description,
+        arguments,
+        config: config.value.as_map().map(Map::to_json).unwrap_or_default(),
+        unrendered_config: unrendered.to_json(),
+    })
+}
+
+/// Inline configs and `config:`, in dbt's order.
+fn take_config(entry: &mut Fields<'_>) -> Map {
+    let mut written = entry.mapping("config");
+    let mut config = Map::new();
+    for key in INLINE_CONFIG_KEYS {
+        let inline = entry.take(key);
+        let nested = written.remove(key);
+        if let (Some(inline), Some(_)) = (&inline, &nested) {
+            let what = format!(
+                "Validation Error\n  Test cannot have the same key at the top-level and in config: '{key}' of {}",
+                entry.of
+            );
+            entry.report(inline.position, what, None, "keep the one in `config:`");
+        }
+        if let Some(value) = inline.or(nested) {
+            config.insert(key, value);
+        }
+    }
+    for (key, value) in written.iter() {
+        config.insert(key, value.clone());
+    }
+    config
+}
+
+/// `arguments:`, or else whatever keys are left (deprecated).
+fn take_arguments(entry: &mut Fields<'_>) -> Map {
+    let mut arguments = entry.mapping("arguments");
+    for (key, value) in entry.rest().iter() {
+        if !arguments.contains_key(key) {
+            arguments.insert(key, value.clone());
+        }
+    }
+    arguments
+}

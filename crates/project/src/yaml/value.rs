@@ -1,0 +1,339 @@
+//! The tree: [`Node`] = [`Value`] + [`Position`].
+
+use std::fmt;
+
+use chrono::{FixedOffset, NaiveDate, NaiveDateTime};
+use indexmap::IndexMap;
+use num_bigint::BigInt;
+
+/// Where a value starts in its file; both 1-based, columns in characters. `0:0` for values that were not read from a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, PartialOrd, Ord)]
+pub struct Position {
+    /// 1-based line.
+    pub line: usize,
+    /// 1-based column, in characters.
+    pub column: usize,
+}
+
+/// A value and where it was written. Equality ignores the position.
+#[derive(Debug, Clone, Default)]
+pub struct Node {
+    /// What was written.
+    pub value: Value,
+    /// Where.
+    pub position: Position,
+}
+
+impl PartialEq for Node {
+    fn eq(&self, other: &Self) -> bool {
+        self.value == other.value
+    }
+}
+
+impl Node {
+    /// A value that was not read from a file.
+    pub fn new(value: Value) -> Self {
+        Self { value, position: Position::default() }
+    }
+
+    /// A value at a place.
+    pub fn at(value: Value, position: Position) -> Self {
+        Self { value, position }
+    }
+}
+
+impl From<Value> for Node {
+    fn from(value: Value) -> Self {
+        Self::new(value)
+    }
+}
+
+/// A date with a time; `offset` is `None` for Python's *naive* datetimes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Timestamp {
+    /// The local date and time.
+    pub local: NaiveDateTime,
+    /// The offset from UTC, if one was written.
+    pub offset: Option<FixedOffset>,
+}
+
+impl fmt::Display for Timestamp {
+    /// Python's `isoformat()`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.local.format("%Y-%m-%dT%H:%M:%S"))?;
+        let micros = self.local.and_utc().timestamp_subsec_micros();
+        if micros > 0 {
+            write!(f, ".{micros:06}")?;
+        }
+        if let Some(offset) = self.offset {
+            let seconds = offset.local_minus_utc();
+            let sign = if seconds < 0 { '-' } else { '+' };
+            write!(f, "{sign}{:02}:{:02}", seconds.abs() / 3600, seconds.abs() / 60 % 60)?;
+        }
+        Ok(())
+    }
+}
+
+/// What a YAML node is, in Python's terms.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub enum Value {
+    /// `None`.
+    #[default]
+    Null,
+    /// `True`, `False`.
+    Bool(bool),
+    /// An `int` that fits 64 bits.
+    Int(i64),
+    /// An `int` that does not.
+    BigInt(BigInt),
+    /// A `float`.
+    Float(f64),
+    /// A `str`.
+    Str(String),
+    /// A `datetime.date`.
+    Date(NaiveDate),
+    /// A `datetime.datetime`.
+    DateTime(Timestamp),
+    /// A `list`.
+    Seq(Vec<Node>),
+    /// A `dict`.
+    Map(Map),
+}
+
+impl Value {
+    /// The text of a string.
+    pub fn as_str(&self) -> Option<&str> {
+        match self {
+            Self::Str(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The value of a boolean.
+    pub fn as_bool(&self) -> Option<bool> {
+        match self {
+            Self::Bool(value) => Some(*value),
+            _ => None,
+        }
+    }
+
+    /// The value of an integer of 64 bits.
+    pub fn as_int(&self) -> Option<i64> {
+        match self {
+            Self::Int(value) => Some(*value),
+            _ => None,
+        }
+    }
+
+    /// The items of a list.
+    pub fn as_seq(&self) -> Option<&[Node]> {
+        match self {
+            Self::Seq(items) => Some(items),
+            _ => None,
+        }
+    }
+
+    /// The entries of a mapping.
+    pub fn as_map(&self) -> Option<&Map> {
+        match self {
+            Self::Map(map) => Some(map),
+            _ => None,
+        }
+    }
+
+    /// Whether this is `None`.
+    pub fn is_null(&self) -> bool {
+        matches!(self, Self::Null)
+    }
+
+    /// What a message calls it: `a string`, `a list`, …
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Null => "null",
+            Self::Bool(_) => "a boolean",
+            Self::Int(_) | Self::BigInt(_) => "an integer",
+            Self::Float(_) => "a float",
+            Self::Str(_) => "a string",
+            Self::Date(_) => "a date",
+            Self::DateTime(_) => "a timestamp",
+            Self::Seq(_) => "a list",
+            Self::Map(_) => "a mapping",
+        }
+    }
+
+    /// Python's `str()` of a scalar; `None` for lists and mappings.
+    pub fn scalar_text(&self) -> Option<String> {
+        Some(match self {
+            Self::Null => "None".to_owned(),
+            Self::Bool(true) => "True".to_owned(),
+            Self::Bool(false) => "False".to_owned(),
+            Self::Int(value) => value.to_string(),
+            Self::BigInt(value) => value.to_string(),
+            Self::Float(value) => python_float(*value),
+            Self::Str(text) => text.clone(),
+            Self::Date(date) => date.format("%Y-%m-%d").to_string(),
+            Self::DateTime(timestamp) => timestamp.to_string().replace('T', " "),
+            Self::Seq(_) | Self::Map(_) => return None,
+        })
+    }
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Self::Str(text.to_owned())
+    }
+}
+
+impl From<String> for Value {
+    fn from(text: String) -> Self {
+        Self::Str(text)
+    }
+}
+
+impl From<bool> for Value {
+    fn from(value: bool) -> Self {
+        Self::Bool(value)
+    }
+}
+
+impl From<i64> for Value {
+    fn from(value: i64) -> Self {
+        Self::Int(value)
+    }
+}
+
+/// Python's `repr` of a float: the shortest digits that read back as the same number, an exponent below 1e-4 and from 1e16.
+pub(crate) fn python_float(value: f64) -> String {
+    if value.is_nan() {
+        return "nan".to_owned();
+    }
+    if value.is_infinite() {
+        return if value > 0.0 { "inf" } else { "-inf" }.to_owned();
+    }
+    let magnitude = value.abs();
+    if value != 0.0 && !(1e-4..1e16).contains(&magnitude) {
+        let text = format!("{value:e}");
+        let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+        let (sign, exponent) = exponent.strip_prefix('-').map_or(('+', exponent), |rest| ('-', rest));
+        return format!("{digits}e{sign}{exponent:0>2}");
+    }
+    let text = value.to_string();
+    if text.contains('.') { text } else { format!("{text}.0") }
+}
+
+/// The identity of a mapping's key as Python's `dict` sees it: `1`, `1.0` and `True` are one key.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Key {
+    /// `None`.
+    Null,
+    /// Integers, booleans and floats without a fraction.
+    Int(i64),
+    /// Anything else that is not text, by its text.
+    Other(String),
+    /// Text.
+    Str(String),
+}
+
+impl Key {
+    /// The key that a value makes, or `None` where Python says `unhashable type`.
+    pub fn of(value: &Value) -> Option<Self> {
+        Some(match value {
+            Value::Null => Self::Null,
+            Value::Bool(value) => Self::Int(i64::from(*value)),
+            Value::Int(value) => Self::Int(*value),
+            #[expect(clippy::cast_possible_truncation, reason = "whole and within ±2^53")]
+            Value::Float(value) if value.fract() == 0.0 && value.abs() < 9e15 => Self::Int(*value as i64),
+            Value::Str(text) => Self::Str(text.clone()),
+            Value::Seq(_) | Value::Map(_) => return None,
+            other => Self::Other(format!("{} {}", other.kind(), other.scalar_text().unwrap_or_default())),
+        })
+    }
+}
+
+/// One entry of a [`Map`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    /// The key as it was written first.
+    pub key: Node,
+    /// The value that was written last.
+    pub value: Node,
+}
+
+/// A mapping in the order its keys were first written.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Map {
+    entries: IndexMap<Key, Entry>,
+}
+
+impl Map {
+    /// An empty mapping.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The value of a text key.
+    pub fn get(&self, key: &str) -> Option<&Node> {
+        // Keys are short and mappings small; building a `Key` for the look-up is what it costs to keep Python's key rules.
+        self.entries.get(&Key::Str(key.to_owned())).map(|entry| &entry.value)
+    }
+
+    /// The value of a text key, for changing.
+    pub fn get_mut(&mut self, key: &str) -> Option<&mut Node> {
+        self.entries.get_mut(&Key::Str(key.to_owned())).map(|entry| &mut entry.value)
+    }
+
+    /// The entry of a text key.
+    pub fn entry(&self, key: &str) -> Option<&Entry> {
+        self.entries.get(&Key::Str(key.to_owned()))
+    }
+
+    /// Whether there is such a text key.
+    pub fn contains_key(&self, key: &str) -> bool {
+        self.entries.contains_key(&Key::Str(key.to_owned()))
+    }
+
+    /// Sets a text key; a new key goes to the end.
+    pub fn insert(&mut self, key: impl Into<String>, value: impl Into<Node>) -> Option<Node> {
+        let key = key.into();
+        self.insert_node(Node::new(Value::Str(key)), value.into()).unwrap_or_default()
+    }
+
+    /// Sets any key. `Err` gives back a key that Python could not hash.
+    pub(crate) fn insert_node(&mut self, key: Node, value: Node) -> Result<Option<Node>, Node> {
+        let Some(identity) = Key::of(&key.value) else { return Err(key) };
+        match self.entries.entry(identity) {
+            indexmap::map::Entry::Occupied(mut occupied) => {
+                Ok(Some(std::mem::replace(&mut occupied.get_mut().value, value)))
+            }
+            indexmap::map::Entry::Vacant(vacant) => {
+                vacant.insert(Entry { key, value });
+                Ok(None)
+            }
+        }
+    }
+
+    /// Removes a text key, keeping the order of the others.
+    pub fn remove(&mut self, key: &str) -> Option<Node> {
+        self.entries.shift_remove(&Key::Str(key.to_owned())).map(|entry| entry.value)
+    }
+
+    /// All entries, in order.
+    pub fn entries(&self) -> impl ExactSizeIterator<Item = &Entry> + DoubleEndedIterator {
+        self.entries.values()
+    }
+
+    /// The entries with text keys, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Node)> {
+        self.entries.values().filter_map(|entry| Some((entry.key.value.as_str()?, &entry.value)))
+    }
+
+    /// How many entries there are.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+}
