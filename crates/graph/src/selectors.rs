@@ -1,0 +1,336 @@
+//! `selectors.yml`.
+
+use indexmap::IndexMap;
+use serde_json::{Map as JsonMap, Value as Json, json};
+
+use crate::criterion::{Criterion, parse_method};
+use crate::select::SelectionError;
+use crate::spec::{IndirectSelection, SelectionSpec};
+
+/// One entry of `selectors:`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Selector {
+    /// Its name.
+    pub name: String,
+    /// Text for people.
+    pub description: Option<String>,
+    /// Whether it is used when neither `--select` nor `--selector` is given.
+    pub is_default: bool,
+    /// What it asks for.
+    pub spec: SelectionSpec,
+    /// The form that the manifest keeps.
+    pub normalized: Json,
+}
+
+/// All selectors of a project.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Selectors {
+    selectors: IndexMap<String, Selector>,
+}
+
+const ENTRY_KEYS: [&str; 10] = [
+    "method",
+    "value",
+    "children",
+    "parents",
+    "children_depth",
+    "parents_depth",
+    "childrens_parents",
+    "indirect_selection",
+    "exclude",
+    "greedy",
+];
+
+impl Selectors {
+    /// Reads the rendered content of selectors.yml. `indirect_selection` is for entries that do not say their own.
+    ///
+    /// # Errors
+    /// The first definition that is wrong.
+    pub fn parse(file: &Json, indirect_selection: IndirectSelection) -> Result<Self, SelectionError> {
+        let wrong = |reason: &str| error(None, reason);
+        let entries = match file.get("selectors") {
+            None | Some(Json::Null) => return Ok(Self::default()),
+            Some(Json::Array(entries)) => entries,
+            Some(_) => return Err(wrong("`selectors` must be a list")),
+        };
+        let mut definitions: IndexMap<String, &Json> = IndexMap::new();
+        for entry in entries {
+            let name = entry.get("name").and_then(Json::as_str).ok_or_else(|| wrong("a selector has no name"))?;
+            if definitions.insert(name.to_owned(), entry).is_some() {
+                return Err(error(Some(name), "duplicate selector definition"));
+            }
+        }
+        let mut selectors = IndexMap::new();
+        for (name, entry) in &definitions {
+            let mut reader = Reader { definitions: &definitions, name, open: vec![name.clone()], indirect_selection };
+            let definition = entry.get("definition").ok_or_else(|| error(Some(name), "it has no `definition`"))?;
+            let (spec, normalized) = reader.definition(definition, true)?;
+            let is_default = match entry.get("default") {
+                None | Some(Json::Null) => false,
+                Some(Json::Bool(flag)) => *flag,
+                Some(Json::String(text)) => matches!(text.to_lowercase().as_str(), "true" | "yes" | "on"),
+                Some(_) => return Err(error(Some(name), "`default` must be true or false")),
+            };
+            let description = entry.get("description").and_then(Json::as_str).map(str::to_owned);
+            let selector = Selector { name: name.clone(), description, is_default, spec, normalized };
+            selectors.insert(name.clone(), selector);
+        }
+        let defaults: Vec<&str> =
+            selectors.values().filter(|selector: &&Selector| selector.is_default).map(|selector| selector.name.as_str()).collect();
+        if defaults.len() > 1 {
+            return Err(wrong(&format!("more than one default selector: {}", defaults.join(", "))));
+        }
+        Ok(Self { selectors })
+    }
+
+    /// The selector of `--selector`.
+    ///
+    /// # Errors
+    /// When there is none of this name.
+    pub fn get(&self, name: &str) -> Result<&Selector, SelectionError> {
+        self.selectors.get(name).ok_or_else(|| SelectionError::UnknownSelector {
+            name: name.to_owned(),
+            known: self.selectors.keys().cloned().collect(),
+        })
+    }
+
+    /// The one with `default: true`.
+    pub fn default_selector(&self) -> Option<&Selector> {
+        self.selectors.values().find(|selector| selector.is_default)
+    }
+
+    /// All, in the order of the file.
+    pub fn all(&self) -> impl Iterator<Item = &Selector> {
+        self.selectors.values()
+    }
+
+    /// `selectors` of the manifest.
+    pub fn manifest_json(&self) -> JsonMap<String, Json> {
+        self.selectors
+            .values()
+            .map(|selector| {
+                let mut object = JsonMap::new();
+                object.insert("name".to_owned(), json!(selector.name));
+                object.insert("definition".to_owned(), selector.normalized.clone());
+                if let Some(description) = &selector.description {
+                    object.insert("description".to_owned(), json!(description));
+                }
+                if selector.is_default {
+                    object.insert("default".to_owned(), json!(true));
+                }
+                (selector.name.clone(), Json::Object(object))
+            })
+            .collect()
+    }
+}
+
+fn error(selector: Option<&str>, reason: &str) -> SelectionError {
+    SelectionError::InvalidSelectorFile { reason: reason.to_owned(), selector: selector.map(str::to_owned) }
+}
+
+struct Reader<'a> {
+    definitions: &'a IndexMap<String, &'a Json>,
+    name: &'a str,
+    /// Selectors being read, against circles.
+    open: Vec<String>,
+    indirect_selection: IndirectSelection,
+}
+
+type Read = Result<(SelectionSpec, Json), SelectionError>;
+
+impl Reader<'_> {
+    fn wrong(&self, reason: impl AsRef<str>) -> SelectionError {
+        error(Some(self.name), reason.as_ref())
+    }
+
+    fn definition(&mut self, definition: &Json, at_root: bool) -> Read {
+        match definition {
+            Json::String(text) => self.text(text),
+            Json::Object(object) => self.object(object, at_root),
+            _ => Err(self.wrong(format!("expected a string or a mapping, not {definition}"))),
+        }
+    }
+
+    fn text(&mut self, text: &str) -> Read {
+        let spec = SelectionSpec::parse(text, self.indirect_selection)?;
+        let normalized = normalized_text(text, self.indirect_selection)?;
+        Ok((spec, normalized))
+    }
+
+    fn object(&mut self, object: &JsonMap<String, Json>, at_root: bool) -> Read {
+        let sets: Vec<&str> = ["union", "intersection"].into_iter().filter(|key| object.contains_key(*key)).collect();
+        match sets[..] {
+            [] => {}
+            [_, _, ..] if at_root => {
+                return Err(self.wrong("only one of \"union\" and \"intersection\" may be at the root"));
+            }
+            [set, ..] if object.len() == 1 => return self.set(set, &object[set]),
+            _ => return Err(self.wrong("\"union\" and \"intersection\" stand alone")),
+        }
+        if object.contains_key("method") {
+            return self.method(object);
+        }
+        match object.iter().next() {
+            Some((method, Json::String(value))) if object.len() == 1 => {
+                let criterion = Criterion::of(method, value, self.indirect_selection);
+                let normalized = criterion.to_json();
+                Ok((SelectionSpec::Criterion(criterion), normalized))
+            }
+            Some((method, value)) if object.len() == 1 && !value.is_object() && !value.is_array() => {
+                let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                let criterion = Criterion::of(method, &value, self.indirect_selection);
+                let normalized = criterion.to_json();
+                Ok((SelectionSpec::Criterion(criterion), normalized))
+            }
+            _ => Err(self.wrong(
+                "expected exactly one key, or a \"method\" key with a \"value\"",
+            )),
+        }
+    }
+
+    fn set(&mut self, kind: &str, parts: &Json) -> Read {
+        let Json::Array(parts) = parts else {
+            return Err(self.wrong(format!("`{kind}` must be a list")));
+        };
+        let mut include = Vec::new();
+        let mut normalized = Vec::new();
+        let mut exclude = None;
+        for part in parts {
+            let excluded = part.as_object().filter(|object| object.len() == 1).and_then(|object| object.get("exclude"));
+            if let Some(excluded) = excluded {
+                if exclude.is_some() {
+                    return Err(self.wrong("more than one \"exclude\" in a set"));
+                }
+                let (spec, json) = self.excluded(excluded)?;
+                exclude = Some(spec);
+                normalized.push(json!({ "exclude": json }));
+                continue;
+            }
+            let (spec, json) = self.definition(part, false)?;
+            include.push(spec);
+            normalized.push(json);
+        }
+        let indirect_selection = self.indirect_selection;
+        let raw = Some(Json::Array(normalized.clone()).to_string());
+        let all = if kind == "union" {
+            SelectionSpec::Union { parts: include, indirect_selection, raw }
+        } else {
+            SelectionSpec::Intersection { parts: include, indirect_selection, raw }
+        };
+        Ok((without(all, exclude, indirect_selection), json!({ kind: normalized })))
+    }
+
+    fn excluded(&mut self, parts: &Json) -> Result<(SelectionSpec, Json), SelectionError> {
+        let Json::Array(parts) = parts else { return Err(self.wrong("`exclude` must be a list")) };
+        let mut specs = Vec::new();
+        let mut normalized = Vec::new();
+        for part in parts {
+            let (spec, json) = self.definition(part, false)?;
+            specs.push(spec);
+            normalized.push(json);
+        }
+        let spec = SelectionSpec::Union { parts: specs, indirect_selection: self.indirect_selection, raw: None };
+        Ok((spec, Json::Array(normalized)))
+    }
+
+    fn method(&mut self, object: &JsonMap<String, Json>) -> Read {
+        if let Some(unknown) = object.keys().find(|key| !ENTRY_KEYS.contains(&key.as_str())) {
+            return Err(self.wrong(format!("unknown key \"{unknown}\" beside \"method\"")));
+        }
+        let text = |key: &str| object.get(key).and_then(Json::as_str);
+        let method = text("method").ok_or_else(|| self.wrong("`method` must be a string"))?;
+        let value = match object.get("value") {
+            Some(Json::String(value)) => value.clone(),
+            None | Some(Json::Null | Json::Array(_) | Json::Object(_)) => {
+                return Err(self.wrong("a \"method\" needs a \"value\""));
+            }
+            Some(scalar) => scalar.to_string(),
+        };
+        let mode = match text("indirect_selection") {
+            None => self.indirect_selection,
+            Some(word) => word
+                .parse()
+                .map_err(|()| self.wrong("`indirect_selection` is one of eager, cautious, buildable, empty"))?,
+        };
+        let (spec, mut normalized) = if method == "selector" {
+            self.inherited(&value)?
+        } else {
+            let mut criterion = Criterion::of(method, &value, mode);
+            criterion.method = parse_method(method);
+            criterion.childrens_parents = self.flag(object, "childrens_parents")?;
+            criterion.parents = self.depth(object, "parents")?;
+            criterion.children = self.depth(object, "children")?;
+            if criterion.childrens_parents && criterion.children.is_some() {
+                return Err(self.wrong("\"children\" and \"childrens_parents\" cannot be used together"));
+            }
+            let normalized = Json::Object(object.iter().filter(|(key, _)| *key != "exclude").map(|(k, v)| (k.clone(), v.clone())).collect());
+            (SelectionSpec::Criterion(criterion), normalized)
+        };
+        let Some(excluded) = object.get("exclude") else { return Ok((spec, normalized)) };
+        let (exclude, json) = self.excluded(excluded)?;
+        if let Json::Object(object) = &mut normalized {
+            object.insert("exclude".to_owned(), json);
+        }
+        Ok((without(spec, Some(exclude), mode), normalized))
+    }
+
+    fn flag(&self, object: &JsonMap<String, Json>, key: &str) -> Result<bool, SelectionError> {
+        match object.get(key) {
+            None | Some(Json::Null) => Ok(false),
+            Some(Json::Bool(flag)) => Ok(*flag),
+            Some(_) => Err(self.wrong(format!("`{key}` must be true or false"))),
+        }
+    }
+
+    fn depth(&self, object: &JsonMap<String, Json>, key: &str) -> Result<Option<Option<usize>>, SelectionError> {
+        if !self.flag(object, key)? {
+            return Ok(None);
+        }
+        match object.get(&format!("{key}_depth")) {
+            None | Some(Json::Null) => Ok(Some(None)),
+            Some(depth) => match depth.as_u64().and_then(|depth| usize::try_from(depth).ok()) {
+                Some(depth) => Ok(Some(Some(depth))),
+                None => Err(self.wrong(format!("`{key}_depth` must be a number"))),
+            },
+        }
+    }
+
+    /// `method: selector`: the definition of another one.
+    fn inherited(&mut self, name: &str) -> Read {
+        if self.open.iter().any(|open| open == name) {
+            return Err(self.wrong(format!("it refers to itself by way of selector '{name}'")));
+        }
+        let definition = self.definitions.get(name).and_then(|entry| entry.get("definition"));
+        let Some(definition) = definition else {
+            return Err(self.wrong(format!("there is no selector named '{name}'")));
+        };
+        self.open.push(name.to_owned());
+        let read = self.definition(definition, true);
+        self.open.pop();
+        read
+    }
+}
+
+fn without(include: SelectionSpec, exclude: Option<SelectionSpec>, mode: IndirectSelection) -> SelectionSpec {
+    match exclude {
+        None => include,
+        Some(exclude) => SelectionSpec::Difference {
+            include: Box::new(include),
+            exclude: Box::new(exclude),
+            indirect_selection: mode,
+        },
+    }
+}
+
+/// A definition in the command line's grammar as mappings.
+fn normalized_text(text: &str, mode: IndirectSelection) -> Result<Json, SelectionError> {
+    let mut union = Vec::new();
+    for item in text.split_whitespace() {
+        let parts = item
+            .split(',')
+            .map(|raw| Ok(Criterion::parse(raw, mode)?.to_json()))
+            .collect::<Result<Vec<_>, SelectionError>>()?;
+        union.push(if parts.len() == 1 { parts.into_iter().next().unwrap_or_default() } else { json!({ "intersection": parts }) });
+    }
+    Ok(if union.len() == 1 { union.into_iter().next().unwrap_or_default() } else { json!({ "union": union }) })
+}
