@@ -1,6 +1,6 @@
 //! S3's errors: the code clients switch on, the HTTP status, and the sentence.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use athena_api::ApiError;
 
@@ -99,5 +99,14 @@ impl StorageError {
 impl From<StorageError> for ApiError {
     fn from(error: StorageError) -> Self {
         Self { status: error.status(), ..Self::new(error.code(), error.to_string()) }
+    }
+}
+
+/// Says what was being done, and tells a full disk from other failures.
+pub(super) fn io(doing: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> StorageError {
+    let path = path.to_owned();
+    move |source| match source.kind() {
+        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => StorageError::DiskFull { doing, path, source },
+        _ => StorageError::Io { doing, path, source },
     }
 }

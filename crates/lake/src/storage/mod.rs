@@ -2,23 +2,43 @@
 //!
 //! `<root>/s3/<bucket>/…` holds one file per object, at a path one can guess from its key ([`key`]). What S3 knows of an object besides its bytes is in a
 //! sidecar below `<root>/s3.meta`, written only when there is something to say. Unfinished objects are elsewhere (`<root>/s3.tmp`, `<root>/s3.uploads`), so
-//! a bucket never shows half an object.
+//! a bucket never shows half an object: it appears by one rename, after all its bytes are written.
+//!
+//! What survives: with [`Durability::Process`] a killed process loses no object that was answered for, since the kernel has the bytes. With
+//! [`Durability::Power`] bytes and name are on the disk before the answer.
 
 mod error;
+mod files;
+mod info;
+mod key;
+mod listing;
 mod meter;
+mod multipart;
+mod object_store;
+mod s3;
+mod stream;
+mod writer;
 
-use std::path::Path;
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, RwLock};
 
 use bytes::Bytes;
-use futures::stream::BoxStream;
-use indexmap::IndexMap;
-
 use chrono::{DateTime, Utc};
+use futures::TryStreamExt;
+use futures::stream::BoxStream;
 
 pub use error::StorageError;
+pub use info::{ByteRange, Condition, Metadata, ObjectInfo};
+pub use listing::{ListRequest, Listing};
 pub use meter::ScanMeter;
+pub use multipart::{Part, Upload};
 pub use store::Durability;
+pub use writer::ObjectWriter;
+
+use error::io;
 
 /// Answers of the storage.
 pub type StorageResult<T> = Result<T, StorageError>;
@@ -33,7 +53,17 @@ pub struct ObjectStorage {
 }
 
 #[derive(Debug)]
-struct Inner {}
+struct Inner {
+    buckets: PathBuf,
+    sidecars: PathBuf,
+    unfinished: PathBuf,
+    uploads: PathBuf,
+    mounts: RwLock<BTreeMap<String, PathBuf>>,
+    /// Held while names change: making directories, renaming, removing. Never while bytes are written.
+    names: Mutex<()>,
+    durability: Durability,
+    counter: AtomicU64,
+}
 
 /// A bucket in the list of buckets.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,256 +74,291 @@ pub struct Bucket {
     pub read_only: bool,
 }
 
-/// What a writer says of an object besides its bytes. Names of `user` are without `x-amz-meta-`, in lower case.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Metadata {
-    pub content_type: Option<String>,
-    pub content_encoding: Option<String>,
-    pub cache_control: Option<String>,
-    pub content_disposition: Option<String>,
-    pub content_language: Option<String>,
-    /// Of the whole object: `x-amz-checksum-crc32` → value.
-    pub checksums: IndexMap<String, String>,
-    pub user: IndexMap<String, String>,
-    pub tags: IndexMap<String, String>,
-}
-
-/// When a write may happen.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum Condition {
-    #[default]
-    Always,
-    /// `If-None-Match: *`.
-    IfAbsent,
-    /// `If-Match`: the ETag without quotes.
-    IfMatch(String),
-}
-
-/// An object's facts.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ObjectInfo {
-    pub key: String,
-    pub size: u64,
-    pub last_modified: DateTime<Utc>,
-    /// Without quotes. The MD5 of the bytes for what came through [`ObjectStorage::put`]; else opaque, new with each change.
-    pub etag: String,
-    pub metadata: Metadata,
-}
-
-/// Which keys to list.
-#[derive(Debug, Clone, Default)]
-pub struct ListRequest {
-    pub prefix: String,
-    pub delimiter: Option<String>,
-    /// Only keys and common prefixes after this one (ListObjectsV2 `start-after`, v1 `marker`, or a continuation).
-    pub start_after: Option<String>,
-    /// 1,000 when absent.
-    pub max_keys: Option<usize>,
-}
-
-/// A page of keys in UTF-8 byte order.
-#[derive(Debug, Clone, Default)]
-pub struct Listing {
-    pub objects: Vec<ObjectInfo>,
-    pub common_prefixes: Vec<String>,
-    /// The last key or common prefix of this page when there are more: the next page's `start_after`.
-    pub next_start_after: Option<String>,
-}
-
-/// A part of a multipart upload.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Part {
-    pub number: u32,
-    pub size: u64,
-    pub etag: String,
-    pub last_modified: DateTime<Utc>,
-}
-
-/// A multipart upload under way.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Upload {
-    pub key: String,
-    pub upload_id: String,
-    pub initiated: DateTime<Utc>,
-}
-
-fn not_yet<T>() -> StorageResult<T> {
-    Err(StorageError::NotSupported { what: "this operation".to_owned() })
+/// Where a bucket's files are, and how their names are meant.
+#[derive(Debug, Clone)]
+pub(crate) struct Place {
+    root: PathBuf,
+    /// `None` for mounts, whose files are as they are.
+    sidecars: Option<PathBuf>,
 }
 
 impl ObjectStorage {
-    /// Opens `<root>/s3`, making it if need be.
+    /// Opens `<root>/s3`, making it if need be, and removes what a killed process left unfinished: the caller holds the directory's lock.
+    ///
+    /// # Errors
+    /// The directories cannot be made.
     pub fn open(root: &Path, durability: Durability) -> StorageResult<Self> {
-        let _ = (root, durability);
-        Ok(Self { inner: Arc::new(Inner {}) })
+        let inner = Inner {
+            buckets: root.join("s3"),
+            sidecars: root.join("s3.meta"),
+            unfinished: root.join("s3.tmp"),
+            uploads: root.join("s3.uploads"),
+            mounts: RwLock::default(),
+            names: Mutex::default(),
+            durability,
+            counter: AtomicU64::new(0),
+        };
+        for directory in [&inner.buckets, &inner.unfinished] {
+            fs_err::create_dir_all(directory).map_err(io("creating", directory))?;
+        }
+        for left in fs_err::read_dir(&inner.unfinished).map_err(io("reading", &inner.unfinished))?.flatten() {
+            fs_err::remove_file(left.path()).ok();
+        }
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// Shows `folder` as the bucket `name`, read-only. Its files' names are the keys.
+    ///
+    /// # Errors
+    /// No such folder, a name that is none for a bucket.
     pub fn mount(&self, name: &str, folder: &Path) -> StorageResult<()> {
-        let _ = (name, folder, &self.inner);
-        not_yet()
+        check_bucket_name(name)?;
+        let folder = fs_err::canonicalize(folder).map_err(io("mounting", folder))?;
+        if !folder.is_dir() {
+            return Err(io("mounting", &folder)(std::io::Error::from(std::io::ErrorKind::NotADirectory)));
+        }
+        self.inner.mounts.write().unwrap_or_else(std::sync::PoisonError::into_inner).insert(name.to_owned(), folder);
+        Ok(())
     }
 
+    fn mounted(&self, bucket: &str) -> Option<PathBuf> {
+        self.inner.mounts.read().unwrap_or_else(std::sync::PoisonError::into_inner).get(bucket).cloned()
+    }
+
+    /// Where to read a bucket.
+    pub(crate) fn place(&self, bucket: &str) -> StorageResult<Place> {
+        if let Some(root) = self.mounted(bucket) {
+            return Ok(Place { root, sidecars: None });
+        }
+        let missing = || StorageError::NoSuchBucket { bucket: bucket.to_owned() };
+        check_bucket_name(bucket).map_err(|_| missing())?;
+        let root = self.inner.buckets.join(bucket);
+        if !root.is_dir() {
+            return Err(missing());
+        }
+        Ok(Place { root, sidecars: Some(self.inner.sidecars.join(bucket)) })
+    }
+
+    /// Where to write a bucket.
+    fn writable(&self, bucket: &str) -> StorageResult<Place> {
+        let place = self.place(bucket)?;
+        match place.sidecars {
+            None => Err(StorageError::ReadOnlyMount { bucket: bucket.to_owned() }),
+            Some(_) => Ok(place),
+        }
+    }
+
+    /// All buckets, by name.
+    ///
+    /// # Errors
+    /// The disk.
     pub async fn list_buckets(&self) -> StorageResult<Vec<Bucket>> {
-        not_yet()
+        let mut names: Vec<String> = fs_err::read_dir(&self.inner.buckets)
+            .map_err(io("reading", &self.inner.buckets))?
+            .flatten()
+            .filter_map(|entry| entry.file_name().into_string().ok())
+            .filter(|name| check_bucket_name(name).is_ok())
+            .collect();
+        let mounts = self.inner.mounts.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+        names.retain(|name| !mounts.contains_key(name));
+        names.extend(mounts.into_keys());
+        names.sort();
+        Ok(names.iter().filter_map(|name| self.bucket(name).ok()).collect())
     }
 
+    fn bucket(&self, name: &str) -> StorageResult<Bucket> {
+        let place = self.place(name)?;
+        let facts = fs_err::metadata(&place.root).map_err(io("reading", &place.root))?;
+        let created = facts.created().or_else(|_| facts.modified()).map_err(io("reading", &place.root))?;
+        Ok(Bucket { name: name.to_owned(), created: created.into(), read_only: place.sidecars.is_none() })
+    }
+
+    /// # Errors
+    /// `NoSuchBucket`.
     pub async fn head_bucket(&self, bucket: &str) -> StorageResult<Bucket> {
-        let _ = bucket;
-        not_yet()
+        self.bucket(bucket)
     }
 
+    /// # Errors
+    /// `InvalidBucketName`, `BucketAlreadyOwnedByYou`.
     pub async fn create_bucket(&self, bucket: &str) -> StorageResult<()> {
-        let _ = bucket;
-        not_yet()
+        check_bucket_name(bucket)?;
+        let owned = || StorageError::BucketAlreadyOwnedByYou { bucket: bucket.to_owned() };
+        if self.mounted(bucket).is_some() {
+            return Err(owned());
+        }
+        let path = self.inner.buckets.join(bucket);
+        match fs_err::create_dir(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Err(owned()),
+            done => done.map_err(io("creating", &path)),
+        }
     }
 
+    /// # Errors
+    /// `BucketNotEmpty`.
     pub async fn delete_bucket(&self, bucket: &str) -> StorageResult<()> {
-        let _ = bucket;
-        not_yet()
+        let place = self.writable(bucket)?;
+        let request = ListRequest { max_keys: Some(1), ..ListRequest::default() };
+        if !self.list(bucket, &request).await?.objects.is_empty() {
+            return Err(StorageError::BucketNotEmpty { bucket: bucket.to_owned() });
+        }
+        fs_err::remove_dir_all(&place.root).map_err(io("removing", &place.root))?;
+        for leftovers in [self.inner.sidecars.join(bucket), self.inner.uploads.join(bucket)] {
+            fs_err::remove_dir_all(leftovers).ok();
+        }
+        Ok(())
     }
 
     /// Stores the whole object or nothing; when this returns, readers see the new one.
+    ///
+    /// # Errors
+    /// The bucket, the body, the condition or the disk.
     pub async fn put(
         &self,
         bucket: &str,
         key: &str,
-        body: ByteStream,
+        mut body: ByteStream,
         metadata: Metadata,
         condition: Condition,
     ) -> StorageResult<ObjectInfo> {
-        let _ = (bucket, key, body, metadata, condition);
-        not_yet()
+        let mut writer = self.create(bucket, key)?.with_metadata(metadata).with_md5();
+        let broken = |source| StorageError::IncompleteBody { bucket: bucket.to_owned(), key: key.to_owned(), source };
+        while let Some(chunk) = body.try_next().await.map_err(broken)? {
+            writer.append(&chunk)?;
+        }
+        writer.commit(&condition)
     }
 
     /// [`Self::put`] of bytes at hand, without metadata.
+    ///
+    /// # Errors
+    /// As [`Self::put`].
     pub async fn put_bytes(&self, bucket: &str, key: &str, body: Bytes) -> StorageResult<ObjectInfo> {
-        let _ = (bucket, key, body);
-        not_yet()
+        let mut writer = self.create(bucket, key)?;
+        writer.append(&body)?;
+        writer.commit(&Condition::Always)
     }
 
+    /// Begins an object that is written piece by piece and shows itself when it is committed.
+    ///
+    /// # Errors
+    /// The bucket or the disk.
+    pub fn create(&self, bucket: &str, key: &str) -> StorageResult<ObjectWriter> {
+        ObjectWriter::new(self, bucket, key)
+    }
+
+    /// # Errors
+    /// `NoSuchBucket`, `NoSuchKey`.
     pub async fn head(&self, bucket: &str, key: &str) -> StorageResult<ObjectInfo> {
-        let _ = (bucket, key);
-        not_yet()
+        Ok(files::open(&self.place(bucket)?, bucket, key)?.info)
     }
 
-    /// The object's facts and its bytes `start..end` (`None`: to the end). The stream reads the version that `get` found, whatever happens to the key.
+    /// The object's facts, which of its bytes come, and the bytes. The stream reads the version that `get` found, whatever happens to the key.
+    ///
+    /// # Errors
+    /// `NoSuchKey`, `InvalidRange`.
     pub async fn get(
         &self,
         bucket: &str,
         key: &str,
         range: Option<ByteRange>,
-    ) -> StorageResult<(ObjectInfo, std::ops::Range<u64>, ByteStream)> {
-        let _ = (bucket, key, range);
-        not_yet()
+    ) -> StorageResult<(ObjectInfo, Range<u64>, ByteStream)> {
+        let object = files::open(&self.place(bucket)?, bucket, key)?;
+        let size = object.info.size;
+        let invalid = || StorageError::InvalidRange { bucket: bucket.to_owned(), key: key.to_owned(), size };
+        let range = match range {
+            None => 0..size,
+            Some(range) => range.of(size).ok_or_else(invalid)?,
+        };
+        Ok((object.info, range.clone(), stream::read(object.file, range)))
     }
 
     /// The whole object in memory.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
     pub async fn get_bytes(&self, bucket: &str, key: &str) -> StorageResult<Bytes> {
-        let _ = (bucket, key);
-        not_yet()
-    }
-
-    pub async fn list(&self, bucket: &str, request: &ListRequest) -> StorageResult<Listing> {
-        let _ = (bucket, request);
-        not_yet()
-    }
-
-    /// Every object below a prefix, in key order.
-    pub async fn list_all(&self, bucket: &str, prefix: &str) -> StorageResult<Vec<ObjectInfo>> {
-        let _ = (bucket, prefix);
-        not_yet()
+        let object = files::open(&self.place(bucket)?, bucket, key)?;
+        let path = object.path.clone();
+        stream::read_ranges(object.file, vec![0..object.info.size])
+            .await
+            .map(|mut ranges| ranges.pop().unwrap_or_default())
+            .map_err(io("reading", &path))
     }
 
     /// Deleting what is not there is no error.
+    ///
+    /// # Errors
+    /// The bucket or the disk.
     pub async fn delete(&self, bucket: &str, key: &str) -> StorageResult<()> {
-        let _ = (bucket, key);
-        not_yet()
+        let place = self.writable(bucket)?;
+        files::remove(&self.inner, &place, key)
     }
 
     /// The keys that could not be deleted, with the reason.
+    ///
+    /// # Errors
+    /// The bucket.
     pub async fn delete_many(&self, bucket: &str, keys: &[String]) -> StorageResult<Vec<(String, StorageError)>> {
-        let _ = (bucket, keys);
-        not_yet()
+        let place = self.writable(bucket)?;
+        let failed = keys.iter().filter_map(|key| Some((key.clone(), files::remove(&self.inner, &place, key).err()?)));
+        Ok(failed.collect())
     }
 
     /// `metadata`: `None` copies it too.
+    ///
+    /// # Errors
+    /// As [`Self::get`] and [`Self::put`].
     pub async fn copy(
         &self,
         from: (&str, &str),
         to: (&str, &str),
         metadata: Option<Metadata>,
     ) -> StorageResult<ObjectInfo> {
-        let _ = (from, to, metadata);
-        not_yet()
+        let (info, _, body) = self.get(from.0, from.1, None).await?;
+        self.put(to.0, to.1, body, metadata.unwrap_or(info.metadata), Condition::Always).await
     }
 
     /// Replaces the tags of an object.
-    pub async fn set_tags(&self, bucket: &str, key: &str, tags: IndexMap<String, String>) -> StorageResult<()> {
-        let _ = (bucket, key, tags);
-        not_yet()
-    }
-
-    /// Begins a multipart upload and answers its id.
-    pub async fn create_upload(&self, bucket: &str, key: &str, metadata: Metadata) -> StorageResult<String> {
-        let _ = (bucket, key, metadata);
-        not_yet()
-    }
-
-    pub async fn upload_part(
+    ///
+    /// # Errors
+    /// `NoSuchKey`.
+    pub async fn set_tags(
         &self,
         bucket: &str,
         key: &str,
-        upload_id: &str,
-        number: u32,
-        body: ByteStream,
-    ) -> StorageResult<Part> {
-        let _ = (bucket, key, upload_id, number, body);
-        not_yet()
-    }
-
-    pub async fn list_parts(&self, bucket: &str, key: &str, upload_id: &str) -> StorageResult<Vec<Part>> {
-        let _ = (bucket, key, upload_id);
-        not_yet()
-    }
-
-    pub async fn list_uploads(&self, bucket: &str, prefix: &str) -> StorageResult<Vec<Upload>> {
-        let _ = (bucket, prefix);
-        not_yet()
-    }
-
-    /// Makes the object of the parts, given as (number, etag) in order.
-    pub async fn complete_upload(
-        &self,
-        bucket: &str,
-        key: &str,
-        upload_id: &str,
-        parts: &[(u32, String)],
-        condition: Condition,
-    ) -> StorageResult<ObjectInfo> {
-        let _ = (bucket, key, upload_id, parts, condition);
-        not_yet()
-    }
-
-    pub async fn abort_upload(&self, bucket: &str, key: &str, upload_id: &str) -> StorageResult<()> {
-        let _ = (bucket, key, upload_id);
-        not_yet()
+        tags: indexmap::IndexMap<String, String>,
+    ) -> StorageResult<()> {
+        let place = self.writable(bucket)?;
+        files::set_tags(&self.inner, &place, bucket, key, tags)
     }
 
     /// One bucket as an `object_store`, whose reads are added to `meter`. Register it for `s3://<bucket>/`.
-    pub fn object_store(&self, bucket: &str, meter: &ScanMeter) -> Arc<dyn object_store::ObjectStore> {
-        let _ = (bucket, meter);
-        Arc::new(object_store::memory::InMemory::new())
+    pub fn object_store(&self, bucket: &str, meter: &ScanMeter) -> Arc<dyn ::object_store::ObjectStore> {
+        Arc::new(object_store::BucketStore::new(self.clone(), bucket, meter.clone()))
     }
 }
 
-/// What part of an object to read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ByteRange {
-    /// `bytes=first-last`, both included; `last` may lie past the end.
-    Bounded { first: u64, last: u64 },
-    /// `bytes=first-`.
-    From { first: u64 },
-    /// `bytes=-length`.
-    Suffix { length: u64 },
+impl Inner {
+    /// A file name nobody else uses.
+    fn unfinished(&self) -> PathBuf {
+        let number = self.counter.fetch_add(1, Ordering::Relaxed);
+        self.unfinished.join(format!("{number}-{}", uuid::Uuid::new_v4().simple()))
+    }
+
+    fn lock_names(&self) -> std::sync::MutexGuard<'_, ()> {
+        self.names.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+/// Source: Amazon S3 user guide, "Bucket naming rules".
+fn check_bucket_name(name: &str) -> StorageResult<()> {
+    let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.';
+    let edge = |c: Option<char>| c.is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
+    let valid = (3..=63).contains(&name.len())
+        && name.chars().all(inner)
+        && edge(name.chars().next())
+        && edge(name.chars().last())
+        && !name.contains("..");
+    if valid { Ok(()) } else { Err(StorageError::InvalidBucketName { bucket: name.to_owned() }) }
 }

@@ -1,0 +1,4 @@
+//! The lake: objects, Hive tables, Iceberg tables.
+
+mod hive_types;
+mod storage;
