@@ -151,13 +151,13 @@ fn read_file(package: &str, found: &Found<'_>, seed_limit: u64) -> Result<Source
             return Ok(file("".into(), Checksum { name: "path", checksum: found.path.clone() }, 0));
         }
         let bytes = fs_err::read(&found.absolute).map_err(|error| failed(&error))?;
-        return Ok(file("".into(), sha256(&bytes), 0));
+        return Ok(file("".into(), seed_checksum(&bytes).map_err(|error| failed(&error))?, 0));
     }
     let text = fs_err::read_to_string(&found.absolute).map_err(|error| failed(&error))?;
     let stripped = text.trim_matches(is_python_space);
     let before = text.len() - text.trim_start_matches(is_python_space).len();
     let lines_before = text[..before].matches('\n').count();
-    let checksum = sha256(stripped.as_bytes());
+    let checksum = text_checksum(stripped);
     let contents = if found.kind == FileKind::Fixture { "".into() } else { Arc::from(stripped) };
     Ok(file(contents, checksum, lines_before))
 }
@@ -165,6 +165,23 @@ fn read_file(package: &str, found: &Found<'_>, seed_limit: u64) -> Result<Source
 /// What Python's `str.strip()` removes: Unicode white space and the four separators `\x1c`–`\x1f`.
 fn is_python_space(c: char) -> bool {
     c.is_whitespace() || matches!(c, '\u{1c}'..='\u{1f}')
+}
+
+/// dbt hashes texts with every run of white space as one blank, so that reformatting changes nothing.
+///
+/// Source: the manifests of dbt Core 1.12.0 for models, snapshots, analyses, tests and Python models.
+fn text_checksum(text: &str) -> Checksum {
+    let words: Vec<&str> = text.split(is_python_space).filter(|word| !word.is_empty()).collect();
+    sha256(words.join(" ").as_bytes())
+}
+
+/// Seeds are hashed without surrounding white space and with Unix line ends.
+///
+/// Source: as above.
+fn seed_checksum(bytes: &[u8]) -> std::io::Result<Checksum> {
+    let text = std::str::from_utf8(bytes).map_err(|error| std::io::Error::new(std::io::ErrorKind::InvalidData, error))?;
+    let unix = text.replace("\r\n", "\n").replace('\r', "\n");
+    Ok(sha256(unix.trim_matches(is_python_space).as_bytes()))
 }
 
 fn sha256(bytes: &[u8]) -> Checksum {

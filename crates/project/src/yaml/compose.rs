@@ -9,7 +9,7 @@ use super::scalar::{int_value, parse_float, parse_int, parse_timestamp, resolve_
 use super::{Map, Node, Position, Value, YamlError};
 
 /// Nesting beyond this is refused; hand-written files stay below twenty.
-const MAX_DEPTH: usize = 200;
+const MAX_DEPTH: usize = 100;
 /// Values that aliases may add to a document.
 const MAX_ALIASED_VALUES: usize = 1_000_000;
 
@@ -242,17 +242,14 @@ fn tag_name(tag: &Tag) -> String {
 
 fn scalar(text: &str, style: ScalarStyle, tag: Option<&Tag>, at: Position) -> Result<Value, YamlError> {
     let bad = |expected: &'static str| YamlError::BadScalar { text: text.to_owned(), expected, position: at };
-    let Some(tag) = tag else {
+    // A lone `!` says nothing.
+    let Some(tag) = tag.filter(|tag| !(tag.handle.is_empty() && tag.suffix == "!")) else {
         return match style {
             ScalarStyle::Plain => resolve_plain(text).map_err(bad),
             _ => Ok(Value::Str(text.to_owned())),
         };
     };
     if !tag.is_yaml_core_schema() {
-        // A lone `!` means "not resolved": text.
-        if tag.handle.is_empty() && tag.suffix == "!" {
-            return Ok(Value::Str(text.to_owned()));
-        }
         return Err(YamlError::UnknownTag { tag: tag_name(tag), position: at });
     }
     match tag.suffix.as_str() {

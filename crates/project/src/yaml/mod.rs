@@ -5,6 +5,7 @@
 
 mod compose;
 mod error;
+mod jinja;
 mod json;
 mod scalar;
 mod value;

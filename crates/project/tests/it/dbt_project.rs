@@ -1,0 +1,106 @@
+//! `dbt_project.yml`.
+
+use std::path::Path;
+
+use project::yaml::Value;
+use project::{DbtProject, QueryComment, RenderError, SourceText, Verbatim};
+
+fn parse(text: &str) -> (Option<DbtProject>, Vec<diagnostic::Diagnostic>) {
+    DbtProject::parse(Path::new("/p"), SourceText::new("dbt_project.yml", text), &Verbatim)
+}
+
+fn whats(text: &str) -> Vec<String> {
+    parse(text).1.into_iter().map(|diagnostic| diagnostic.what.replace("\n  ", ": ")).collect()
+}
+
+#[test]
+fn defaults_are_dbts() {
+    let (project, diagnostics) = parse("name: shop\n");
+    assert!(diagnostics.is_empty());
+    let project = project.unwrap();
+    assert_eq!(project.model_paths, ["models"]);
+    assert_eq!(project.docs_paths, ["models", "seeds", "snapshots", "analyses", "macros", "tests", "functions"]);
+    assert_eq!(project.clean_targets, ["target"]);
+    assert_eq!(project.packages_install_path, "dbt_packages");
+    assert_eq!(project.query_comment, QueryComment::Default);
+    assert!(project.require_dbt_version.allows_ours());
+}
+
+#[test]
+fn keys_are_read_in_all_their_spellings() {
+    let (project, diagnostics) = parse(
+        "name: shop\nversion: 1.0\nconfig-version: 2\nmodel-paths: [models/, ./more]\non-run-start: \"{{ log('x') }}\"\n\
+         on-run-end:\nquery-comment:\nquoting: {project: true, schema: no}\nrequire-dbt-version: \">=1.3.0,<2.0.0\"\n\
+         dispatch:\n  - {macro_namespace: dbt_utils, search_order: [shop, dbt_utils]}\ncustom: 1\n",
+    );
+    assert!(diagnostics.is_empty(), "{diagnostics:?}");
+    let project = project.unwrap();
+    assert_eq!(project.version.as_deref(), Some("1.0"));
+    assert_eq!(project.model_paths, ["models", "more"]);
+    assert_eq!(project.on_run_start, ["{{ log('x') }}"]);
+    assert!(project.on_run_end.is_empty());
+    assert_eq!(project.query_comment, QueryComment::Disabled);
+    assert_eq!(project.quoting.database, Some(true));
+    assert_eq!(project.quoting.schema, Some(false));
+    assert_eq!(project.dispatch[0].search_order, ["shop", "dbt_utils"]);
+    assert_eq!(project.extra["custom"], 1);
+}
+
+#[test]
+fn every_mistake_is_reported_at_once() {
+    assert_eq!(
+        whats("name: shop\nconfig-version: 3\nmodel-paths: {a: 1}\nrestrict-access: maybe\nrequire-dbt-version: soon\n"),
+        [
+            "Runtime Error: Invalid config version: 3, expected 2",
+            "Parsing Error: 'model-paths' of dbt_project.yml must be a string or a list of strings, not a mapping",
+            "Semver Error: \"soon\" is not a valid semantic version.",
+            "Parsing Error: 'restrict-access' of dbt_project.yml must be true or false, not a string",
+        ]
+    );
+}
+
+#[test]
+fn names_are_checked() {
+    assert_eq!(whats("version: 1\n"), ["Runtime Error: dbt_project.yml: 'name' is a required property"]);
+    assert_eq!(whats("name: my-shop\n"), ["Runtime Error: 'my-shop' is not a valid project name"]);
+    assert_eq!(parse("name: my-shop\n").1[0].fix.as_deref(), Some("write `name: my_shop`"));
+    assert_eq!(whats("name: target\n"), ["Runtime Error: 'target' is not a valid project name: it is a reserved word"]);
+    assert_eq!(whats("- a\n"), ["Runtime Error: dbt_project.yml does not parse to a dictionary"]);
+    assert_eq!(
+        whats("name: shop\ntests: {+severity: warn}\ndata_tests: {+severity: error}\n"),
+        ["Validation Error: Invalid project config: cannot have both 'tests' and 'data_tests' defined"]
+    );
+}
+
+#[test]
+fn what_is_rendered_and_what_is_not() {
+    let upper = |text: &str, path: &str| -> Result<Value, RenderError> {
+        if text.contains("fail") {
+            return Err(RenderError::new("Env var required but not provided: 'X'"));
+        }
+        Ok(Value::Str(format!("rendered at {path}")))
+    };
+    let (project, diagnostics) = DbtProject::parse(
+        Path::new("/p"),
+        SourceText::new(
+            "dbt_project.yml",
+            "name: shop\nprofile: \"{{ p }}\"\non-run-start: \"{{ h }}\"\nvars: {v: \"{{ v }}\"}\nquery-comment: \"{{ q }}\"\n\
+             models:\n  shop:\n    +schema: \"{{ s }}\"\n    +post-hook: \"{{ h }}\"\n    \"{{ key }}\": x\nseeds:\n  +enabled: \"{{ fail }}\"\n",
+        ),
+        &upper,
+    );
+    let project = project.unwrap();
+    assert_eq!(project.profile.as_deref(), Some("rendered at profile"));
+    assert_eq!(project.on_run_start, ["{{ h }}"]);
+    assert_eq!(project.vars.get("v").unwrap().value, Value::from("{{ v }}"));
+    assert_eq!(project.query_comment, QueryComment::Custom { comment: Some("{{ q }}".into()), append: false, job_label: false });
+    let layers = project.configs.resolve(project::ConfigKind::Models, &["shop".into(), "x".into()]);
+    assert_eq!(layers[0]["schema"], "rendered at models.shop.+schema");
+    assert_eq!(layers[0]["post-hook"], "{{ h }}");
+    assert_eq!(layers[0]["{{ key }}"], "x");
+    let raw = project.configs.resolve_unrendered(project::ConfigKind::Models, &["shop".into(), "x".into()]);
+    assert_eq!(raw[0]["schema"], "{{ s }}");
+    assert_eq!(diagnostics.len(), 1);
+    assert!(diagnostics[0].what.contains("Could not render {{ fail }}: Env var required"), "{}", diagnostics[0].what);
+    assert_eq!(diagnostics[0].location.as_ref().unwrap().line, Some(12));
+}
