@@ -1,28 +1,28 @@
 //! The files of a Hive table, and the rows in them.
 
+mod builder;
+pub mod coerce;
+mod csv;
+mod delimited;
+mod files;
+mod json;
+mod parquet;
+mod read;
+mod scalar;
+mod serde;
+mod text;
+
 use std::sync::Arc;
 
-use arrow::datatypes::SchemaRef;
-use athena_api::glue::{self, Glue};
+use arrow::datatypes::{Field, Schema, SchemaRef};
+use athena_api::glue;
 use chrono::{DateTime, Utc};
 use names::S3Uri;
 
-use crate::{BatchStream, HiveType, LakeError, LakeResult, ObjectStorage, ScanMeter};
+use crate::{BatchStream, HiveType, LakeError, LakeResult, ObjectStorage, ScanMeter, hive_type};
 
-/// How the bytes of the files become rows, by SerDe.
-#[derive(Debug, Clone, PartialEq)]
-pub enum FileFormat {
-    Parquet {
-        /// By position instead of by name (`parquet.column.index.access`).
-        by_position: bool,
-    },
-    /// LazySimpleSerDe.
-    Delimited,
-    /// OpenCSVSerde.
-    Csv,
-    /// OpenX and Hive JSON.
-    Json,
-}
+pub use files::{NULL_PARTITION, PartitionPruner, escape_value, partition_path, unescape_value};
+pub use serde::{CsvFormat, DelimitedFormat, FileFormat, JsonFormat, LineFormat};
 
 /// A column of a Hive table.
 #[derive(Debug, Clone, PartialEq)]
@@ -58,9 +58,6 @@ pub struct DataFile {
     pub format: FileFormat,
 }
 
-/// Decides whether a partition is read, by its values as text in the order of the keys.
-pub type PartitionPruner<'a> = &'a (dyn Fn(&[Option<String>]) -> bool + Send + Sync);
-
 /// What to read of files.
 #[derive(Debug, Clone)]
 pub struct ReadOptions {
@@ -77,35 +74,57 @@ impl HiveTable {
     /// # Errors
     /// A type or SerDe that is not supported, no location.
     pub fn resolve(table: &glue::Table) -> LakeResult<Self> {
-        Err(LakeError::not_supported(table.name().to_owned()))
+        let of = |column: &glue::Column| -> LakeResult<HiveColumn> {
+            Ok(HiveColumn {
+                name: column.name.to_lowercase(),
+                hive_type: hive_type::parse(column.type_text())?,
+                comment: column.comment.clone(),
+            })
+        };
+        let columns = table.columns().map(of).collect::<LakeResult<Vec<_>>>()?;
+        let partition_keys = table.partition_keys().iter().map(of).collect::<LakeResult<Vec<_>>>()?;
+        let mut names: Vec<&str> = columns.iter().chain(&partition_keys).map(|column| column.name.as_str()).collect();
+        names.sort_unstable();
+        if names.windows(2).any(|pair| pair[0] == pair[1]) {
+            let name = table.name();
+            return Err(LakeError::athena(
+                "HIVE_INVALID_METADATA",
+                format!("Hive metadata for table {name} is invalid: Table descriptor contains duplicate columns"),
+            ));
+        }
+        let location = table.location().unwrap_or_default();
+        let location = location.parse().map_err(|error: names::S3UriError| {
+            LakeError::athena("HIVE_METASTORE_ERROR", format!("table {}.{}: {error}", table.database_name, table.name()))
+        })?;
+        let storage = table.input.storage_descriptor.clone().unwrap_or_default();
+        let format = serde::format_of(&storage, table.input.parameters.as_ref())?;
+        Ok(Self {
+            database: table.database_name.clone(),
+            name: table.name().to_owned(),
+            columns,
+            partition_keys,
+            location,
+            format,
+        })
     }
 
     /// Columns, then partition keys.
     pub fn schema(&self) -> SchemaRef {
-        Arc::new(arrow::datatypes::Schema::empty())
+        schema_of(self.columns.iter().chain(&self.partition_keys))
     }
 
     /// The columns in the files.
     pub fn file_schema(&self) -> SchemaRef {
-        Arc::new(arrow::datatypes::Schema::empty())
-    }
-
-    /// The files, recursively below the location of the table or of its partitions; names that begin with `_` or `.` and empty directory markers are no
-    /// data. `expression` is Glue's partition filter, to have fewer partitions to look at; `pruner` has the last word.
-    pub async fn data_files(
-        &self,
-        storage: &ObjectStorage,
-        glue: &dyn Glue,
-        expression: Option<String>,
-        pruner: PartitionPruner<'_>,
-    ) -> LakeResult<Vec<DataFile>> {
-        let _ = (storage, glue, expression, pruner);
-        Ok(Vec::new())
+        schema_of(&self.columns)
     }
 
     /// The rows of one file, partition keys included, with the projected schema. Any format.
     pub fn read(&self, storage: &ObjectStorage, meter: &ScanMeter, file: &DataFile, options: &ReadOptions) -> BatchStream {
-        let _ = (storage, meter, file, options);
-        Box::pin(futures::stream::empty())
+        read::read(self, storage, meter, file, options)
     }
+}
+
+fn schema_of<'a>(columns: impl IntoIterator<Item = &'a HiveColumn>) -> SchemaRef {
+    let field = |column: &HiveColumn| Field::new(&column.name, column.hive_type.to_arrow(), true);
+    Arc::new(Schema::new(columns.into_iter().map(field).collect::<Vec<_>>()))
 }

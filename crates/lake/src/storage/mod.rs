@@ -286,6 +286,12 @@ impl ObjectStorage {
             .map_err(io("reading", &path))
     }
 
+    /// The file of an object and its size, for readers on threads of their own.
+    pub(crate) fn open_file(&self, uri: &names::S3Uri) -> StorageResult<(std::fs::File, u64)> {
+        let object = files::open(&self.place(&uri.bucket)?, &uri.bucket, &uri.key)?;
+        Ok((object.file, object.info.size))
+    }
+
     /// Deleting what is not there is no error.
     ///
     /// # Errors
