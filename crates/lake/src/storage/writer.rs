@@ -83,16 +83,25 @@ impl ObjectWriter {
         self.write_all(bytes).map_err(io("writing", &path))
     }
 
-    /// Lets the object appear, whole, in place of the one that was there.
+    /// No more bytes come: lets go of the file, which stays invisible.
     ///
     /// # Errors
-    /// The condition, or the disk; then the old object stays.
-    pub fn commit(mut self, condition: &Condition) -> StorageResult<ObjectInfo> {
+    /// The disk.
+    pub fn close(&mut self) -> StorageResult<()> {
         if let Some(file) = self.file.take()
             && self.storage.inner.durability == Durability::Power
         {
             file.sync_all().map_err(io("writing", &self.path))?;
         }
+        Ok(())
+    }
+
+    /// Lets the object appear, whole, in place of the one that was there.
+    ///
+    /// # Errors
+    /// The condition, or the disk; then the old object stays.
+    pub fn commit(mut self, condition: &Condition) -> StorageResult<ObjectInfo> {
+        self.close()?;
         let md5 = self.md5.take().map(|md5| hex::encode(md5.finalize()));
         let etag = self.etag.take().or(md5);
         let sidecar = Sidecar { etag, metadata: std::mem::take(&mut self.metadata) };
