@@ -1,1 +1,24 @@
-//! adapter-athena
+//! The Athena adapter: dbt's materializations as plans of typed steps, written against the service traits of `athena-api`.
+//!
+//! Whether Athena is AWS's or the embedded one makes no difference here. Start with [`AthenaAdapter`]; a materialization becomes a plan
+//! in `plan`, a step does its work in `step`, and `warehouse` is what all of them stand on: statements, look-ups, deletions.
+
+mod adapter;
+mod batches;
+mod catalog;
+mod config;
+mod errors;
+mod jinja_methods;
+mod literals;
+mod location;
+mod macros;
+mod plan;
+mod profile;
+mod statement;
+mod step;
+mod types;
+mod values;
+mod warehouse;
+
+pub use adapter::AthenaAdapter;
+pub use profile::{AssumeRole, AthenaProfile, Credentials, DataNaming, Endpoint};

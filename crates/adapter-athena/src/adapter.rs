@@ -1,0 +1,155 @@
+//! [`AthenaAdapter`]: the engine's questions, answered.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use athena_api::{Services, glue::DatabaseInput};
+use engine::adapter::{
+    Adapter, AdapterResponse, AdapterResult, CancelReport, CatalogTable, Column, MaterializationRequest, Plan, Relation,
+    ResultTable, StatementOrigin,
+};
+use names::RelationName;
+
+use crate::{catalog, errors, jinja_methods, macros, plan, profile::AthenaProfile, statement, step, values, warehouse::Warehouse};
+
+/// dbt's Athena adapter over any implementation of the services: AWS's or the embedded one.
+#[derive(Debug, Clone)]
+pub struct AthenaAdapter {
+    warehouse: Arc<Warehouse>,
+}
+
+impl AthenaAdapter {
+    /// For one invocation. Tokens of statements and names of locations are derived from its id: a run that is started again with the
+    /// same id finds the queries of the first and pays nothing twice.
+    pub fn new(profile: AthenaProfile, services: Services, invocation_id: impl Into<String>) -> Self {
+        Self { warehouse: Arc::new(Warehouse::new(profile, services, invocation_id.into())) }
+    }
+}
+
+#[async_trait]
+impl Adapter for AthenaAdapter {
+    fn type_name(&self) -> &str {
+        "athena"
+    }
+
+    fn database(&self) -> &str {
+        &self.warehouse.profile.database
+    }
+
+    fn schema(&self) -> &str {
+        &self.warehouse.profile.schema
+    }
+
+    fn connection_keys(&self) -> serde_json::Map<String, serde_json::Value> {
+        self.warehouse.profile.connection_keys()
+    }
+
+    fn macros(&self) -> Vec<(&'static str, &'static str)> {
+        macros::ALL.to_vec()
+    }
+
+    async fn prepare(&self, schemas: &[(String, String)]) -> AdapterResult<()> {
+        let mut existing: Vec<(String, Vec<String>)> = Vec::new();
+        for (database, schema) in schemas {
+            if !existing.iter().any(|(known, _)| known == database) {
+                let names = self.list_schemas(database).await?;
+                existing.push((database.clone(), names.iter().map(|name| name.to_lowercase()).collect()));
+            }
+            let known = existing.iter().find(|(known, _)| known == database);
+            if known.is_none_or(|(_, names)| !names.contains(&schema.to_lowercase())) {
+                self.create_schema(database, schema).await?;
+            }
+            self.warehouse.refresh(database, schema).await?;
+        }
+        Ok(())
+    }
+
+    async fn plan(&self, request: MaterializationRequest) -> AdapterResult<Box<dyn Plan>> {
+        plan::plan(&self.warehouse, request).await
+    }
+
+    async fn is_incremental(&self, relation: &RelationName, full_refresh: bool) -> AdapterResult<bool> {
+        if full_refresh {
+            return Ok(false);
+        }
+        plan::exists_as_table(&self.warehouse, relation).await
+    }
+
+    async fn execute(
+        &self,
+        sql: &str,
+        origin: &StatementOrigin,
+        fetch: Option<Option<usize>>,
+    ) -> AdapterResult<(AdapterResponse, ResultTable)> {
+        if let Some(more) = statement::runs_until_done(sql) {
+            let response = self.warehouse.run_until_done(sql, origin, more).await?;
+            return Ok((response, ResultTable::default()));
+        }
+        let outcome = self.warehouse.run(sql, origin, None).await?;
+        let table = match fetch {
+            Some(limit) => values::to_table(self.warehouse.fetch(&outcome, limit).await?)?,
+            None => ResultTable::default(),
+        };
+        Ok((outcome.response(), table))
+    }
+
+    async fn list_schemas(&self, database: &str) -> AdapterResult<Vec<String>> {
+        self.warehouse.databases(database).await
+    }
+
+    async fn create_schema(&self, database: &str, schema: &str) -> AdapterResult<()> {
+        let catalog = self.warehouse.catalog_id(database).await?;
+        let input = DatabaseInput { name: schema.to_lowercase(), ..DatabaseInput::default() };
+        match self.warehouse.services.glue.create_database(catalog.as_deref(), input).await {
+            Ok(()) => Ok(()),
+            Err(error) if error.code == "AlreadyExistsException" => Ok(()),
+            Err(error) => Err(errors::of_api(&error, None)),
+        }
+    }
+
+    async fn drop_schema(&self, database: &str, schema: &str) -> AdapterResult<()> {
+        let schema = schema.to_lowercase();
+        for relation in self.warehouse.refresh(database, &schema).await? {
+            step::drop_relation(&self.warehouse, &relation.name).await?;
+        }
+        let catalog = self.warehouse.catalog_id(database).await?;
+        let dropped = self.warehouse.services.glue.delete_database(catalog.as_deref(), &schema).await;
+        self.warehouse.forget_schema(database, &schema);
+        match dropped {
+            Err(error) if !error.is_not_found() => Err(errors::of_api(&error, None)),
+            _ => Ok(()),
+        }
+    }
+
+    async fn list_relations(&self, database: &str, schema: &str) -> AdapterResult<Vec<Relation>> {
+        self.warehouse.relations(database, schema).await
+    }
+
+    async fn get_relation(&self, relation: &RelationName) -> AdapterResult<Option<Relation>> {
+        self.warehouse.relation(relation).await
+    }
+
+    async fn columns(&self, relation: &RelationName) -> AdapterResult<Vec<Column>> {
+        self.warehouse.columns(relation).await
+    }
+
+    async fn drop_relation(&self, relation: &RelationName) -> AdapterResult<()> {
+        step::drop_relation(&self.warehouse, relation).await
+    }
+
+    async fn rename_relation(&self, from: &RelationName, to: &RelationName) -> AdapterResult<()> {
+        step::rename_relation(&self.warehouse, from, to).await
+    }
+
+    async fn catalog(&self, schemas: &[(String, String)]) -> AdapterResult<Vec<CatalogTable>> {
+        catalog::catalog(&self.warehouse, schemas).await
+    }
+
+    async fn call(&self, method: &str, arguments: jinja::CallArgs) -> Option<AdapterResult<jinja::Value>> {
+        jinja_methods::call(&self.warehouse, method, arguments).await
+    }
+
+    async fn cancel(&self) -> CancelReport {
+        self.warehouse.cancel().await
+    }
+}

@@ -1,0 +1,149 @@
+//! Swapping tables and partitions by pointing Glue at new files.
+
+use std::collections::HashMap;
+
+use athena_api::glue::{Partition, PartitionInput, TableInput, UpdateOptions};
+use engine::adapter::{AdapterError, AdapterResult};
+use futures::StreamExt;
+use names::{RelationName, S3Uri};
+
+use super::{Archive, Build, tables};
+use crate::{errors, warehouse::{Warehouse, folded}};
+
+/// UpdatePartition has no batch form in every implementation; this many calls are under way at once.
+const CALLS_AT_ONCE: usize = 8;
+
+/// Gives `target` the columns, files and partitions of `staged`.
+///
+/// Readers see the old table until the one UpdateTable, then the new one; partitions that both have change one by one, without a moment
+/// in which they are missing.
+pub(super) async fn swap(
+    build: &mut Build<'_>,
+    staged: &RelationName,
+    target: &RelationName,
+    archive: Archive,
+) -> AdapterResult<()> {
+    let warehouse = build.warehouse;
+    let (staged, target) = (folded(staged), folded(target));
+    let Some(new) = warehouse.table(&staged).await? else { return Err(vanished(&staged)) };
+    let Some(old) = warehouse.table(&target).await? else { return Err(vanished(&target)) };
+    let same_keys = new.partition_keys().iter().map(|key| &key.name).eq(old.partition_keys().iter().map(|key| &key.name));
+    let new_partitions = if new.partition_keys().is_empty() {
+        Vec::new()
+    } else {
+        tables::partitions_of(warehouse, &staged).await?
+    };
+    let old_partitions = if old.partition_keys().is_empty() {
+        Vec::new()
+    } else {
+        tables::partitions_of(warehouse, &target).await?
+    };
+
+    let catalog = warehouse.catalog_id(&target.database).await?;
+    let input = TableInput { name: target.identifier.clone(), ..new.input };
+    let options = UpdateOptions { skip_archive: archive == Archive::Skip, expected_version: old.version_id.clone() };
+    let updated = warehouse.services.glue.update_table(catalog.as_deref(), &target.schema, input, options).await;
+    updated.map_err(|error| errors::of_api(&error, None))?;
+
+    if same_keys {
+        let vanished = repoint(warehouse, &target, &old_partitions, &new_partitions).await?;
+        tables::delete_partitions(warehouse, &target, &vanished).await?;
+    } else {
+        let all: Vec<Vec<String>> = old_partitions.into_iter().map(|partition| partition.input.values).collect();
+        tables::delete_partitions(warehouse, &target, &all).await?;
+        tables::create_partitions(warehouse, &target, inputs(&new_partitions)).await?;
+    }
+    warehouse.look_again(&target).await
+}
+
+/// Points the target's partitions at the staged ones and adds those that it lacks; all other partitions stay. Files that were replaced
+/// are deleted last.
+pub(super) async fn replace(build: &mut Build<'_>, staged: &RelationName, target: &RelationName) -> AdapterResult<()> {
+    let warehouse = build.warehouse;
+    let (staged, target) = (folded(staged), folded(target));
+    let new = tables::partitions_of(warehouse, &staged).await?;
+    if new.is_empty() {
+        return Ok(());
+    }
+    let old = tables::partitions_of(warehouse, &target).await?;
+    let own = warehouse.table(&target).await?.and_then(|table| tables::location_of(&table));
+    let doomed = replaced_locations(&old, &new, own.as_ref());
+    for location in &doomed {
+        warehouse.guard_deletion(&target, location).await?;
+    }
+    repoint(warehouse, &target, &old, &new).await?;
+    for location in &doomed {
+        warehouse.delete_unguarded(location, None).await?;
+    }
+    Ok(())
+}
+
+/// Where the partitions are that get a successor elsewhere. A partition that lies outside its table's folder was put there by somebody,
+/// and its files are theirs.
+fn replaced_locations(old: &[Partition], new: &[Partition], own: Option<&S3Uri>) -> Vec<S3Uri> {
+    let successors: HashMap<&[String], &Partition> = new.iter().map(|partition| (values(partition), partition)).collect();
+    let mut doomed = Vec::new();
+    for partition in old {
+        let Some(successor) = successors.get(values(partition)) else { continue };
+        let (Some(location), Some(own)) = (location_of(partition), own) else { continue };
+        let is_inside = own.contains(&location) && own.as_directory() != location.as_directory();
+        let holds_successor = location_of(successor).is_some_and(|new| location.contains(&new));
+        if is_inside && !holds_successor {
+            doomed.push(location);
+        }
+    }
+    doomed
+}
+
+/// Updates the partitions that exist, creates the others, and answers the values of those that have no successor.
+async fn repoint(
+    warehouse: &Warehouse,
+    target: &RelationName,
+    old: &[Partition],
+    new: &[Partition],
+) -> AdapterResult<Vec<Vec<String>>> {
+    let existing: HashMap<&[String], &Partition> = old.iter().map(|partition| (values(partition), partition)).collect();
+    let (both, added): (Vec<&Partition>, Vec<&Partition>) =
+        new.iter().partition(|partition| existing.contains_key(values(partition)));
+    let catalog = warehouse.catalog_id(&target.database).await?;
+    let glue = &warehouse.services.glue;
+    let catalog = catalog.as_deref();
+    let updates: Vec<_> = both
+        .iter()
+        .map(|partition| {
+            let values = &partition.input.values;
+            glue.update_partition(catalog, &target.schema, &target.identifier, values, partition.input.clone())
+        })
+        .collect();
+    let mut updates = futures::stream::iter(updates).buffer_unordered(CALLS_AT_ONCE);
+    while let Some(updated) = updates.next().await {
+        updated.map_err(|error| errors::of_api(&error, None))?;
+    }
+    drop(updates);
+    let added: Vec<PartitionInput> = added.into_iter().map(|partition| partition.input.clone()).collect();
+    tables::create_partitions(warehouse, target, added).await?;
+
+    let successors: HashMap<&[String], ()> = new.iter().map(|partition| (values(partition), ())).collect();
+    let vanished = old.iter().filter(|partition| !successors.contains_key(values(partition)));
+    Ok(vanished.map(|partition| partition.input.values.clone()).collect())
+}
+
+fn inputs(partitions: &[Partition]) -> Vec<PartitionInput> {
+    partitions.iter().map(|partition| partition.input.clone()).collect()
+}
+
+fn values(partition: &Partition) -> &[String] {
+    &partition.input.values
+}
+
+fn location_of(partition: &Partition) -> Option<S3Uri> {
+    partition.input.storage_descriptor.as_ref()?.location.as_deref()?.parse().ok()
+}
+
+fn vanished(name: &RelationName) -> AdapterError {
+    errors::mistake(
+        format!("{name} does not exist any more"),
+        "another process dropped it during the build",
+        "run the node again",
+    )
+}
