@@ -37,9 +37,8 @@ impl Criterion {
     /// Reads one item of `--select`.
     ///
     /// # Errors
-    /// When there is nothing between the operators, or `@` comes with a trailing `+`.
+    /// When `@` comes with a trailing `+`.
     pub fn parse(raw: &str, indirect_selection: IndirectSelection) -> Result<Self, SelectionError> {
-        let invalid = |reason: &str| SelectionError::Invalid { raw: raw.to_owned(), reason: reason.to_owned() };
         let mut rest = raw;
         let childrens_parents = rest.strip_prefix('@').inspect(|after| rest = after).is_some();
         let parents = leading_depth(rest).map(|(depth, after)| {
@@ -52,11 +51,9 @@ impl Criterion {
             rest = before;
             depth
         });
-        if rest.is_empty() {
-            return Err(invalid("there is no name in it"));
-        }
         if childrens_parents && children.is_some() {
-            return Err(invalid("the \"@\" prefix and \"+\" suffix cannot be used together"));
+            let reason = "\"@\" prefix and \"+\" suffix are incompatible".to_owned();
+            return Err(SelectionError::Invalid { raw: raw.to_owned(), reason });
         }
         let method = method.unwrap_or_else(|| default_method(rest));
         Ok(Self {

@@ -37,9 +37,9 @@ pub(crate) const NAMES: [&str; 22] = [
     "version",
 ];
 
-type Answer = Result<Option<BTreeSet<Index>>, SelectionError>;
+type Answer = Result<BTreeSet<Index>, SelectionError>;
 
-/// The nodes a criterion names, without neighbours and tests; `None` for a method that does not exist.
+/// The nodes a criterion names, without neighbours and tests.
 pub(crate) fn matching(selection: &Selection<'_>, criterion: &Criterion) -> Answer {
     let value = criterion.value.as_str();
     let root = selection.context.root_package;
@@ -77,7 +77,7 @@ pub(crate) fn matching(selection: &Selection<'_>, criterion: &Criterion) -> Answ
         "source_status" => try_filter(selection, |node| {
             Ok(node.resource_type == ResourceType::Source && selection.context.state.is_fresher(&node.unique_id)?)
         }),
-        _ => Ok(None),
+        other => Err(SelectionError::UnknownMethod { name: other.to_owned() }),
     }
 }
 
@@ -92,7 +92,7 @@ fn try_filter(selection: &Selection<'_>, wanted: impl Fn(&GraphNode) -> Result<b
             found.insert(*index);
         }
     }
-    Ok(Some(found))
+    Ok(found)
 }
 
 fn invalid(method: &str, value: &str, valid: &[&str]) -> SelectionError {
@@ -149,8 +149,7 @@ fn source(selection: &Selection<'_>, value: &str) -> Answer {
         [source, table] => ("*", source, table),
         [package, source, table] => (package, source, table),
         _ => {
-            let reason = "sources have one (`source`), two (`source.table`) or three (`package.source.table`) parts";
-            return Err(SelectionError::Invalid { raw: format!("source:{value}"), reason: reason.to_owned() });
+            return Err(SelectionError::InvalidSource { value: value.to_owned() });
         }
     };
     filter(selection, |node| {
@@ -219,7 +218,6 @@ fn config_matches(node: &GraphNode, path: &[String], value: &str) -> bool {
     };
     match found {
         Json::Array(items) => items.iter().any(is),
-        Json::Object(object) => object.contains_key(value),
         Json::String(text) if path.iter().any(|key| key == "severity") => text.eq_ignore_ascii_case(value),
         other => is(other),
     }
@@ -231,7 +229,7 @@ fn access(selection: &Selection<'_>, value: &str) -> Answer {
 
 fn resource_type(selection: &Selection<'_>, value: &str) -> Answer {
     let Ok(wanted) = value.parse::<ResourceType>() else {
-        return Err(invalid("resource_type", value, &ResourceType::ALL.map(ResourceType::as_str)));
+        return Err(invalid("resource_type", &format!("\"{value}\""), &ResourceType::ALL.map(ResourceType::as_str)));
     };
     filter(selection, |node| node.resource_type == wanted)
 }
@@ -243,7 +241,7 @@ fn test_type(selection: &Selection<'_>, value: &str) -> Answer {
         "singular" => filter(selection, is(TestKind::Singular)),
         "data" => filter(selection, |node| node.test_kind.is_some()),
         "unit" => filter(selection, |node| node.resource_type == ResourceType::UnitTest),
-        _ => Err(invalid("test_type", value, &["generic", "schema", "singular", "data", "unit"])),
+        _ => Err(invalid("test type", value, &["generic", "schema", "singular", "data", "unit"])),
     }
 }
 
@@ -260,7 +258,7 @@ fn version(selection: &Selection<'_>, value: &str) -> Answer {
         "prerelease" => filter(selection, is(Ordering::Greater)),
         "old" => filter(selection, is(Ordering::Less)),
         "none" => filter(selection, |node| node.resource_type == ResourceType::Model && node.version.is_none()),
-        _ => Err(invalid("version", value, &["latest", "prerelease", "old", "none"])),
+        _ => Err(invalid("version type", value, &["latest", "prerelease", "old", "none"])),
     }
 }
 

@@ -18,7 +18,7 @@ use crate::spec::{IndirectSelection, SelectionSpec};
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum SelectionError {
     /// Not of the grammar.
-    #[error("Invalid selector spec '{raw}': {reason}")]
+    #[error("Invalid node spec {raw} - {reason}")]
     Invalid {
         /// As written.
         raw: String,
@@ -26,7 +26,7 @@ pub enum SelectionError {
         reason: String,
     },
     /// A value that the method does not know.
-    #[error("Invalid {method} selector: '{value}'. Expected one of: {}", valid.join(", "))]
+    #[error("Invalid {method} selector {value}: expected one of: {}", quoted(valid, '"'))]
     InvalidValue {
         /// The method.
         method: String,
@@ -35,16 +35,29 @@ pub enum SelectionError {
         /// What could have been given.
         valid: Vec<String>,
     },
-    /// `state:`, `result:` or `source_status:` with nothing to compare with.
-    #[error("Got a {method} selector, but no {needs} to compare with")]
-    NoState {
-        /// The method.
-        method: String,
-        /// What is missing.
-        needs: &'static str,
+    /// `source:` with more parts than a source has.
+    #[error("Invalid source selector value \"{value}\". Sources must be of the form `source`, `source.table`, or `package.source.table`")]
+    InvalidSource {
+        /// What was given.
+        value: String,
     },
+    /// A method that does not exist.
+    #[error("'{name}' is not a valid method name")]
+    UnknownMethod {
+        /// What stands before the colon.
+        name: String,
+    },
+    /// `state:` without an earlier manifest.
+    #[error("Got a state selector method, but no comparison manifest")]
+    NoManifest,
+    /// `result:` without earlier results.
+    #[error("No comparison run_results")]
+    NoResults,
+    /// `source_status:` without an earlier sources.json or a present one.
+    #[error("No previous state comparison freshness results in sources.json")]
+    NoFreshness,
     /// `--selector`, or `selector:` with a name that is not there.
-    #[error("Could not find selector named {name}, expected one of {known:?}")]
+    #[error("Could not find selector named {name}, expected one of [{}]", quoted(known, '\''))]
     UnknownSelector {
         /// What was asked for.
         name: String,
@@ -61,19 +74,22 @@ pub enum SelectionError {
     },
 }
 
+fn quoted(words: &[String], quote: char) -> String {
+    words.iter().map(|word| format!("{quote}{word}{quote}")).collect::<Vec<_>>().join(", ")
+}
+
 impl SelectionError {
     /// What the reader can do.
     pub fn fix(&self) -> String {
         match self {
             Self::Invalid { .. } => "write `[+]name[+]`, `@name` or `method:value`; blanks join, commas intersect".to_owned(),
-            Self::InvalidValue { .. } => "use one of those".to_owned(),
-            Self::NoState { needs: "results", .. } => {
-                "pass --state with a directory that has the run_results.json of an earlier run".to_owned()
-            }
-            Self::NoState { needs: "sources", .. } => {
+            Self::InvalidValue { .. } | Self::InvalidSource { .. } => "use one of those".to_owned(),
+            Self::UnknownMethod { .. } => format!("use one of {}", methods::NAMES.join(", ")),
+            Self::NoManifest => "pass --state with a directory that has an earlier manifest.json".to_owned(),
+            Self::NoResults => "pass --state with a directory that has the run_results.json of an earlier run".to_owned(),
+            Self::NoFreshness => {
                 "pass --state with a directory that has an earlier sources.json, and run `source freshness` first".to_owned()
             }
-            Self::NoState { .. } => "pass --state with a directory that has an earlier manifest.json".to_owned(),
             Self::UnknownSelector { name, known } => known
                 .iter()
                 .map(|candidate| (strsim::jaro_winkler(name, candidate), candidate))
@@ -93,7 +109,12 @@ impl SelectionError {
     pub fn diagnostic(&self) -> Diagnostic {
         let diagnostic = Diagnostic::error(format!("Runtime Error\n  {self}")).fix(self.fix());
         match self {
-            Self::NoState { method, .. } => diagnostic.cause(format!("`{method}:` compares with an earlier run")),
+            Self::NoManifest | Self::NoResults | Self::NoFreshness => {
+                diagnostic.cause("the selection compares with an earlier run")
+            }
+            Self::UnknownMethod { name } => {
+                diagnostic.cause(format!("what stands before the colon in `{name}:…` says how to compare"))
+            }
             Self::InvalidSelectorFile { selector: Some(name), .. } => {
                 diagnostic.cause(format!("the definition of selector '{name}' is not one dbt knows"))
             }
@@ -107,19 +128,19 @@ pub trait SelectionState {
     /// Whether a node is in a state such as `new`, `modified`, `modified.body`.
     ///
     /// # Errors
-    /// [`SelectionError::NoState`] without an earlier manifest, [`SelectionError::InvalidValue`] for an unknown state.
+    /// [`SelectionError::NoManifest`] without an earlier one, [`SelectionError::InvalidValue`] for an unknown state.
     fn has_state(&self, node: &GraphNode, state: &str) -> Result<bool, SelectionError>;
 
     /// The status a node had in the earlier run; `None` when it was not in it.
     ///
     /// # Errors
-    /// [`SelectionError::NoState`] without earlier results.
+    /// [`SelectionError::NoResults`] without earlier ones.
     fn result_status(&self, id: &UniqueId) -> Result<Option<String>, SelectionError>;
 
     /// Whether a source has newer data than it had in the earlier run.
     ///
     /// # Errors
-    /// [`SelectionError::NoState`] without earlier or present sources.
+    /// [`SelectionError::NoFreshness`] without earlier or present ones.
     fn is_fresher(&self, id: &UniqueId) -> Result<bool, SelectionError>;
 }
 
@@ -129,15 +150,15 @@ pub struct NoState;
 
 impl SelectionState for NoState {
     fn has_state(&self, _node: &GraphNode, _state: &str) -> Result<bool, SelectionError> {
-        Err(SelectionError::NoState { method: "state".to_owned(), needs: "manifest" })
+        Err(SelectionError::NoManifest)
     }
 
     fn result_status(&self, _id: &UniqueId) -> Result<Option<String>, SelectionError> {
-        Err(SelectionError::NoState { method: "result".to_owned(), needs: "results" })
+        Err(SelectionError::NoResults)
     }
 
     fn is_fresher(&self, _id: &UniqueId) -> Result<bool, SelectionError> {
-        Err(SelectionError::NoState { method: "source_status".to_owned(), needs: "sources" })
+        Err(SelectionError::NoFreshness)
     }
 }
 
@@ -168,7 +189,7 @@ impl<'a> SelectionContext<'a> {
 pub struct Selected {
     /// Parents before children.
     pub ids: Vec<UniqueId>,
-    /// Criteria that found nothing, unknown methods.
+    /// Criteria that found nothing.
     pub warnings: Vec<Diagnostic>,
 }
 
@@ -237,16 +258,11 @@ impl Selection<'_> {
     }
 
     fn criterion(&mut self, criterion: &Criterion, depth: usize) -> Result<Found, SelectionError> {
-        let mut collected = if criterion.method.name == "selector" {
+        let by_selector = criterion.method.name == "selector";
+        let mut collected = if by_selector {
             self.by_selector(&criterion.value, depth)?
         } else {
-            match methods::matching(self, criterion)? {
-                Some(found) => found,
-                None => {
-                    self.warnings.push(unknown_method(criterion));
-                    return Ok(Found::default());
-                }
-            }
+            methods::matching(self, criterion)?
         };
         let starts: Vec<Index> = collected.iter().copied().collect();
         if criterion.childrens_parents {
@@ -261,15 +277,22 @@ impl Selection<'_> {
         if let Some(depth) = criterion.children {
             collected.extend(self.graph.reach(&starts, Direction::Down, depth));
         }
+        // A selector has already drawn in the tests it wants.
+        if by_selector {
+            return Ok(Found { direct: collected, undecided: BTreeSet::new() });
+        }
         Ok(self.expand(collected, criterion.indirect_selection))
     }
 
     fn by_selector(&mut self, pattern: &str, depth: usize) -> Result<BTreeSet<Index>, SelectionError> {
-        let Some(selectors) = self.context.selectors else {
-            return Err(SelectionError::UnknownSelector { name: pattern.to_owned(), known: Vec::new() });
-        };
+        let all: Vec<_> = self.context.selectors.into_iter().flat_map(Selectors::all).collect();
+        let wanted: Vec<_> = all.iter().filter(|selector| crate::fnmatch::matches(&selector.name, pattern)).collect();
+        if wanted.is_empty() {
+            let known = all.iter().map(|selector| selector.name.clone()).collect();
+            return Err(SelectionError::UnknownSelector { name: pattern.to_owned(), known });
+        }
         let mut found = BTreeSet::new();
-        for selector in selectors.all().filter(|selector| crate::fnmatch::matches(&selector.name, pattern)) {
+        for selector in wanted {
             found.extend(self.evaluate(&selector.spec, depth + 1)?.direct);
         }
         Ok(found)
@@ -339,16 +362,4 @@ fn nothing_found(raw: &str) -> Diagnostic {
     Diagnostic::warning(format!("The selection criterion '{raw}' does not match any enabled nodes"))
         .cause("no enabled node of the project or its packages is like that")
         .fix("see the names with `owlet ls`")
-}
-
-fn unknown_method(criterion: &Criterion) -> Diagnostic {
-    Diagnostic::warning(format!(
-        "The '{}' selector specified in {}:{} is invalid. Must be one of [{}]",
-        criterion.method.name,
-        criterion.method.name,
-        criterion.value,
-        methods::NAMES.join(", ")
-    ))
-    .cause("what stands before the colon names how to compare")
-    .fix("use one of those")
 }

@@ -151,10 +151,11 @@ impl Reader<'_> {
         }
     }
 
+    /// A text is one criterion: blanks and commas have no meaning here, other than on the command line.
     fn text(&mut self, text: &str) -> Read {
-        let spec = SelectionSpec::parse(text, self.indirect_selection)?;
-        let normalized = normalized_text(text, self.indirect_selection)?;
-        Ok((spec, normalized))
+        let criterion = Criterion::parse(text, self.indirect_selection)?;
+        let normalized = criterion.to_json();
+        Ok((SelectionSpec::Criterion(criterion), normalized))
     }
 
     fn object(&mut self, object: &JsonMap<String, Json>, at_root: bool) -> Read {
@@ -320,17 +321,4 @@ fn without(include: SelectionSpec, exclude: Option<SelectionSpec>, mode: Indirec
             indirect_selection: mode,
         },
     }
-}
-
-/// A definition in the command line's grammar as mappings.
-fn normalized_text(text: &str, mode: IndirectSelection) -> Result<Json, SelectionError> {
-    let mut union = Vec::new();
-    for item in text.split_whitespace() {
-        let parts = item
-            .split(',')
-            .map(|raw| Ok(Criterion::parse(raw, mode)?.to_json()))
-            .collect::<Result<Vec<_>, SelectionError>>()?;
-        union.push(if parts.len() == 1 { parts.into_iter().next().unwrap_or_default() } else { json!({ "intersection": parts }) });
-    }
-    Ok(if union.len() == 1 { union.into_iter().next().unwrap_or_default() } else { json!({ "union": union }) })
 }

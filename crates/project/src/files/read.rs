@@ -99,7 +99,7 @@ fn find<'a>(
             continue;
         }
         let extension = entry.path().extension().and_then(|extension| extension.to_str()).unwrap_or_default();
-        if !search.extensions.contains(&extension) {
+        if !search.extensions.iter().any(|known| known.eq_ignore_ascii_case(extension)) {
             continue;
         }
         let relative = entry.path().strip_prefix(&project.root).unwrap_or(entry.path());

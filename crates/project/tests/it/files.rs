@@ -48,6 +48,7 @@ fn files_are_sorted_into_kinds() {
             "GenericTest tests/generic/g.sql in tests",
             "Model models/a/x.py in models",
             "Model models/b.sql in models",
+            "Model models/upper.SQL in models",
             "Snapshot snapshots/h.sql in snapshots",
             "Analysis analyses/q.sql in analyses",
             "SingularTest tests/t.sql in tests",

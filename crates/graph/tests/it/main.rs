@@ -1,0 +1,7 @@
+//! All tests of this crate.
+
+mod cycles;
+mod fixture;
+mod queue;
+mod select;
+mod selectors;

@@ -1,0 +1,1 @@
+{{ config(schema='crm', alias='people') }} select * from {{ ref('stg_customers') }}

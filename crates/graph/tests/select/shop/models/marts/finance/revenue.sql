@@ -1,0 +1,1 @@
+select * from {{ ref('orders') }} join {{ ref('dim_product') }} using (id)

@@ -1,0 +1,1 @@
+select * from {{ source('shop_raw', 'customers') }} join {{ ref('countries') }} using (id)

@@ -1,0 +1,1 @@
+{{ config(tags=['web']) }} select * from {{ source('web', 'clicks') }}
