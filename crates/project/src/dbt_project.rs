@@ -8,6 +8,7 @@ use serde_json::{Map as JsonMap, Value as Json};
 
 use crate::config::{ConfigKind, ConfigTree, ConfigTrees};
 use crate::fields::Fields;
+use crate::flags::ProjectFlags;
 use crate::properties::Quoting;
 use crate::render::{RenderYaml, render_tree};
 use crate::source::SourceText;
@@ -161,7 +162,13 @@ impl DbtProject {
         let path = root.join("dbt_project.yml");
         let file = if shown.is_empty() { "dbt_project.yml".to_owned() } else { format!("{shown}/dbt_project.yml") };
         match fs_err::read_to_string(&path) {
-            Ok(text) => Self::parse(root, SourceText::new(file, text), renderer),
+            Ok(text) => {
+                let (mut project, mut diagnostics) = Self::parse(root, SourceText::new(file, text), renderer);
+                if let Some(project) = &mut project {
+                    read_vars_file(project, shown, &mut diagnostics);
+                }
+                (project, diagnostics)
+            }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => (None, vec![missing_project(&path)]),
             Err(error) => (None, vec![unreadable(&file, &error)]),
         }
@@ -187,9 +194,38 @@ impl DbtProject {
         (project, diagnostics)
     }
 
+    /// `flags`, with dbt's defaults.
+    pub fn project_flags(&self) -> ProjectFlags {
+        ProjectFlags { values: self.flags.clone() }
+    }
+
     /// Where a path of the project is.
     pub fn path(&self, relative: &str) -> PathBuf {
         self.root.join(relative)
+    }
+}
+
+/// `vars.yml` takes the place of `vars:`.
+fn read_vars_file(project: &mut DbtProject, shown: &str, diagnostics: &mut Vec<Diagnostic>) {
+    let file = if shown.is_empty() { "vars.yml".to_owned() } else { format!("{shown}/vars.yml") };
+    let text = match fs_err::read_to_string(project.path("vars.yml")) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return,
+        Err(error) => return diagnostics.push(unreadable(&file, &error)),
+    };
+    let source = SourceText::new(file, text);
+    let (node, more) = yaml::parse_file(&source.file, &source.text);
+    diagnostics.extend(more);
+    let Some(node) = node.filter(|node| !node.value.is_null()) else { return };
+    let Some(mut fields) = Fields::new(&node, source.file.clone(), &source, diagnostics) else { return };
+    let vars = fields.mapping("vars");
+    if !vars.is_empty() && !project.vars.is_empty() {
+        let what = "Runtime Error\n  Variables cannot be defined in both vars.yml and dbt_project.yml".to_owned();
+        fields.report(node.position, what, None, "move all variables into one of the two files");
+        return;
+    }
+    if !vars.is_empty() {
+        project.vars = vars;
     }
 }
 
@@ -272,7 +308,7 @@ fn read(root: &Path, source: &SourceText, mut fields: Fields<'_>, unrendered: &N
 
 fn read_name(fields: &mut Fields<'_>) -> Option<String> {
     let Some(node) = fields.take_some("name") else {
-        let what = "Runtime Error\n  dbt_project.yml: 'name' is a required property".to_owned();
+        let what = "Runtime Error\n  Required \"name\" field not present in project".to_owned();
         let position = fields.position;
         fields.report(position, what, None, "add `name: my_project`");
         return None;
@@ -283,7 +319,7 @@ fn read_name(fields: &mut Fields<'_>) -> Option<String> {
     };
     let is_name = Regex::new(r"^[^\d\W]\w*$").is_ok_and(|pattern| pattern.is_match(&name));
     if !is_name {
-        let what = format!("Runtime Error\n  '{name}' is not a valid project name");
+        let what = format!("Runtime Error\n  at path ['name']: '{name}' does not match '^[^\\\\d\\\\W]\\\\w*$'");
         let cause = Some("a name may hold letters, digits and underscores, and may not start with a digit".to_owned());
         let mut fixed: String =
             name.chars().map(|c| if c.is_alphanumeric() || c == '_' { c } else { '_' }).collect();
@@ -294,7 +330,7 @@ fn read_name(fields: &mut Fields<'_>) -> Option<String> {
         return None;
     }
     if RESERVED_NAMES.contains(&name.as_str()) {
-        let what = format!("Runtime Error\n  '{name}' is not a valid project name: it is a reserved word");
+        let what = format!("Runtime Error\n  at path []: Invalid project name: {name} is a reserved word");
         let cause = Some(format!("templates use `{name}` for something else"));
         fields.report(node.position, what, cause, &format!("write `name: {name}_project`"));
         return None;
@@ -308,7 +344,7 @@ fn check_config_version(fields: &mut Fields<'_>) {
         return;
     }
     let what = format!(
-        "Runtime Error\n  Invalid config version: {}, expected 2",
+        "Runtime Error\n  Got an unexpected project version={}, expected 2",
         node.value.scalar_text().unwrap_or_else(|| node.value.kind().to_owned())
     );
     fields.report(node.position, what, None, "write `config-version: 2`, or remove the line");
@@ -381,7 +417,7 @@ fn read_requirement(fields: &mut Fields<'_>) -> VersionRequirement {
     match VersionRequirement::parse(&fields.texts("require-dbt-version")) {
         Ok(requirement) => requirement,
         Err(part) => {
-            let what = format!("Semver Error\n  \"{part}\" is not a valid semantic version.");
+            let what = format!("Runtime Error\n  \"{part}\" is not a valid semantic version.");
             let cause = Some("`require-dbt-version` wants comparisons with full versions".to_owned());
             fields.report(position, what, cause, "write for example `require-dbt-version: [\">=1.8.0\", \"<2.0.0\"]`");
             VersionRequirement::default()
@@ -457,7 +493,7 @@ fn read_configs(fields: &mut Fields<'_>, unrendered: &Node) -> ConfigTrees {
                 tree = old_tests.clone();
                 raw_tree = raw("tests");
             } else {
-                let what = "Validation Error\n  Invalid project config: cannot have both 'tests' and 'data_tests' defined";
+                let what = "Runtime Error\n  at path []: Invalid project config: cannot have both 'tests' and 'data_tests' defined";
                 let cause = Some("`tests` is the older name of `data_tests`; dbt reads one of them".to_owned());
                 fields.report(old_position, what.to_owned(), cause, "move the configs of `tests` below `data_tests`");
             }

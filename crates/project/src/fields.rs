@@ -80,7 +80,7 @@ impl<'a> Fields<'a> {
             }
             _ => {
                 let what = format!(
-                    "Parsing Error\n  Invalid {section} config given in {}: entry has no 'name'",
+                    "Parsing Error\n  The schema file at {} is invalid because a list element for '{section}' does not have a name attribute.",
                     self.source.file
                 );
                 let position = self.position;

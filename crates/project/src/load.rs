@@ -91,7 +91,7 @@ fn unsupported_version(project: &DbtProject) -> Option<Diagnostic> {
             .error(
                 position,
                 format!(
-                    "Runtime Error\n  This version of dbt is not supported with the \"{name}\" package.\n    Installed version of dbt: ={CLAIMED_DBT_VERSION}\n    Required version of dbt for \"{name}\": [{}]",
+                    "Runtime Error\n  This version of dbt is not supported with the '{name}' package.\n    Installed version of dbt: ={CLAIMED_DBT_VERSION}\n    Required version of dbt for '{name}': [{}]",
                     required.join(", ")
                 ),
             )

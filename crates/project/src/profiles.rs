@@ -155,7 +155,7 @@ fn without_file(settings: &ProfileSettings) -> Result<Profile, Vec<Diagnostic>> 
 }
 
 fn no_profile_named(project: &DbtProject) -> Diagnostic {
-    Diagnostic::error("Runtime Error\n  Could not find profile: no profile was specified in dbt_project.yml")
+    Diagnostic::error("Runtime Error\n  dbt cannot run because no profile was specified for this dbt project.")
         .at(project.source.location(project.unrendered.position))
         .cause("the project does not say which profile of profiles.yml is its own")
         .fix("add `profile: <name>` to dbt_project.yml, or pass --profile")

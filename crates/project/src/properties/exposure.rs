@@ -108,11 +108,16 @@ pub(super) fn read_group(entry: &Node, fields: &mut Fields<'_>) -> Option<GroupP
 fn take_owner(fields: &mut Fields<'_>) -> JsonMap<String, Json> {
     let owner = fields.json("owner");
     if !owner.contains_key("name") && !owner.contains_key("email") {
-        let what = format!("Parsing Error\n  Owner of {} must have at least one of 'name' or 'email'", fields.of);
+        let what = format!("Parsing Error\n  {} owner must have at least one of 'name' or 'email'.", capitalized(&fields.of));
         let position = fields.position;
         fields.report(position, what, None, "add `owner: {name: …}` or `owner: {email: …}`");
     }
     owner
+}
+
+fn capitalized(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
 }
 
 fn one_of(fields: &mut Fields<'_>, key: &str, known: &[&str]) -> Option<String> {
@@ -121,7 +126,7 @@ fn one_of(fields: &mut Fields<'_>, key: &str, known: &[&str]) -> Option<String> 
         Some(text) if known.contains(&text) => Some(text.to_owned()),
         found => {
             let what = format!(
-                "Parsing Error\n  '{}' is not a valid {key} of {}",
+                "Parsing Error\n  '{}' is not one of the values for {key} of {}",
                 found.map_or_else(|| node.value.kind().to_owned(), str::to_owned),
                 fields.of
             );

@@ -16,7 +16,7 @@ use super::{
 use crate::fields::Fields;
 use crate::render::{RenderYaml, render_tree};
 use crate::source::SourceText;
-use crate::yaml::{self, Node};
+use crate::yaml::{self, Node, Value};
 
 /// All that one property file says.
 #[derive(Debug, Clone, Default)]
@@ -83,10 +83,11 @@ impl PropertyFile {
         let Some(root) = root.filter(|root| !root.value.is_null()) else { return (file, diagnostics) };
         let of = format!("property file {}", source.file);
         if let Some(mut fields) = Fields::new(&root, of, &source, &mut diagnostics) {
-            check_version(&mut fields);
+            // dbt has stopped looking at the number.
+            fields.take("version");
             fields.take("anchors");
             for section in SECTIONS {
-                for node in fields.list(section) {
+                for node in take_section(section, &mut fields) {
                     file.read_entry(section, &node, &mut fields, renderer);
                 }
             }
@@ -98,9 +99,8 @@ impl PropertyFile {
     fn read_entry(&mut self, section: &'static str, raw: &Node, fields: &mut Fields<'_>, renderer: &dyn RenderYaml) {
         if raw.value.as_map().is_none() {
             let what = format!(
-                "Parsing Error\n  Invalid {section} config given in {}: expected a mapping, got {}",
-                fields.source.file,
-                raw.value.kind()
+                "Parsing Error\n  The schema file at {} is invalid because a list element for '{section}' is not a dictionary",
+                fields.source.file
             );
             let cause = Some(format!("every entry below `{section}:` describes one {}", singular(section)));
             fields.report(raw.position, what, cause, "write `- name: …`");
@@ -126,18 +126,20 @@ impl PropertyFile {
     }
 }
 
-fn check_version(fields: &mut Fields<'_>) {
-    let Some(node) = fields.take_some("version") else { return };
-    if node.value.as_int() == Some(2) || node.value.as_str() == Some("2") {
-        return;
+fn take_section(section: &str, fields: &mut Fields<'_>) -> Vec<Node> {
+    match fields.take_some(section) {
+        None => Vec::new(),
+        Some(Node { value: Value::Seq(items), .. }) => items,
+        Some(node) => {
+            let what = format!(
+                "Parsing Error\n  The schema file at {} is invalid because the value of '{section}' is not a list",
+                fields.source.file
+            );
+            let cause = Some(format!("it is {}", node.value.kind()));
+            fields.report(node.position, what, cause, "write one `- name: …` for each entry");
+            Vec::new()
+        }
     }
-    let what = format!(
-        "Parsing Error\n  The yml property file at {} is invalid because its 'version:' tag must be set to 2, not {}",
-        fields.source.file,
-        node.value.scalar_text().unwrap_or_else(|| node.value.kind().to_owned())
-    );
-    let cause = Some("the number names the format of the file; there is only format 2".to_owned());
-    fields.report(node.position, what, cause, "write `version: 2`, or remove the line");
 }
 
 fn render_entry(section: &str, raw: &Node, fields: &mut Fields<'_>, renderer: &dyn RenderYaml) -> Node {

@@ -117,8 +117,8 @@ pub(super) fn take_config(fields: &mut Fields<'_>) -> Config {
         let Some(value) = fields.take_some(key) else { continue };
         if config.contains_key(key) {
             let what = format!(
-                "Parsing Error\n  Invalid {} config given in {}: '{key}' found at top-level and in 'config'",
-                fields.of, fields.source.file
+                "Parsing Error\n  In {}: found {key} dictionary in 'config' dictionary and as top-level key of {}.",
+                fields.source.file, fields.of
             );
             let cause = Some(format!("`{key}` is a config; the two values may contradict each other"));
             fields.report(value.position, what, cause, "keep the one in `config:`");
@@ -170,7 +170,7 @@ fn latest_version(fields: &mut Fields<'_>, versions: &[VersionProperties]) -> Op
     }
     let known: Vec<String> = versions.iter().map(|version| version.v.to_string()).collect();
     let what = format!(
-        "Validation Error\n  latest_version: {} is not one of {} 's versions: [{}]",
+        "Parsing Error\n  latest_version: {} is not one of {} versions: [{}]",
         node.value.scalar_text().unwrap_or_default(),
         fields.of,
         known.join(", ")

@@ -322,7 +322,7 @@ fn take_loaded_at(fields: &mut Fields<'_>) -> (Setting<String>, Setting<String>)
     let query = take_text_setting(fields, "loaded_at_query");
     if matches!((&field, &query), (Setting::Set(_), Setting::Set(_))) {
         let what =
-            format!("Parsing Error\n  Cannot specify both loaded_at_field and loaded_at_query at the same level: {}", fields.of);
+            format!("Parsing Error\n  Cannot specify both loaded_at_field and loaded_at_query at {} level: {}", if fields.of.starts_with("table") { "table" } else { "source" }, fields.of);
         fields.report(position, what, None, "keep one of them");
     }
     if matches!(&field, Setting::Set(text) if text.is_empty()) {

@@ -63,7 +63,7 @@ fn take_test_nodes(fields: &mut Fields<'_>) -> Vec<Node> {
     let new = fields.list("data_tests");
     if !old.is_empty() && !new.is_empty() {
         let what = format!(
-            "Validation Error\n  Invalid test config: cannot have both 'tests' and 'data_tests' defined on {}",
+            "Parsing Error\n  Invalid test config: cannot have both 'tests' and 'data_tests' defined on {}",
             fields.of
         );
         let cause = Some("`tests` is the older name of `data_tests`; dbt reads one of them".to_owned());
@@ -93,7 +93,7 @@ fn read_test(fields: &mut Fields<'_>, node: &Node, renderer: &dyn RenderYaml) ->
                 Value::Map(body) => body.clone(),
                 Value::Null => Map::new(),
                 other => {
-                    bad(fields, format!("test arguments must be a mapping, got {} (value {name})", other.kind()));
+                    bad(fields, format!("test arguments must be a dict, got {} (value {name})", other.kind()));
                     return None;
                 }
             };
@@ -101,7 +101,7 @@ fn read_test(fields: &mut Fields<'_>, node: &Node, renderer: &dyn RenderYaml) ->
         }
         Value::Map(map) => {
             let keys: Vec<&str> = map.iter().map(|(key, _)| key).collect();
-            bad(fields, format!("test definition mapping must have exactly one key, got {} ({})", map.len(), keys.join(", ")));
+            bad(fields, format!("test definition dictionary must have exactly one key, got {} ({})", map.len(), keys.join(", ")));
             return None;
         }
         other => {

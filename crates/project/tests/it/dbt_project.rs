@@ -51,9 +51,9 @@ fn every_mistake_is_reported_at_once() {
     assert_eq!(
         whats("name: shop\nconfig-version: 3\nmodel-paths: {a: 1}\nrestrict-access: maybe\nrequire-dbt-version: soon\n"),
         [
-            "Runtime Error: Invalid config version: 3, expected 2",
+            "Runtime Error: Got an unexpected project version=3, expected 2",
             "Parsing Error: 'model-paths' of dbt_project.yml must be a string or a list of strings, not a mapping",
-            "Semver Error: \"soon\" is not a valid semantic version.",
+            "Runtime Error: \"soon\" is not a valid semantic version.",
             "Parsing Error: 'restrict-access' of dbt_project.yml must be true or false, not a string",
         ]
     );
@@ -61,14 +61,14 @@ fn every_mistake_is_reported_at_once() {
 
 #[test]
 fn names_are_checked() {
-    assert_eq!(whats("version: 1\n"), ["Runtime Error: dbt_project.yml: 'name' is a required property"]);
-    assert_eq!(whats("name: my-shop\n"), ["Runtime Error: 'my-shop' is not a valid project name"]);
+    assert_eq!(whats("version: 1\n"), ["Runtime Error: Required \"name\" field not present in project"]);
+    assert_eq!(whats("name: my-shop\n"), ["Runtime Error: at path ['name']: 'my-shop' does not match '^[^\\\\d\\\\W]\\\\w*$'"]);
     assert_eq!(parse("name: my-shop\n").1[0].fix.as_deref(), Some("write `name: my_shop`"));
-    assert_eq!(whats("name: target\n"), ["Runtime Error: 'target' is not a valid project name: it is a reserved word"]);
+    assert_eq!(whats("name: target\n"), ["Runtime Error: at path []: Invalid project name: target is a reserved word"]);
     assert_eq!(whats("- a\n"), ["Runtime Error: dbt_project.yml does not parse to a dictionary"]);
     assert_eq!(
         whats("name: shop\ntests: {+severity: warn}\ndata_tests: {+severity: error}\n"),
-        ["Validation Error: Invalid project config: cannot have both 'tests' and 'data_tests' defined"]
+        ["Runtime Error: at path []: Invalid project config: cannot have both 'tests' and 'data_tests' defined"]
     );
 }
 
@@ -103,4 +103,34 @@ fn what_is_rendered_and_what_is_not() {
     assert_eq!(diagnostics.len(), 1);
     assert!(diagnostics[0].what.contains("Could not render {{ fail }}: Env var required"), "{}", diagnostics[0].what);
     assert_eq!(diagnostics[0].location.as_ref().unwrap().line, Some(12));
+}
+
+#[test]
+fn behaviour_flags_have_dbts_defaults() {
+    let (project, _) = parse("name: shop\nflags: {validate_macro_args: no, state_modified_compare_vars: yes, maximum_seed_size_mib: 3}\n");
+    let flags = project.unwrap().project_flags();
+    assert!(!flags.behaviour("validate_macro_args"));
+    assert!(flags.behaviour("state_modified_compare_vars"));
+    assert!(flags.behaviour("require_generic_test_arguments_property"));
+    assert!(!flags.behaviour("use_catalogs_v2"));
+    assert_eq!(flags.maximum_seed_size_mib(), 3);
+}
+
+#[test]
+fn variables_may_have_a_file_of_their_own() {
+    let directory = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| fs_err::write(directory.path().join(name), text).unwrap();
+    write("dbt_project.yml", "name: shop\n");
+    write("vars.yml", "vars: {start: 2020-01-01}\n");
+    write("selectors.yml", "selectors: [{name: a, default: \"{{ x }}\", definition: 'tag:a'}]\n");
+    let load = || DbtProject::load(directory.path(), "", &Verbatim);
+    let (project, diagnostics) = load();
+    assert!(diagnostics.is_empty());
+    let project = project.unwrap();
+    assert!(matches!(project.vars.get("start").unwrap().value, Value::Date(_)));
+    let yes = |_: &str, _: &str| -> Result<Value, RenderError> { Ok(Value::Bool(true)) };
+    let (selectors, _) = project::read_selectors_file(&project, &yes);
+    assert_eq!(selectors.unwrap()["selectors"][0]["default"], true);
+    write("dbt_project.yml", "name: shop\nvars: {b: 1}\n");
+    assert!(load().1[0].what.contains("both vars.yml and dbt_project.yml"));
 }

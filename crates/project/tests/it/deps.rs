@@ -99,7 +99,7 @@ fn mistakes_in_packages_are_named() {
         [
             "The 'packages' key cannot be specified in both packages.yml and dependencies.yml",
             "dbt found more than one package with the name \"shop\" included in this project. Package names must be unique in a project. Please rename one of these packages.",
-            "This version of dbt is not supported with the \"shop\" package.",
+            "This version of dbt is not supported with the 'shop' package.",
         ]
     );
     let unchecked = ProjectSettings {

@@ -89,5 +89,5 @@ fn without_a_file_the_project_has_a_lakehouse_of_its_own() {
     let profile = Profile::load(&project, &settings, &environment).unwrap();
     assert_eq!((profile.name.as_str(), profile.threads), ("shop", 2));
     let nameless = DbtProject::default();
-    assert!(Profile::load(&nameless, &settings, &environment).unwrap_err()[0].what.contains("no profile was specified"));
+    assert!(Profile::load(&nameless, &settings, &environment).unwrap_err()[0].what.contains("no profile was specified for this dbt project."));
 }
