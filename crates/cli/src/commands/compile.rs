@@ -1,0 +1,99 @@
+//! `compile`: SQL of nodes into target/compiled, and onto the terminal when it is of one node.
+
+use std::sync::Arc;
+
+use engine::{
+    Compiled, Compiler,
+    events::{Event, Level, Phase},
+};
+use graph::ResourceType;
+use names::UniqueId;
+use tokio::task::JoinSet;
+
+use super::Outcome;
+use crate::{
+    args::{CompileArgs, TextOrJson},
+    selection::{self, EmptyNodes},
+    session::Session,
+    terminal::Stream,
+};
+
+/// Compiles the selected nodes, or an inline query.
+pub async fn run(session: &Session, args: &CompileArgs) -> anyhow::Result<Outcome> {
+    let manifest = session.parse().await?;
+    if let Some(sql) = &args.inline {
+        let connection = session.connect().await?;
+        let compiler = session.compiler(manifest, session.adapter(&connection), &[]);
+        let sql = sql.clone();
+        let compiled = tokio::task::spawn_blocking(move || compiler.compile_inline(&sql)).await?;
+        connection.close().await;
+        let compiled = compiled.map_err(|error| session.fail(error))?;
+        print(args.output, None, &compiled.sql);
+        return Ok(Outcome::Success);
+    }
+    let selected = selection::select(session, &manifest, &args.selection, ResourceType::OF_COMPILE, EmptyNodes::Keep)?;
+    if selected.is_empty() {
+        session.events.emit(Event::NothingToDo);
+        return Ok(Outcome::Success);
+    }
+    let connection = session.connect().await?;
+    let compiler = session.compiler(manifest, session.adapter(&connection), &selected);
+    let compiled = compile_all(session, &compiler, &selected).await;
+    connection.close().await;
+    let compiled = compiled?;
+    if !args.selection.select.is_empty()
+        && let [one] = compiled.as_slice()
+    {
+        let name = compiler.manifest().node(one.id.as_str()).map(|node| node.name.clone());
+        print(args.output, name.as_deref(), &one.sql);
+    }
+    Ok(Outcome::Success)
+}
+
+fn print(output: TextOrJson, name: Option<&str>, sql: &str) {
+    let text = match (output, name) {
+        (TextOrJson::Json, Some(name)) => serde_json::json!({"node": name, "compiled": sql}).to_string(),
+        (TextOrJson::Json, None) => serde_json::json!({"compiled": sql}).to_string(),
+        (TextOrJson::Text, Some(name)) => format!("Compiled node '{name}' is:\n{sql}"),
+        (TextOrJson::Text, None) => sql.to_owned(),
+    };
+    Stream::Stdout.write_line(&text);
+}
+
+/// Compiles nodes, as many at once as there are threads, and writes them and manifest.json. All that fail are told.
+pub async fn compile_all(session: &Session, compiler: &Compiler, selected: &[UniqueId]) -> anyhow::Result<Vec<Arc<Compiled>>> {
+    session.events.emit(Event::Concurrency { threads: session.threads(), target: session.profile.target.clone() });
+    session.events.emit(Event::Phase(Phase::Compiling));
+    let compiles = |id: &&UniqueId| {
+        let node = compiler.manifest().node(id.as_str());
+        node.is_some_and(|node| matches!(node.resource_type.as_str(), "model" | "test" | "snapshot" | "analysis") && !node.is_empty())
+    };
+    let mut waiting = selected.iter().filter(compiles);
+    let mut running = JoinSet::new();
+    let (mut compiled, mut errors) = (Vec::new(), Vec::new());
+    loop {
+        while running.len() < session.threads()
+            && let Some(id) = waiting.next()
+        {
+            let (compiler, id, project_dir) = (compiler.clone(), id.clone(), session.project_dir.clone());
+            running.spawn_blocking(move || {
+                let compiled = compiler.compile(&id)?;
+                engine::run::write_compiled(&project_dir, &compiled)?;
+                Ok::<_, diagnostic::Diagnostic>(compiled)
+            });
+        }
+        match running.join_next().await {
+            None => break,
+            Some(done) => match done? {
+                Ok(done) => compiled.push(done),
+                Err(error) => errors.push(error),
+            },
+        }
+    }
+    session.report(errors)?;
+    if session.settings.write_json {
+        session.write("manifest.json", &compiler.manifest().with_compiled(&compiler.compiled()))?;
+    }
+    session.events.line(Level::Debug, format!("Compiled {} nodes", compiled.len()));
+    Ok(compiled)
+}

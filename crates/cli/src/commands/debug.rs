@@ -1,0 +1,72 @@
+//! `debug`: project, profile, connection.
+
+use engine::{
+    adapter::StatementOrigin,
+    events::{Event, Events, Level},
+};
+
+use super::Outcome;
+use crate::{environment::Environment, session::{Opening, Session}, settings::Settings};
+
+/// Checks everything and says what it found.
+pub async fn run(opening: Opening, settings: Settings, environment: Environment) -> anyhow::Result<Outcome> {
+    let events = opening.events.clone();
+    let say = |text: String| events.line(Level::Info, text);
+    say(format!("owlet version: {}", env!("CARGO_PKG_VERSION")));
+    say(format!("dbt version: {}", project::CLAIMED_DBT_VERSION));
+    say(format!("os info: {} {}", std::env::consts::OS, std::env::consts::ARCH));
+    let project_file = settings.need_project()?.join("dbt_project.yml");
+    // Project::open tells what is wrong with project or profile.
+    let session = match Session::open(opening, settings, environment) {
+        Ok(session) => session,
+        Err(error) if error.is::<super::Reported>() => {
+            say(format!("Using dbt_project.yml file at {}", project_file.display()));
+            return Ok(failed(&events, "Configuration"));
+        }
+        Err(error) => return Err(error),
+    };
+    match &session.profile.file {
+        Some(file) => say(format!("Using profiles.yml file at {}", file.display())),
+        None => say("No profiles.yml: using the embedded lakehouse of the project".to_owned()),
+    }
+    say(format!("Using dbt_project.yml file at {}", project_file.display()));
+    say("adapter type: athena".to_owned());
+    say("Configuration:".to_owned());
+    say("  profiles.yml file [OK found and valid]".to_owned());
+    say("  dbt_project.yml file [OK found and valid]".to_owned());
+    say("Connection:".to_owned());
+    for (key, value) in session.athena.connection_keys() {
+        if !value.is_null() {
+            say(format!("  {key}: {}", value.as_str().map_or_else(|| value.to_string(), str::to_owned)));
+        }
+    }
+    match try_connection(&session).await {
+        Ok(description) => {
+            say(format!("  connected to {description}"));
+            say("  Connection test: [OK connection ok]".to_owned());
+            events.emit(Event::Line { level: Level::Info, text: "All checks passed!".to_owned() });
+            Ok(Outcome::Success)
+        }
+        Err(error) => {
+            say("  Connection test: [ERROR]".to_owned());
+            events.line(Level::Error, format!("{error:#}"));
+            Ok(failed(&events, "Connection"))
+        }
+    }
+}
+
+async fn try_connection(session: &Session) -> anyhow::Result<String> {
+    let connection = session.connect().await?;
+    let adapter = session.adapter(&connection);
+    let origin = StatementOrigin { node: None, step: "debug".to_owned(), comment: None };
+    let answer = adapter.execute("select 1 as id", &origin, Some(None)).await;
+    let description = connection.description.clone();
+    connection.close().await;
+    answer.map_err(|error| anyhow::anyhow!("{error}"))?;
+    Ok(description)
+}
+
+fn failed(events: &Events, what: &str) -> Outcome {
+    events.line(Level::Error, format!("1 check failed: {what}"));
+    Outcome::Failure
+}

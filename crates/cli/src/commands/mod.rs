@@ -1,0 +1,216 @@
+//! One module per command, or per family of commands that do the same with other nodes.
+
+mod clean;
+mod compile;
+mod debug;
+mod deps;
+mod docs;
+mod list;
+mod operation;
+mod plan;
+mod retry;
+mod run;
+mod show;
+mod sql;
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+use engine::{Manifest, events::Event, run::RunCommand};
+
+use crate::{
+    args::{Cli, Command, DocsCommand, LakeCommand, SourceCommand},
+    environment::Environment,
+    session::{self, Session},
+    settings::Settings,
+};
+
+/// How a command ended that could run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    Success,
+    /// A node or a check failed.
+    Failure,
+}
+
+impl Outcome {
+    /// dbt's exit codes.
+    pub fn exit_code(self) -> ExitCode {
+        match self {
+            Self::Success => ExitCode::SUCCESS,
+            Self::Failure => ExitCode::from(1),
+        }
+    }
+
+    fn of(success: bool) -> Self {
+        if success { Self::Success } else { Self::Failure }
+    }
+}
+
+/// The error was told through the event stream already.
+#[derive(Debug, thiserror::Error)]
+#[error("the command could not run")]
+pub struct Reported;
+
+/// Runs the command.
+///
+/// # Errors
+/// When it could not run: exit code 2.
+pub async fn dispatch(cli: Cli, environment: Environment) -> anyhow::Result<Outcome> {
+    if let Some(message) = not_yet(&cli.command) {
+        anyhow::bail!("{message}");
+    }
+    let current_dir = std::env::current_dir().context("finding the current folder")?;
+    let settings = Settings::resolve(&cli.global, &environment, &current_dir)?;
+    match &cli.command {
+        Command::Lake(LakeCommand::Serve { listen, dir, mount }) => {
+            return serve(&settings, *listen, dir.as_deref(), mount.clone()).await;
+        }
+        Command::Sql(args) if settings.project_dir.is_none() => {
+            return sql::without_project(args, &settings, &environment, &current_dir).await;
+        }
+        _ => {}
+    }
+    settings.need_project()?;
+    let started = std::time::Instant::now();
+    let opening = session::begin(&cli, &settings, &invocation())?;
+    let events = opening.events.clone();
+    let done = with_project(&cli, opening, settings, environment).await;
+    if let Err(error) = &done
+        && !error.is::<Reported>()
+    {
+        // Told once, in the log file as well.
+        events.emit(Event::Failed { diagnostics: vec![diagnostic::Diagnostic::error(format!("{error:#}"))] });
+    }
+    events.emit(Event::CommandCompleted {
+        command: cli.command.name().to_owned(),
+        success: matches!(done, Ok(Outcome::Success)),
+        elapsed_seconds: started.elapsed().as_secs_f64(),
+    });
+    done.map_err(|_| Reported.into())
+}
+
+async fn with_project(
+    cli: &Cli,
+    mut opening: session::Opening,
+    mut settings: Settings,
+    environment: Environment,
+) -> anyhow::Result<Outcome> {
+    match &cli.command {
+        Command::Debug => return debug::run(opening, settings, environment).await,
+        Command::Retry { state, .. } => {
+            let previous = retry::Previous::load(state.as_deref(), &mut settings, &mut opening)?;
+            let session = Session::open(opening, settings, environment)?;
+            return retry::run(&session, &previous).await;
+        }
+        _ => {}
+    }
+    let session = Session::open(opening, settings, environment)?;
+    match &cli.command {
+        Command::Build(args) => run::run(&session, RunCommand::Build, &args.selection, &args.types).await,
+        Command::Run(args) => run::run(&session, RunCommand::Run, &args.selection, &run::ALL_TYPES).await,
+        Command::Seed(args) => run::run(&session, RunCommand::Seed, &args.selection, &run::ALL_TYPES).await,
+        Command::Snapshot(args) => run::run(&session, RunCommand::Snapshot, &args.selection, &run::ALL_TYPES).await,
+        Command::Test(args) => run::run(&session, RunCommand::Test, &args.selection, &args.types).await,
+        Command::Source(SourceCommand::Freshness { selection, output }) => {
+            run::freshness(&session, selection, output.as_deref()).await
+        }
+        Command::Compile(args) => compile::run(&session, args).await,
+        Command::Parse => session.parse().await.map(|_| Outcome::Success),
+        Command::List(args) => list::run(&session, args).await,
+        Command::Show(args) => show::run(&session, args).await,
+        Command::RunOperation(args) => operation::run(&session, args).await,
+        Command::Docs(DocsCommand::Generate { selection, no_compile, empty_catalog }) => {
+            docs::generate(&session, selection, *no_compile, *empty_catalog).await
+        }
+        Command::Deps => deps::run(&session),
+        Command::Clean => clean::run(&session),
+        Command::Plan(args) => plan::run(&session, args).await,
+        Command::Sql(args) => sql::in_project(&session, args).await,
+        other => anyhow::bail!("`owlet {}` needs no project", other.name()),
+    }
+}
+
+/// Commands of the design that are not there yet say so instead of "unrecognized".
+fn not_yet(command: &Command) -> Option<String> {
+    let (name, instead) = match command {
+        Command::Docs(DocsCommand::Serve(_)) => {
+            ("docs serve", "serve the target folder with any web server after `owlet docs generate`")
+        }
+        Command::Clone(_) => ("clone", "build the nodes, or create views on them yourself"),
+        Command::Init(_) => ("init", "copy examples/flights, or write a dbt_project.yml"),
+        Command::Up(_) => ("up", "`owlet lake serve` serves the lakehouse; run `owlet build` from cron or CI"),
+        Command::Bolt(_) => ("bolt", "run `owlet build` from cron or CI"),
+        Command::Env(_) => ("env", "set environment variables where owlet runs"),
+        Command::Connection(_) => ("connection", "write a target into profiles.yml"),
+        Command::Token(_) => ("token", "the lakehouse listens on 127.0.0.1 and needs none"),
+        Command::Doctor(_) => ("doctor", "`owlet debug` checks project, profile and connection"),
+        Command::Iam(_) => ("iam", "see the README of dbt-athena for the permissions it needs"),
+        _ => return None,
+    };
+    Some(format!("`owlet {name}` is not available yet\n  cause: this version does not have it\n  fix:   {instead}"))
+}
+
+#[cfg(feature = "lakehouse")]
+async fn serve(
+    settings: &Settings,
+    listen: std::net::SocketAddr,
+    dir: Option<&std::path::Path>,
+    mounts: Vec<(String, std::path::PathBuf)>,
+) -> anyhow::Result<Outcome> {
+    let project_dir = settings.project_dir.as_deref();
+    let mut all = match project_dir {
+        Some(project_dir) => crate::owlet_yml::OwletYml::load(project_dir)?.mounts,
+        None => Vec::new(),
+    };
+    all.retain(|(bucket, _)| !mounts.iter().any(|(name, _)| name == bucket));
+    all.extend(mounts);
+    let dir = match (dir, project_dir) {
+        (Some(dir), _) => dir.to_path_buf(),
+        (None, Some(project_dir)) => project_dir.join(".owlet"),
+        (None, None) => std::path::PathBuf::from(".owlet"),
+    };
+    crate::lakehouse::serve(&dir, listen, all, crate::interrupt::on_interrupt()).await?;
+    Ok(Outcome::Success)
+}
+
+#[cfg(not(feature = "lakehouse"))]
+async fn serve(
+    _: &Settings,
+    _: std::net::SocketAddr,
+    _: Option<&std::path::Path>,
+    _: Vec<(String, std::path::PathBuf)>,
+) -> anyhow::Result<Outcome> {
+    anyhow::bail!("`owlet lake serve` is not in this build\n  cause: it was built without the feature `lakehouse`\n  fix:   build with it")
+}
+
+/// The command line as it was typed.
+fn invocation() -> String {
+    let mut words = vec!["owlet".to_owned()];
+    words.extend(std::env::args().skip(1));
+    words.join(" ")
+}
+
+/// What the `Found` line counts, in dbt's order.
+pub fn counts(manifest: &Manifest) -> Vec<(String, usize)> {
+    let artifact = manifest.artifact();
+    let mut counts: Vec<(String, usize)> = Vec::new();
+    for node in artifact.nodes.values() {
+        let word = match node.resource_type.as_str() {
+            "test" => "data test".to_owned(),
+            other => other.replace('_', " "),
+        };
+        match counts.iter_mut().find(|(known, _)| *known == word) {
+            Some((_, count)) => *count += 1,
+            None => counts.push((word, 1)),
+        }
+    }
+    counts.extend([
+        ("source".to_owned(), artifact.sources.len()),
+        ("exposure".to_owned(), artifact.exposures.len()),
+        ("macro".to_owned(), artifact.macros.len()),
+        ("group".to_owned(), artifact.groups.len()),
+        ("unit test".to_owned(), artifact.unit_tests.len()),
+    ]);
+    counts
+}

@@ -1,0 +1,113 @@
+//! `build`, `run`, `seed`, `snapshot`, `test`, `source freshness`.
+
+use std::{path::Path, sync::Arc};
+
+use engine::{
+    Manifest,
+    run::{self, RunCommand, RunContext, RunOptions, RunResults},
+};
+use graph::ResourceType;
+use names::UniqueId;
+
+use super::Outcome;
+use crate::{
+    args::{ResourceTypeArgs, SelectionArgs},
+    interrupt,
+    selection::{self, EmptyNodes},
+    session::Session,
+};
+
+/// For commands without `--resource-type`.
+pub const ALL_TYPES: ResourceTypeArgs = ResourceTypeArgs { resource_type: Vec::new(), exclude_resource_type: Vec::new() };
+
+/// Runs the selected nodes and writes manifest.json and run_results.json.
+pub async fn run(
+    session: &Session,
+    command: RunCommand,
+    selection: &SelectionArgs,
+    types: &ResourceTypeArgs,
+) -> anyhow::Result<Outcome> {
+    let types = selection::resource_types(types, types_of(command))?;
+    let manifest = session.parse().await?;
+    let selected = selection::select(session, &manifest, selection, &types, EmptyNodes::Skip)?;
+    let (results, _) = run_nodes(session, manifest, selected, command).await?;
+    Ok(Outcome::of(results.success()))
+}
+
+/// `source freshness`: the ages of the selected sources, into sources.json.
+pub async fn freshness(session: &Session, args: &SelectionArgs, output: Option<&Path>) -> anyhow::Result<Outcome> {
+    let manifest = session.parse().await?;
+    let types = types_of(RunCommand::Freshness);
+    let selected = selection::select(session, &manifest, args, types, EmptyNodes::Skip)?;
+    let (results, context) = run_nodes(session, manifest, selected, RunCommand::Freshness).await?;
+    let Some(context) = context else { return Ok(Outcome::Success) };
+    let sources = run::freshness_artifact(&results, &context.compiler, &session.events);
+    match output {
+        Some(path) => run::write_json(&session.project_dir.join(path), &sources).map_err(|error| anyhow::anyhow!("{error}"))?,
+        None => session.write("sources.json", &sources)?,
+    }
+    session.events.line(engine::events::Level::Info, "Done.");
+    Ok(Outcome::of(results.success()))
+}
+
+/// Runs nodes by id. Answers the context too, unless there was nothing to do.
+pub async fn run_nodes(
+    session: &Session,
+    manifest: Manifest,
+    selected: Vec<UniqueId>,
+    command: RunCommand,
+) -> anyhow::Result<(RunResults, Option<Arc<RunContext>>)> {
+    if selected.is_empty() {
+        session.events.emit(engine::events::Event::NothingToDo);
+        return Ok((RunResults::default(), None));
+    }
+    let cancel = interrupt::on_interrupt();
+    let connection = session.connect().await?;
+    let adapter = session.adapter(&connection);
+    let context = Arc::new(RunContext {
+        compiler: session.compiler(manifest, Arc::clone(&adapter), &selected),
+        adapter,
+        events: session.events.clone(),
+        cancel,
+        project_dir: session.project_dir.clone(),
+        project_version: session.project.root.version.clone(),
+        target_dir: session.target_dir.clone(),
+        options: RunOptions {
+            command,
+            threads: session.threads(),
+            fail_fast: session.settings.fail_fast,
+            full_refresh: session.flag("full_refresh"),
+            empty: session.flag("empty"),
+            store_failures: session.flag("store_failures"),
+            warn_error: session.settings.warn_error,
+            target_name: session.profile.target.clone(),
+        },
+    });
+    let ran = run::run(Arc::clone(&context), selected).await;
+    let results = match ran {
+        Ok(results) => results,
+        Err(error) => {
+            connection.close().await;
+            return Err(session.fail(error.diagnostic()));
+        }
+    };
+    if session.settings.write_json && !results.results.is_empty() {
+        let compiled = context.compiler.compiled();
+        session.write("manifest.json", &context.compiler.manifest().with_compiled(&compiled))?;
+        session.write("run_results.json", &run::run_results_artifact(&results, &context.compiler, &session.events))?;
+    }
+    connection.close().await;
+    Ok((results, Some(context)))
+}
+
+/// What a command works on.
+fn types_of(command: RunCommand) -> &'static [ResourceType] {
+    match command {
+        RunCommand::Build => ResourceType::OF_BUILD,
+        RunCommand::Run => ResourceType::OF_RUN,
+        RunCommand::Test => ResourceType::OF_TEST,
+        RunCommand::Seed => ResourceType::OF_SEED,
+        RunCommand::Snapshot => ResourceType::OF_SNAPSHOT,
+        RunCommand::Freshness => ResourceType::OF_FRESHNESS,
+    }
+}

@@ -1,0 +1,73 @@
+//! `show`: some rows of a node or of an inline query.
+
+use engine::{adapter::StatementOrigin, events::Event};
+use graph::ResourceType;
+
+use super::{Outcome, sql::to_table};
+use crate::{
+    args::{ShowArgs, TextOrJson},
+    selection::{self, EmptyNodes},
+    session::Session,
+    terminal::Stream,
+};
+
+/// Shows rows.
+pub async fn run(session: &Session, args: &ShowArgs) -> anyhow::Result<Outcome> {
+    let manifest = session.parse().await?;
+    let types = &[ResourceType::Model, ResourceType::Seed, ResourceType::Snapshot, ResourceType::Analysis, ResourceType::Test];
+    let selected = match &args.inline {
+        Some(_) => Vec::new(),
+        None => selection::select(session, &manifest, &args.selection, types, EmptyNodes::Skip)?,
+    };
+    // Tests come along with what they test; they are shown only when nothing else is.
+    let shown: Vec<_> = match selected.iter().filter(|id| id.resource_type() != "test").cloned().collect::<Vec<_>>() {
+        others if others.is_empty() => selected.clone(),
+        others => others,
+    };
+    if args.inline.is_none() && shown.is_empty() {
+        session.events.emit(Event::NoNodesSelected);
+        return Ok(Outcome::Success);
+    }
+    let connection = session.connect().await?;
+    let adapter = session.adapter(&connection);
+    let compiler = session.compiler(manifest, std::sync::Arc::clone(&adapter), &selected);
+    let mut queries: Vec<(Option<names::UniqueId>, Option<String>, String)> = Vec::new();
+    if let Some(sql) = &args.inline {
+        let (compiler, sql) = (compiler.clone(), sql.clone());
+        let compiled = tokio::task::spawn_blocking(move || compiler.compile_inline(&sql)).await?;
+        queries.push((None, None, compiled.map_err(|error| session.fail(error))?.sql.to_string()));
+    }
+    for id in shown {
+        let node = compiler.manifest().node(id.as_str()).cloned();
+        let sql = match &node {
+            Some(node) if node.resource_type.as_str() == "seed" => format!("select * from {}", node.relation()),
+            _ => {
+                let (compiler, id) = (compiler.clone(), id.clone());
+                let compiled = tokio::task::spawn_blocking(move || compiler.compile(&id)).await?;
+                compiled.map_err(|error| session.fail(error))?.sql.to_string()
+            }
+        };
+        queries.push((Some(id), node.map(|node| node.name.clone()), sql));
+    }
+    for (node, name, sql) in queries {
+        let sql = if args.limit >= 0 { format!("{}\nlimit {}", sql.trim_end().trim_end_matches(';'), args.limit) } else { sql };
+        session.events.emit(Event::Statement { node: node.clone(), sql: sql.clone() });
+        let origin = StatementOrigin { node, step: "show".to_owned(), comment: None };
+        let table = match adapter.execute(&sql, &origin, Some(None)).await {
+            Ok((_, table)) => to_table(&table),
+            Err(error) => {
+                connection.close().await;
+                return Err(session.fail(*error.diagnostic));
+            }
+        };
+        let text = match (args.output, name) {
+            (TextOrJson::Json, Some(name)) => serde_json::to_string_pretty(&serde_json::json!({"node": name, "show": table.objects()}))?,
+            (TextOrJson::Json, None) => serde_json::to_string_pretty(&serde_json::json!({"show": table.objects()}))?,
+            (TextOrJson::Text, Some(name)) => format!("Previewing node '{name}':\n{}", table.pipes()),
+            (TextOrJson::Text, None) => format!("Previewing inline node:\n{}", table.pipes()),
+        };
+        Stream::Stdout.write_line(&text);
+    }
+    connection.close().await;
+    Ok(Outcome::Success)
+}

@@ -1,0 +1,115 @@
+//! `--select`, `--exclude`, `--selector`, resource types → the ids a command works on.
+
+use std::str::FromStr;
+
+use anyhow::bail;
+use engine::{Manifest, events::Event};
+use graph::{Graph, IndirectSelection, ResourceType, SelectionContext, SelectionSpec, Selectors};
+use names::UniqueId;
+
+use crate::{
+    args::{ResourceTypeArgs, SelectionArgs},
+    session::Session,
+};
+
+/// Empty models are listed but never run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EmptyNodes {
+    Keep,
+    Skip,
+}
+
+/// The selected nodes of the given types, parents before children.
+pub fn select(
+    session: &Session,
+    manifest: &Manifest,
+    args: &SelectionArgs,
+    types: &[ResourceType],
+    empty: EmptyNodes,
+) -> anyhow::Result<Vec<UniqueId>> {
+    let graph = graph_of(session, manifest)?;
+    let indirect = indirect_selection(session, args);
+    let selectors = selectors(session, indirect)?;
+    let failed = |error: graph::SelectionError| session.fail(error.diagnostic());
+    let named = match &args.selector {
+        Some(name) => Some(selectors.get(name).map_err(failed)?),
+        None if args.select.is_empty() && args.exclude.is_empty() => selectors.default_selector(),
+        None => None,
+    };
+    let spec = match named {
+        Some(selector) => selector.spec.clone(),
+        None => SelectionSpec::from_arguments(&args.select, &args.exclude, indirect).map_err(failed)?,
+    };
+    let context = SelectionContext {
+        selectors: Some(&selectors),
+        resource_types: Some(types),
+        skip_empty: empty == EmptyNodes::Skip,
+        ..SelectionContext::new(manifest.root_package())
+    };
+    let selected = graph.select(&spec, &context).map_err(failed)?;
+    for diagnostic in selected.warnings {
+        if session.settings.warn_error {
+            return Err(session.fail(diagnostic));
+        }
+        session.events.emit(Event::Warning { name: "NoNodesForSelectionCriteria".to_owned(), diagnostic });
+    }
+    Ok(selected.ids)
+}
+
+/// The project's graph.
+pub fn graph_of(session: &Session, manifest: &Manifest) -> anyhow::Result<Graph> {
+    engine::run::project_graph(manifest)
+        .map_err(|error| session.fail(engine::run::RunError::from(error).diagnostic()))
+}
+
+fn indirect_selection(session: &Session, args: &SelectionArgs) -> IndirectSelection {
+    let flag = args.indirect_selection.map(crate::args::IndirectSelection::as_str);
+    let word = flag.or(session.settings.indirect_selection.as_deref());
+    word.and_then(|word| IndirectSelection::from_str(word).ok()).unwrap_or_default()
+}
+
+/// selectors.yml; without one there are none.
+fn selectors(session: &Session, indirect: IndirectSelection) -> anyhow::Result<Selectors> {
+    let path = session.project_dir.join("selectors.yml");
+    let file = if path.is_file() {
+        let text = fs_err::read_to_string(&path)?;
+        let node = project::yaml::parse(&text).map_err(|error| anyhow::anyhow!("selectors.yml: {error}"))?;
+        node.value.to_json()
+    } else {
+        serde_json::json!({"selectors": []})
+    };
+    Selectors::parse(&file, indirect).map_err(|error| session.fail(error.diagnostic()))
+}
+
+/// `--resource-type` and `--exclude-resource-type` among the types of the command.
+pub fn resource_types(args: &ResourceTypeArgs, of_command: &[ResourceType]) -> anyhow::Result<Vec<ResourceType>> {
+    let parse = |words: &[String]| -> anyhow::Result<Vec<ResourceType>> {
+        let words = words.iter().flat_map(|word| word.split([' ', ',']));
+        words.map(|word| resource_type(word, of_command)).collect::<anyhow::Result<Vec<Vec<_>>>>().map(|lists| lists.concat())
+    };
+    let wanted = parse(&args.resource_type)?;
+    let unwanted = parse(&args.exclude_resource_type)?;
+    Ok(of_command
+        .iter()
+        .copied()
+        .filter(|kind| (wanted.is_empty() || wanted.contains(kind)) && !unwanted.contains(kind))
+        .collect())
+}
+
+fn resource_type(word: &str, of_command: &[ResourceType]) -> anyhow::Result<Vec<ResourceType>> {
+    if matches!(word, "all" | "default") {
+        return Ok(of_command.to_vec());
+    }
+    match ResourceType::from_str(word) {
+        Ok(kind) if of_command.contains(&kind) => Ok(vec![kind]),
+        _ => {
+            let known: Vec<&str> = of_command.iter().map(|kind| kind.as_str()).collect();
+            bail!(
+                "Invalid value for '--resource-type': '{word}'\n  \
+                 cause: this command has no such resource type\n  \
+                 fix:   use one of: {}",
+                known.join(", ")
+            )
+        }
+    }
+}

@@ -1,0 +1,328 @@
+//! What every command about a project begins with: project, profile, listeners, the parsed manifest, the warehouse.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use adapter_athena::{AthenaAdapter, AthenaProfile};
+use chrono::{DateTime, Utc};
+use diagnostic::{Diagnostic, Severity};
+use engine::{
+    Adapter, Compiler, Host, Manifest,
+    context::{RenderEvents, YamlContext},
+    events::{Event, Events, Listener, Phase, json::Invocation, text::Layout},
+};
+use indexmap::IndexMap;
+use names::UniqueId;
+use project::{DbtProject, Profile, ProfileSettings, Project, ProjectSettings, VersionCheck};
+use serde_json::{Map, Value as Json};
+
+use crate::{
+    args::Cli,
+    arguments_json,
+    commands::Reported,
+    connection::Connection,
+    environment::Environment,
+    log_file::LogFile,
+    offline,
+    settings::Settings,
+    terminal::{Stream, Terminal, TerminalOptions},
+};
+
+/// An invocation on a project.
+pub struct Session {
+    pub settings: Settings,
+    pub environment: Environment,
+    pub events: Events,
+    pub project: Project,
+    pub profile: Profile,
+    pub athena: AthenaProfile,
+    /// Canonical.
+    pub project_dir: PathBuf,
+    /// `target`, absolute.
+    pub target_dir: PathBuf,
+    pub arguments: Map<String, Json>,
+    pub started_at: DateTime<Utc>,
+    pub invocation_id: String,
+}
+
+/// The stream of an invocation, before there is a project.
+pub struct Opening {
+    pub events: Events,
+    pub invocation_id: String,
+    pub started_at: DateTime<Utc>,
+    pub arguments: Map<String, Json>,
+}
+
+/// Makes the listeners and says that the command began.
+pub fn begin(cli: &Cli, settings: &Settings, invocation: &str) -> anyhow::Result<Opening> {
+    let started_at = Utc::now();
+    let invocation_id = uuid::Uuid::new_v4().to_string();
+    let arguments = arguments_json::arguments(&cli.command, &cli.global, settings, invocation);
+    let layout = Layout { printer_width: settings.printer_width, colors: settings.colors };
+    let mut listeners: Vec<Arc<dyn Listener>> = vec![Arc::new(Terminal::new(TerminalOptions {
+        stream: if cli.command.prints_data() { Stream::Stderr } else { Stream::Stdout },
+        format: settings.log_format,
+        least: settings.log_level,
+        print: settings.print,
+        layout,
+        progress: settings.progress,
+        invocation: Invocation { invocation_id: invocation_id.clone(), pid: std::process::id() },
+    }))];
+    if let Some(project_dir) = &settings.project_dir {
+        let folder = project_dir.join(settings.log_path.as_deref().unwrap_or(Path::new("logs")));
+        listeners.push(Arc::new(LogFile::open(&folder, started_at, &invocation_id, settings.printer_width)?));
+    }
+    let events = Events::new(Arc::new(Utc::now), listeners);
+    events.emit(Event::Started {
+        dbt_version: project::CLAIMED_DBT_VERSION.to_string(),
+        owlet_version: env!("CARGO_PKG_VERSION").to_owned(),
+        arguments: arguments.clone().into(),
+    });
+    Ok(Opening { events, invocation_id, started_at, arguments })
+}
+
+impl Session {
+    /// Loads project and profile.
+    pub fn open(opening: Opening, settings: Settings, environment: Environment) -> anyhow::Result<Self> {
+        let project_dir = settings.need_project()?.to_path_buf();
+        let events = opening.events;
+        let fail = |diagnostics: Vec<Diagnostic>| -> anyhow::Error {
+            events.emit(Event::Failed { diagnostics });
+            Reported.into()
+        };
+        let profile = load_profile(&settings, &environment, &project_dir).map_err(fail)?;
+        if profile.adapter_type != "athena" {
+            return Err(fail(vec![
+                Diagnostic::error(format!("Runtime Error\n  Could not find adapter type {}!", profile.adapter_type))
+                    .cause("owlet builds projects on Athena and on its own lakehouse")
+                    .fix("choose a target of `type: athena` with --target, or add one to profiles.yml"),
+            ]));
+        }
+        let athena = AthenaProfile::parse(&athena_keys(&profile)).map_err(fail)?;
+        let target = target_names(&profile, &athena);
+        let renderer = YamlContext::for_project(lookup(&environment), settings.vars.clone(), Some(&target));
+        let project_settings = ProjectSettings {
+            root: project_dir.clone(),
+            cli_vars: settings.vars.clone(),
+            version_check: if settings.version_check { VersionCheck::On } else { VersionCheck::Off },
+        };
+        let (project, diagnostics) = Project::load(&project_settings, &renderer);
+        let project = report(&events, &settings, diagnostics).and_then(|()| project.ok_or_else(|| Reported.into()))?;
+        let target_path = settings.target_path.clone().unwrap_or_else(|| PathBuf::from(&project.root.target_path));
+        Ok(Self {
+            target_dir: project_dir.join(target_path),
+            project_dir,
+            events,
+            project,
+            profile,
+            athena,
+            arguments: opening.arguments,
+            started_at: opening.started_at,
+            invocation_id: opening.invocation_id,
+            settings,
+            environment,
+        })
+    }
+
+    /// Parses the project and writes manifest.json.
+    pub async fn parse(&self) -> anyhow::Result<Manifest> {
+        self.events.emit(Event::Phase(Phase::Parsing));
+        let started = std::time::Instant::now();
+        let (project, host) = (self.project.clone(), self.offline_host());
+        let (manifest, diagnostics) = tokio::task::spawn_blocking(move || engine::parse(&project, &host)).await?;
+        report(&self.events, &self.settings, diagnostics)?;
+        self.events.emit(Event::ProjectParsed {
+            counts: crate::commands::counts(&manifest),
+            elapsed_seconds: started.elapsed().as_secs_f64(),
+        });
+        if self.settings.write_json {
+            self.write("manifest.json", manifest.artifact())?;
+        }
+        Ok(manifest)
+    }
+
+    /// Connects to the warehouse.
+    pub async fn connect(&self) -> anyhow::Result<Connection> {
+        let connection = Connection::open(&self.athena, &self.project_dir, &self.environment).await?;
+        self.events.emit(Event::AdapterRegistered {
+            adapter: "athena".to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        });
+        Ok(connection)
+    }
+
+    /// The adapter over a connection.
+    pub fn adapter(&self, connection: &Connection) -> Arc<dyn Adapter> {
+        Arc::new(AthenaAdapter::new(self.athena.clone(), connection.services.clone(), self.invocation_id.clone()))
+    }
+
+    /// A compiler over a connection. `selected` is what `selected_resources` shows.
+    pub fn compiler(&self, manifest: Manifest, adapter: Arc<dyn Adapter>, selected: &[UniqueId]) -> Compiler {
+        Compiler::new(manifest, self.host(adapter, Some(tokio::runtime::Handle::current()), selected.to_vec()))
+    }
+
+    /// What templates see of the outside while the project is only read.
+    fn offline_host(&self) -> Host {
+        let services = offline::services(&self.athena.region_name);
+        let adapter = AthenaAdapter::new(self.athena.clone(), services, self.invocation_id.clone());
+        self.host(Arc::new(adapter), None, Vec::new())
+    }
+
+    fn host(&self, adapter: Arc<dyn Adapter>, runtime: Option<tokio::runtime::Handle>, selected: Vec<UniqueId>) -> Host {
+        let metadata_env: IndexMap<String, String> = {
+            let mut found: Vec<(String, String)> = self
+                .environment
+                .all()
+                .iter()
+                .filter_map(|(name, value)| Some((name.strip_prefix("DBT_ENV_CUSTOM_ENV_")?.to_owned(), value.clone())))
+                .collect();
+            found.sort();
+            found.into_iter().collect()
+        };
+        Host {
+            adapter,
+            runtime,
+            events: Arc::new(TemplateEvents(self.events.clone())),
+            environment: lookup(&self.environment),
+            started_at: self.started_at,
+            invocation_id: self.invocation_id.clone(),
+            target_name: self.profile.target.clone(),
+            profile_name: self.profile.name.clone(),
+            threads: self.threads(),
+            flags: Arc::new(self.arguments.clone()),
+            args: Arc::new(self.arguments.clone()),
+            selected: Arc::new(selected),
+            metadata_env: Arc::new(metadata_env),
+            target_path: self.target_path(),
+        }
+    }
+
+    /// `--threads`, else the profile's.
+    pub fn threads(&self) -> usize {
+        self.settings.threads.unwrap_or(self.profile.threads).max(1)
+    }
+
+    /// `target`, from the project.
+    fn target_path(&self) -> String {
+        let path = self.target_dir.strip_prefix(&self.project_dir).unwrap_or(&self.target_dir);
+        path.display().to_string()
+    }
+
+    /// Whether a flag of the invocation is on.
+    pub fn flag(&self, name: &str) -> bool {
+        self.arguments.get(name).and_then(Json::as_bool).unwrap_or(false)
+    }
+
+    /// Writes an artifact below the target folder.
+    pub fn write(&self, name: &str, artifact: &impl serde::Serialize) -> anyhow::Result<()> {
+        let path = self.target_dir.join(name);
+        engine::run::write_json(&path, artifact).map_err(|error| anyhow::anyhow!("{error}"))?;
+        self.events.emit(Event::ArtifactWritten { path });
+        Ok(())
+    }
+
+    /// Tells warnings and errors; errors, and warnings under --warn-error, end the command.
+    pub fn report(&self, diagnostics: Vec<Diagnostic>) -> anyhow::Result<()> {
+        report(&self.events, &self.settings, diagnostics)
+    }
+
+    /// An error that ends the command, told as dbt does.
+    pub fn fail(&self, diagnostic: Diagnostic) -> anyhow::Error {
+        self.events.emit(Event::Failed { diagnostics: vec![diagnostic] });
+        Reported.into()
+    }
+}
+
+fn report(events: &Events, settings: &Settings, diagnostics: Vec<Diagnostic>) -> anyhow::Result<()> {
+    let is_error = |diagnostic: &Diagnostic| diagnostic.severity == Severity::Error || settings.warn_error;
+    let (errors, warnings): (Vec<Diagnostic>, Vec<Diagnostic>) = diagnostics.into_iter().partition(is_error);
+    for diagnostic in warnings {
+        events.emit(Event::Warning { name: "Warning".to_owned(), diagnostic });
+    }
+    if errors.is_empty() {
+        return Ok(());
+    }
+    events.emit(Event::Failed { diagnostics: errors });
+    Err(Reported.into())
+}
+
+/// A profile's keys as the adapter reads them.
+fn athena_keys(profile: &Profile) -> Map<String, Json> {
+    let mut keys = profile.credentials.clone();
+    keys.insert("type".to_owned(), profile.adapter_type.clone().into());
+    keys.insert("threads".to_owned(), profile.threads.into());
+    keys
+}
+
+/// `target` of dbt_project.yml's templates.
+fn target_names(profile: &Profile, athena: &AthenaProfile) -> Map<String, Json> {
+    let mut target = athena.connection_keys();
+    for (name, value) in [
+        ("name", profile.target.clone()),
+        ("target_name", profile.target.clone()),
+        ("profile_name", profile.name.clone()),
+        ("type", profile.adapter_type.clone()),
+        ("schema", athena.schema.clone()),
+        ("database", athena.database.clone()),
+    ] {
+        target.insert(name.to_owned(), value.into());
+    }
+    target.insert("threads".to_owned(), profile.threads.into());
+    target
+}
+
+/// The profile that the project, the flags and the environment choose.
+fn load_profile(settings: &Settings, environment: &Environment, project_dir: &Path) -> Result<Profile, Vec<Diagnostic>> {
+    // The project's own templates may name the target, which is not known yet; only `profile:` counts here.
+    let renderer = YamlContext::for_project(lookup(environment), settings.vars.clone(), None);
+    let (root, diagnostics) = DbtProject::load(project_dir, "", &renderer);
+    let Some(root) = root else { return Err(diagnostics) };
+    let renderer = YamlContext::for_profiles(lookup(environment), settings.vars.clone());
+    let mut profile = Profile::load(&root, &profile_settings(settings, environment, Some(project_dir)), &renderer)?;
+    if let Some(threads) = settings.threads {
+        profile.threads = threads;
+    }
+    Ok(profile)
+}
+
+/// Where profiles.yml may be: named, or the current folder (for which the project's stands in), or `~/.dbt`.
+pub fn profile_settings(settings: &Settings, environment: &Environment, project_dir: Option<&Path>) -> ProfileSettings {
+    let directories = match &settings.profiles_dir {
+        Some(dir) => vec![dir.clone()],
+        None => {
+            let current = std::env::current_dir().ok();
+            let home = environment.get("HOME").map(|home| Path::new(home).join(".dbt"));
+            current.into_iter().chain(project_dir.map(Path::to_path_buf)).chain(home).collect()
+        }
+    };
+    ProfileSettings {
+        directories,
+        profile: settings.profile.clone(),
+        target: settings.target.clone(),
+        threads: settings.threads,
+    }
+}
+
+fn lookup(environment: &Environment) -> engine::context::Environment {
+    let environment = environment.clone();
+    Arc::new(move |name: &str| environment.get(name).map(str::to_owned))
+}
+
+/// `log()`, `print()` and warnings of templates, as events.
+struct TemplateEvents(Events);
+
+impl RenderEvents for TemplateEvents {
+    fn log(&self, message: &str, info: bool) {
+        self.0.emit(Event::JinjaLog { text: message.to_owned(), info });
+    }
+
+    fn print(&self, message: &str) {
+        self.0.emit(Event::Print { text: message.to_owned() });
+    }
+
+    fn warn(&self, message: &str) {
+        self.0.emit(Event::Warning { name: "JinjaLogWarning".to_owned(), diagnostic: Diagnostic::warning(message) });
+    }
+}

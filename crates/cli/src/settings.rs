@@ -1,0 +1,274 @@
+//! What an invocation goes by, resolved once: flag, then environment, then the project's `flags:`, then default.
+
+use std::{
+    io::IsTerminal,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, bail};
+use engine::events::Level;
+use project::yaml;
+
+use crate::{
+    args::{GlobalArgs, LogFormat, LogLevel, tri_state},
+    environment::Environment,
+};
+
+/// Resolved global settings.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Absolute. `None`: there is no project here, which only some commands need.
+    pub project_dir: Option<PathBuf>,
+    pub profiles_dir: Option<PathBuf>,
+    pub profile: Option<String>,
+    pub target: Option<String>,
+    /// As given; relative to the project.
+    pub target_path: Option<PathBuf>,
+    pub log_path: Option<PathBuf>,
+    /// `--vars`, parsed.
+    pub vars: yaml::Map,
+    /// `None`: the profile's.
+    pub threads: Option<usize>,
+    pub fail_fast: bool,
+    pub warn_error: bool,
+    pub indirect_selection: Option<String>,
+    pub full_refresh: bool,
+    pub store_failures: bool,
+    pub log_format: LogFormat,
+    /// `None`: nothing at all.
+    pub log_level: Option<Level>,
+    pub print: bool,
+    pub colors: bool,
+    pub progress: bool,
+    pub printer_width: usize,
+    pub write_json: bool,
+    pub version_check: bool,
+}
+
+impl Settings {
+    /// Resolves the flags. Looks for the project, and reads nothing of it but its `flags:`.
+    pub fn resolve(global: &GlobalArgs, environment: &Environment, current_dir: &Path) -> anyhow::Result<Self> {
+        let project_dir = project_dir(global, environment, current_dir)?;
+        let flags = match &project_dir {
+            Some(dir) => project_flags(dir),
+            None => yaml::Map::default(),
+        };
+        let lookup = Lookup { environment, flags: &flags };
+
+        let path = |flag: &Option<PathBuf>, name| flag.clone().or_else(|| lookup.text(name).map(PathBuf::from));
+        let text = |flag: &Option<String>, name| flag.clone().or_else(|| lookup.text(name));
+        let threads = match (global.single_threaded, global.threads) {
+            (true, _) => Some(1),
+            (_, Some(threads)) => Some(usize::from(threads)),
+            _ => lookup.number("THREADS")?,
+        };
+        let debug = lookup.flag(global.debug.then_some(true), "DEBUG", false)?;
+        let quiet = lookup.flag(global.quiet.then_some(true), "QUIET", false)?;
+        let log_format = match global.log_format {
+            Some(format) => format,
+            None => lookup.choice("LOG_FORMAT")?.unwrap_or(LogFormat::Default),
+        };
+        let asked_level = match global.log_level {
+            Some(level) => Some(level),
+            None => lookup.choice("LOG_LEVEL")?,
+        };
+        let log_level = match (quiet, asked_level) {
+            (true, _) => Some(Level::Error),
+            (_, Some(LogLevel::None)) => None,
+            (_, Some(LogLevel::Debug)) => Some(Level::Debug),
+            (_, Some(LogLevel::Warn)) => Some(Level::Warn),
+            (_, Some(LogLevel::Error)) => Some(Level::Error),
+            (_, Some(LogLevel::Info) | None) => Some(if debug { Level::Debug } else { Level::Info }),
+        };
+        let vars = text(&global.vars, "VARS").map_or_else(|| Ok(yaml::Map::default()), |vars| parse_vars(&vars))?;
+        let terminal = std::io::stdout().is_terminal();
+        let no_color = environment.get("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let colors = lookup.flag(
+            tri_state(global.use_colors, global.no_use_colors),
+            "USE_COLORS",
+            terminal && !no_color,
+        )?;
+        Ok(Self {
+            profiles_dir: path(&global.profiles_dir, "PROFILES_DIR").map(|dir| current_dir.join(dir)),
+            profile: text(&global.profile, "PROFILE"),
+            target: text(&global.target, "TARGET"),
+            target_path: path(&global.target_path, "TARGET_PATH"),
+            log_path: path(&global.log_path, "LOG_PATH"),
+            vars,
+            threads,
+            fail_fast: lookup.flag(tri_state(global.fail_fast, global.no_fail_fast), "FAIL_FAST", false)?,
+            warn_error: lookup.flag(global.warn_error.then_some(true), "WARN_ERROR", false)?,
+            indirect_selection: lookup.text("INDIRECT_SELECTION"),
+            full_refresh: lookup.flag(None, "FULL_REFRESH", false)?,
+            store_failures: lookup.flag(None, "STORE_FAILURES", false)?,
+            log_format,
+            log_level,
+            print: lookup.flag(global.no_print.then_some(false), "PRINT", true)?,
+            colors,
+            progress: std::io::stderr().is_terminal() && !quiet && matches!(log_format, LogFormat::Default | LogFormat::Text),
+            printer_width: match global.printer_width {
+                Some(width) => width,
+                None => lookup.number("PRINTER_WIDTH")?.unwrap_or(80),
+            },
+            write_json: lookup.flag(global.no_write_json.then_some(false), "WRITE_JSON", true)?,
+            version_check: lookup.flag(global.no_version_check.then_some(false), "VERSION_CHECK", true)?,
+            project_dir,
+        })
+    }
+
+    /// The project's folder, or why there is none.
+    pub fn need_project(&self) -> anyhow::Result<&Path> {
+        match &self.project_dir {
+            Some(dir) => Ok(dir),
+            None => bail!(
+                "No dbt_project.yml found at expected path\n  \
+                 cause: neither the current folder nor one above it has a dbt_project.yml\n  \
+                 fix:   go to your project, or name it: --project-dir DIR"
+            ),
+        }
+    }
+}
+
+/// The flag, the variable, or the nearest parent with a dbt_project.yml.
+fn project_dir(global: &GlobalArgs, environment: &Environment, current_dir: &Path) -> anyhow::Result<Option<PathBuf>> {
+    let named = global.project_dir.clone().or_else(|| environment.setting("PROJECT_DIR").map(PathBuf::from));
+    if let Some(dir) = named {
+        let dir = current_dir.join(dir);
+        if !dir.join("dbt_project.yml").is_file() {
+            bail!(
+                "No dbt_project.yml found at expected path {}\n  \
+                 cause: --project-dir must be the folder that holds dbt_project.yml\n  \
+                 fix:   correct --project-dir, or leave it out inside the project",
+                dir.join("dbt_project.yml").display()
+            );
+        }
+        return Ok(Some(fs_err::canonicalize(&dir).context("finding the project")?));
+    }
+    Ok(current_dir.ancestors().find(|dir| dir.join("dbt_project.yml").is_file()).map(Path::to_path_buf))
+}
+
+/// The project's `flags:`; a file that cannot be read gives none here and its error when the project is loaded.
+fn project_flags(project_dir: &Path) -> yaml::Map {
+    fs_err::read_to_string(project_dir.join("dbt_project.yml"))
+        .ok()
+        .and_then(|text| yaml::parse(&text).ok())
+        .and_then(|node| node.value.as_map().and_then(|map| map.get("flags").cloned()))
+        .and_then(|flags| flags.value.as_map().cloned())
+        .unwrap_or_default()
+}
+
+/// `--vars`: a YAML mapping.
+pub fn parse_vars(text: &str) -> anyhow::Result<yaml::Map> {
+    parse_mapping("--vars", text)
+}
+
+/// A flag whose value is a YAML mapping.
+pub fn parse_mapping(flag: &str, text: &str) -> anyhow::Result<yaml::Map> {
+    let node = yaml::parse(text).map_err(|error| {
+        anyhow::anyhow!("The value of {flag} is no YAML: '{text}'\n  cause: {error}\n  fix:   write a mapping: {flag} '{{name: value}}'")
+    })?;
+    match node.value.as_map() {
+        Some(map) => Ok(map.clone()),
+        None if text.trim().is_empty() => Ok(yaml::Map::default()),
+        None => bail!(
+            "The {flag} argument must be a YAML dictionary, but was '{text}'\n  \
+             cause: it is a list or a single value\n  \
+             fix:   write a mapping: {flag} '{{name: value}}'"
+        ),
+    }
+}
+
+/// Environment and project flags behind one question.
+struct Lookup<'a> {
+    environment: &'a Environment,
+    flags: &'a yaml::Map,
+}
+
+impl Lookup<'_> {
+    fn text(&self, name: &str) -> Option<String> {
+        self.environment.setting(name).map(str::to_owned).or_else(|| {
+            let value = &self.flags.get(&name.to_lowercase())?.value;
+            match value {
+                yaml::Value::Null => None,
+                value => Some(value.to_string()),
+            }
+        })
+    }
+
+    fn flag(&self, given: Option<bool>, name: &str, default: bool) -> anyhow::Result<bool> {
+        if let Some(given) = given {
+            return Ok(given);
+        }
+        let Some(text) = self.text(name) else { return Ok(default) };
+        match text.to_ascii_lowercase().as_str() {
+            "true" | "1" | "yes" | "t" | "y" | "on" => Ok(true),
+            "false" | "0" | "no" | "f" | "n" | "off" => Ok(false),
+            _ => bail!(
+                "'{text}' is not a valid value for {name}\n  \
+                 cause: it is set in the environment (DBT_{name}) or in the project's flags, and is neither true nor false\n  \
+                 fix:   set it to true or false"
+            ),
+        }
+    }
+
+    fn number(&self, name: &str) -> anyhow::Result<Option<usize>> {
+        let Some(text) = self.text(name) else { return Ok(None) };
+        match text.parse() {
+            Ok(number) if number > 0 => Ok(Some(number)),
+            _ => bail!(
+                "'{text}' is not a valid value for {name}\n  \
+                 cause: it is set in the environment (DBT_{name}) or in the project's flags, and is no number above 0\n  \
+                 fix:   set it to a number"
+            ),
+        }
+    }
+
+    fn choice<T: clap::ValueEnum>(&self, name: &str) -> anyhow::Result<Option<T>> {
+        let Some(text) = self.text(name) else { return Ok(None) };
+        T::from_str(&text, true).map(Some).map_err(|_| {
+            let valid: Vec<String> = T::value_variants()
+                .iter()
+                .filter_map(clap::ValueEnum::to_possible_value)
+                .map(|value| value.get_name().to_owned())
+                .collect();
+            anyhow::anyhow!(
+                "'{text}' is not a valid value for {name}\n  \
+                 cause: it is set in the environment (DBT_{name}) or in the project's flags\n  \
+                 fix:   use one of: {}",
+                valid.join(", ")
+            )
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resolve(flags: &str, environment: &[(&str, &str)], global: &GlobalArgs) -> anyhow::Result<Settings> {
+        let dir = tempfile::tempdir().expect("a folder");
+        fs_err::write(dir.path().join("dbt_project.yml"), format!("name: shop\nflags:\n  {flags}\n")).expect("written");
+        Settings::resolve(global, &Environment::new(environment), dir.path())
+    }
+
+    #[test]
+    fn flag_then_environment_then_project_then_default() {
+        let mut global = GlobalArgs::default();
+        assert!(!resolve("debug: false", &[], &global).expect("settings").fail_fast);
+        assert!(resolve("fail_fast: true", &[], &global).expect("settings").fail_fast);
+        assert!(!resolve("fail_fast: true", &[("DBT_FAIL_FAST", "0")], &global).expect("settings").fail_fast);
+        let both = [("DBT_FAIL_FAST", "0"), ("DBT_ENGINE_FAIL_FAST", "1")];
+        assert!(resolve("fail_fast: false", &both, &global).expect("settings").fail_fast);
+        global.no_fail_fast = true;
+        assert!(!resolve("fail_fast: true", &both, &global).expect("settings").fail_fast);
+    }
+
+    #[test]
+    fn a_wrong_value_is_an_error_with_its_name() {
+        let error = resolve("fail_fast: maybe", &[], &GlobalArgs::default()).expect_err("no boolean");
+        assert!(error.to_string().starts_with("'maybe' is not a valid value for FAIL_FAST"), "{error}");
+        let vars = GlobalArgs { vars: Some("[1]".to_owned()), ..GlobalArgs::default() };
+        let error = resolve("debug: false", &[], &vars).expect_err("no mapping");
+        assert!(error.to_string().starts_with("The --vars argument must be a YAML dictionary"), "{error}");
+    }
+}

@@ -1,0 +1,83 @@
+//! A small project on the embedded lakehouse, built from outside.
+
+use std::path::Path;
+
+use super::{owlet, settings};
+
+fn write(folder: &Path, files: &[(&str, &str)]) {
+    for (path, text) in files {
+        let path = folder.join(path);
+        fs_err::create_dir_all(path.parent().expect("a parent")).expect("created");
+        fs_err::write(path, text).expect("written");
+    }
+}
+
+fn shop() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    write(
+        folder.path(),
+        &[
+            ("dbt_project.yml", "name: shop\nversion: '1.0'\nprofile: shop\n"),
+            ("seeds/raw_orders.csv", "id,amount\n1,10\n2,20\n"),
+            ("models/stg_orders.sql", "select id, amount\nfrom {{ ref('raw_orders') }}\n"),
+            ("models/orders.sql", "{{ config(materialized='table') }}\nselect id, amount * 2 as doubled\nfrom {{ ref('stg_orders') }}\n"),
+            ("models/schema.yml", "models:\n  - name: orders\n    columns:\n      - name: id\n        data_tests: [unique, not_null]\n"),
+        ],
+    );
+    folder
+}
+
+#[test]
+fn a_build_reads_like_dbts() {
+    let folder = shop();
+    let done = owlet(folder.path(), &["build", "--threads", "1"]);
+    settings().bind(|| insta::assert_snapshot!("build", done.shown(folder.path())));
+    let results = fs_err::read_to_string(folder.path().join("target/run_results.json")).expect("written");
+    let results: serde_json::Value = serde_json::from_str(&results).expect("JSON");
+    let statuses: Vec<&str> =
+        results["results"].as_array().expect("a list").iter().filter_map(|result| result["status"].as_str()).collect();
+    assert_eq!(statuses, ["success", "success", "success", "pass", "pass"]);
+
+    let done = owlet(folder.path(), &["sql", "select id, doubled, cast(null as varchar) as nothing from dev.orders order by id"]);
+    settings().bind(|| insta::assert_snapshot!("sql_table", done.shown(folder.path())));
+    let done = owlet(folder.path(), &["sql", "--format", "csv", "select sum(doubled) as total from {{ ref('orders') }}"]);
+    assert_eq!((done.code, done.stdout.as_str()), (Some(0), "total\n60\n"), "{}", done.stderr);
+}
+
+#[test]
+fn a_failing_model_skips_what_depends_on_it_and_exits_with_1() {
+    let folder = shop();
+    write(folder.path(), &[("models/stg_orders.sql", "select id,\n    nope\nfrom {{ ref('raw_orders') }}\n")]);
+    let done = owlet(folder.path(), &["build", "--threads", "1"]);
+    assert_eq!(done.code, Some(1));
+    settings().bind(|| insta::assert_snapshot!("failing_model", done.shown(folder.path())));
+
+    write(folder.path(), &[("models/stg_orders.sql", "select id, amount\nfrom {{ ref('raw_orders') }}\n")]);
+    let done = owlet(folder.path(), &["retry", "--threads", "1"]);
+    assert_eq!(done.code, Some(0), "{}{}", done.stdout, done.stderr);
+    assert!(done.stdout.contains("PASS=4 WARN=0 ERROR=0 SKIP=0"), "{}", done.stdout);
+}
+
+#[test]
+fn ls_is_data_on_stdout() {
+    let folder = shop();
+    let done = owlet(folder.path(), &["ls"]);
+    assert_eq!(done.code, Some(0), "{}", done.stderr);
+    assert_eq!(
+        done.stdout,
+        "shop.orders\nshop.stg_orders\nshop.raw_orders\nshop.not_null_orders_id\nshop.unique_orders_id\n"
+    );
+    let done = owlet(folder.path(), &["ls", "-s", "+orders", "--resource-type", "model", "--output", "json", "--output-keys", "name"]);
+    assert_eq!(done.stdout, "{\"name\":\"orders\"}\n{\"name\":\"stg_orders\"}\n");
+}
+
+#[test]
+fn a_plan_changes_nothing() {
+    let folder = shop();
+    let done = owlet(folder.path(), &["plan", "-s", "stg_orders", "--format", "json"]);
+    let plan: serde_json::Value = serde_json::from_str(&done.stdout).unwrap_or_else(|error| panic!("{error}: {}{}", done.stdout, done.stderr));
+    assert_eq!(plan["create_schemas"], serde_json::json!(["dev"]));
+    assert!(!plan["nodes"][0]["steps"].as_array().expect("steps").is_empty(), "{plan}");
+    let done = owlet(folder.path(), &["sql", "--format", "csv", "select 1 from information_schema.schemata where schema_name = 'dev'"]);
+    assert_eq!(done.stdout.lines().count(), 1, "{}{}", done.stdout, done.stderr);
+}

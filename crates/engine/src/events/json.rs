@@ -1,0 +1,190 @@
+//! dbt's structured log: one JSON object per event, `{"data": …, "info": …}` with sorted keys.
+
+use serde_json::{Map, Value, json};
+
+use super::{Event, NodeInfo, Record, text};
+use crate::run::{NodeResult, NodeStatus};
+
+/// What every line of an invocation shares.
+#[derive(Debug, Clone)]
+pub struct Invocation {
+    pub invocation_id: String,
+    /// The process id.
+    pub pid: u32,
+}
+
+/// The line; `None` for events that dbt's log does not have.
+pub fn line(record: &Record, invocation: &Invocation) -> Option<String> {
+    let message = text::message(&record.event, text::Layout::default())?;
+    let (code, name) = code_and_name(&record.event);
+    let object = sorted(json!({
+        "data": data(record, &message),
+        "info": {
+            "category": "",
+            "code": code,
+            "extra": {},
+            "invocation_id": invocation.invocation_id,
+            "level": record.event.level().as_str(),
+            "msg": message,
+            "name": name,
+            "pid": invocation.pid,
+            "thread": thread(&record.event),
+            "ts": record.at.format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string(),
+        },
+    }));
+    Some(object.to_string())
+}
+
+/// dbt's code and name, which consumers rely on.
+fn code_and_name(event: &Event) -> (&'static str, &str) {
+    match event {
+        Event::Started { .. } => ("A001", "MainReportVersion"),
+        Event::Phase(_) => ("", "Phase"),
+        Event::AdapterRegistered { .. } => ("E034", "AdapterRegistered"),
+        Event::ProjectParsed { .. } => ("W006", "FoundStats"),
+        Event::Concurrency { .. } => ("Q027", "ConcurrencyLine"),
+        Event::NothingToDo => ("Q035", "NothingToDo"),
+        Event::NoNodesSelected => ("Q038", "NoNodesSelected"),
+        Event::NodeStarted { node, .. } if node.resource_type == "operation" => ("Q032", "LogHookStartLine"),
+        Event::NodeStarted { .. } => ("Q011", "LogStartLine"),
+        Event::NodeFinished { result, .. } if result.status == NodeStatus::Skipped => ("Q034", "SkippingDetails"),
+        Event::NodeFinished { result, .. } if result.status == NodeStatus::NoOp => ("Q019", "LogNodeNoOpResult"),
+        Event::NodeFinished { node, .. } => match node.resource_type.as_str() {
+            "operation" => ("Q033", "LogHookEndLine"),
+            "test" | "unit_test" => ("Q007", "LogTestResult"),
+            "snapshot" => ("Q015", "LogSnapshotResult"),
+            "seed" => ("Q016", "LogSeedResult"),
+            "source" => ("Q018", "LogFreshnessResult"),
+            _ => ("Q012", "LogModelResult"),
+        },
+        Event::Statement { .. } => ("E016", "SQLQuery"),
+        Event::Cancelled { .. } => ("Z031", "LogCancelLine"),
+        Event::FinishedRunning { .. } => ("E047", "FinishedRunningStats"),
+        Event::RunFinished { .. } => ("Z030", "EndOfRunSummary"),
+        Event::ArtifactWritten { .. } => ("P001", "ArtifactWritten"),
+        Event::JinjaLog { info: true, .. } => ("I062", "JinjaLogInfo"),
+        Event::JinjaLog { info: false, .. } => ("I063", "JinjaLogDebug"),
+        Event::Print { .. } => ("Z052", "PrintEvent"),
+        Event::Warning { name, .. } => ("", name),
+        Event::Failed { .. } => ("Z002", "MainEncounteredError"),
+        Event::Line { .. } => ("Z050", "Note"),
+        Event::CommandCompleted { .. } => ("Q039", "CommandCompleted"),
+    }
+}
+
+fn thread(event: &Event) -> &str {
+    match event {
+        Event::NodeStarted { thread, .. } => thread,
+        Event::NodeFinished { result, .. } => &result.thread,
+        _ => "MainThread",
+    }
+}
+
+fn data(record: &Record, message: &str) -> Value {
+    let event = &record.event;
+    match event {
+        Event::Started { dbt_version, owlet_version, arguments } => {
+            json!({"version": dbt_version, "owlet_version": owlet_version, "args": arguments})
+        }
+        Event::AdapterRegistered { adapter, version } => {
+            json!({"adapter_name": adapter, "adapter_version": version})
+        }
+        Event::ProjectParsed { counts, elapsed_seconds } => {
+            json!({"stat_line": message.trim_start_matches("Found "), "counts": pairs(counts), "elapsed": elapsed_seconds})
+        }
+        Event::Concurrency { threads, target } => json!({"num_threads": threads, "target_name": target}),
+        Event::NodeStarted { node, index, total, .. } => json!({
+            "description": node.label, "index": index, "total": total,
+            "node_info": node_info(node, Some(record), None),
+        }),
+        Event::NodeFinished { node, index, total, result } => json!({
+            "description": node.label, "index": index, "total": total,
+            "status": result.status.as_str(),
+            "execution_time": result.execution_time.as_secs_f64(),
+            "num_failures": result.failures.unwrap_or_default(),
+            "node_info": node_info(node, None, Some((record, result))),
+            "run_result": run_result(result),
+        }),
+        Event::Statement { node, sql } => json!({"sql": sql, "node": node}),
+        Event::Cancelled { report } => json!(report),
+        Event::FinishedRunning { counts, elapsed_seconds } => {
+            json!({"stat_line": message, "counts": pairs(counts), "execution_time": elapsed_seconds})
+        }
+        Event::RunFinished { summary } => json!({
+            "num_errors": summary.errors, "num_warnings": summary.warnings, "keyboard_interrupt": summary.interrupted,
+            "stats": {
+                "error": summary.error, "noop": summary.noop, "pass": summary.pass, "reused": 0,
+                "skip": summary.skip, "total": summary.total, "warn": summary.warn,
+            },
+        }),
+        Event::ArtifactWritten { path } => json!({"artifact_path": path}),
+        Event::Warning { diagnostic, .. } => json!({"msg": message, "diagnostic": diagnostic}),
+        Event::Failed { diagnostics } => json!({"exc": message, "diagnostics": diagnostics}),
+        Event::CommandCompleted { command, success, elapsed_seconds } => {
+            json!({"command": command, "success": success, "elapsed": elapsed_seconds})
+        }
+        Event::NothingToDo | Event::NoNodesSelected | Event::Phase(_) => json!({}),
+        Event::JinjaLog { text, .. } | Event::Print { text } | Event::Line { text, .. } => json!({"msg": text}),
+    }
+}
+
+fn pairs(counts: &[(String, usize)]) -> Value {
+    counts.iter().map(|(word, count)| (word.clone(), json!(count))).collect::<Map<_, _>>().into()
+}
+
+fn node_info(node: &NodeInfo, started: Option<&Record>, finished: Option<(&Record, &NodeResult)>) -> Value {
+    let started_at = match (started, finished) {
+        (Some(record), _) => time(record.at),
+        (_, Some((_, result))) => result.timing.first().map(|timing| time(timing.started_at)).unwrap_or_default(),
+        _ => String::new(),
+    };
+    json!({
+        "materialized": node.materialized,
+        "meta": node.meta,
+        "node_checksum": node.checksum,
+        "node_finished_at": finished.map(|(record, _)| time(record.at)).unwrap_or_default(),
+        "node_name": node.name,
+        "node_path": node.path,
+        "node_relation": {
+            "alias": node.relation.as_ref().map(|relation| relation.identifier.as_str()).unwrap_or_default(),
+            "database": node.relation.as_ref().map(|relation| relation.database.as_str()).unwrap_or_default(),
+            "relation_name": node.relation_name.clone().unwrap_or_default(),
+            "schema": node.relation.as_ref().map(|relation| relation.schema.as_str()).unwrap_or_default(),
+        },
+        "node_started_at": started_at,
+        "node_status": finished.map_or("started", |(_, result)| result.status.as_str()),
+        "resource_type": node.resource_type,
+        "unique_id": node.unique_id,
+    })
+}
+
+fn run_result(result: &NodeResult) -> Value {
+    json!({
+        "status": result.status.as_str(),
+        "message": result.message,
+        "thread": result.thread,
+        "execution_time": result.execution_time.as_secs_f64(),
+        "num_failures": result.failures,
+        "adapter_response": result.adapter_response,
+        "timing_info": result.timing.iter().map(|timing| json!({
+            "name": timing.name, "started_at": time(timing.started_at), "completed_at": time(timing.completed_at),
+        })).collect::<Vec<_>>(),
+    })
+}
+
+fn time(at: chrono::DateTime<chrono::Utc>) -> String {
+    at.format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string()
+}
+
+/// Sorts the keys of every object, as dbt's log has them.
+fn sorted(value: Value) -> Value {
+    match value {
+        Value::Object(map) => {
+            let mut entries: Vec<(String, Value)> = map.into_iter().collect();
+            entries.sort_by(|left, right| left.0.cmp(&right.0));
+            entries.into_iter().map(|(key, value)| (key, sorted(value))).collect::<Map<_, _>>().into()
+        }
+        Value::Array(items) => items.into_iter().map(sorted).collect(),
+        other => other,
+    }
+}

@@ -1,0 +1,151 @@
+//! What a run leaves on disk: run_results.json, sources.json, compiled code.
+
+use std::path::Path;
+
+use artifacts::{
+    JsonMap, Metadata,
+    freshness::{self as sources, FreshnessResult, FreshnessResults},
+    manifest::{Freshness, FreshnessTime},
+    run_results::{self, RunResult},
+    timestamp,
+};
+use diagnostic::Diagnostic;
+use serde::Serialize;
+
+use super::{NodeResult, RunResults, Timing, freshness::Threshold};
+use crate::{Compiled, Compiler, Host, adapter::AdapterResponse, events::Events};
+
+/// The run as run_results.json.
+pub fn run_results_artifact(results: &RunResults, compiler: &Compiler, events: &Events) -> run_results::RunResults {
+    let host = &compiler.host;
+    run_results::RunResults {
+        metadata: metadata(run_results::SCHEMA_VERSION, host, events),
+        results: results.results.iter().map(|(_, result)| run_result(result)).collect(),
+        elapsed_time: results.elapsed.as_secs_f64(),
+        args: (*host.args).clone(),
+    }
+}
+
+/// The freshness checks as sources.json.
+pub fn freshness_artifact(results: &RunResults, compiler: &Compiler, events: &Events) -> FreshnessResults {
+    let host = &compiler.host;
+    let checks = results.results.iter().filter(|(info, _)| info.resource_type == "source");
+    FreshnessResults {
+        metadata: metadata(sources::SCHEMA_VERSION, host, events),
+        results: checks.map(|(_, result)| freshness_result(result)).collect(),
+        elapsed_time: results.elapsed.as_secs_f64(),
+    }
+}
+
+fn metadata(schema_version: &str, host: &Host, events: &Events) -> Metadata {
+    Metadata {
+        dbt_schema_version: schema_version.to_owned(),
+        dbt_version: project::CLAIMED_DBT_VERSION.to_string(),
+        generated_at: timestamp(events.now()),
+        invocation_id: Some(host.invocation_id.clone()),
+        invocation_started_at: Some(timestamp(host.started_at)),
+        env: (*host.metadata_env).clone(),
+    }
+}
+
+fn run_result(result: &NodeResult) -> RunResult {
+    RunResult {
+        status: result.status.as_str().to_owned(),
+        timing: timings(&result.timing),
+        thread_id: result.thread.clone(),
+        execution_time: result.execution_time.as_secs_f64(),
+        adapter_response: response(result.adapter_response.as_ref()),
+        message: result.message.clone(),
+        failures: result.failures,
+        unique_id: result.unique_id.to_string(),
+        compiled: result.compiled_code.is_some().then_some(true),
+        compiled_code: result.compiled_code.clone(),
+        relation_name: result.relation_name.clone(),
+        batch_results: None,
+    }
+}
+
+fn timings(timing: &[Timing]) -> Vec<run_results::Timing> {
+    timing
+        .iter()
+        .map(|timing| run_results::Timing {
+            name: timing.name.to_owned(),
+            started_at: Some(timestamp(timing.started_at)),
+            completed_at: Some(timestamp(timing.completed_at)),
+        })
+        .collect()
+}
+
+fn response(response: Option<&AdapterResponse>) -> JsonMap {
+    match response.map(serde_json::to_value) {
+        Some(Ok(serde_json::Value::Object(map))) => map,
+        _ => JsonMap::new(),
+    }
+}
+
+fn freshness_result(result: &NodeResult) -> FreshnessResult {
+    let Some(measured) = &result.freshness else {
+        return FreshnessResult::Failed {
+            unique_id: result.unique_id.to_string(),
+            error: result.message.clone().into(),
+            status: "runtime error".to_owned(),
+        };
+    };
+    let time = |threshold: &Option<Threshold>| FreshnessTime {
+        count: threshold.as_ref().map(|threshold| threshold.count),
+        period: threshold.as_ref().map(|threshold| threshold.period.clone()),
+    };
+    FreshnessResult::Measured {
+        unique_id: result.unique_id.to_string(),
+        max_loaded_at: timestamp(measured.max_loaded_at),
+        snapshotted_at: timestamp(measured.snapshotted_at),
+        max_loaded_at_time_ago_in_s: measured.age_in_seconds(),
+        status: result.status.as_str().to_owned(),
+        criteria: Freshness {
+            warn_after: time(&measured.criteria.warn_after),
+            error_after: time(&measured.criteria.error_after),
+            filter: measured.criteria.filter.clone(),
+        },
+        adapter_response: response(result.adapter_response.as_ref()),
+        timing: timings(&result.timing),
+        thread_id: result.thread.clone(),
+        execution_time: result.execution_time.as_secs_f64(),
+    }
+}
+
+/// Writes an artifact as one line of JSON, all or nothing.
+///
+/// # Errors
+/// A folder that cannot be written.
+pub fn write_json(path: &Path, artifact: &impl Serialize) -> Result<(), Diagnostic> {
+    let text = serde_json::to_string(artifact)
+        .map_err(|error| Diagnostic::error(format!("writing {}", path.display())).cause(error.to_string()))?;
+    let partial = path.with_extension("json.partial");
+    write_text(&partial, &text)?;
+    fs_err::rename(&partial, path).map_err(|error| unwritable(path, &error))
+}
+
+/// Writes a node's compiled code to where dbt writes it.
+///
+/// # Errors
+/// A folder that cannot be written.
+pub fn write_compiled(project_dir: &Path, compiled: &Compiled) -> Result<(), Diagnostic> {
+    match &compiled.path {
+        Some(path) => write_text(&project_dir.join(path), &compiled.sql),
+        None => Ok(()),
+    }
+}
+
+/// Writes a file and the folders above it.
+pub(super) fn write_text(path: &Path, text: &str) -> Result<(), Diagnostic> {
+    if let Some(folder) = path.parent() {
+        fs_err::create_dir_all(folder).map_err(|error| unwritable(path, &error))?;
+    }
+    fs_err::write(path, text).map_err(|error| unwritable(path, &error))
+}
+
+fn unwritable(path: &Path, error: &std::io::Error) -> Diagnostic {
+    Diagnostic::error(format!("Runtime Error\n  {} cannot be written", path.display()))
+        .cause(error.to_string())
+        .fix("check the permissions and the free space, or choose another folder with --target-path")
+}

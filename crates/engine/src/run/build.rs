@@ -1,0 +1,260 @@
+//! Models, seeds and snapshots: from a node to a request to the adapter's plan to a relation.
+
+use std::{path::Path, sync::Arc};
+
+use artifacts::manifest::{Node, ResourceType};
+use diagnostic::{Diagnostic, Location};
+use indexmap::IndexMap;
+
+use super::{
+    RunContext, blocking, errors,
+    job::Outcome,
+    results::NodeFailure,
+    seeds::{self, SeedOptions},
+    snapshots,
+};
+use crate::{
+    Compiled,
+    adapter::{ColumnSpec, Materialization, MaterializationRequest, SeedTable, StatementOrigin},
+    compile::NodeHook,
+    events::Event,
+};
+
+/// What a node is made from.
+#[derive(Debug, Clone)]
+pub enum MaterializationSource {
+    /// Compiled SQL.
+    Sql(Arc<Compiled>),
+    /// A CSV file.
+    Seed(SeedTable),
+}
+
+/// Builds a model or a snapshot: before-hooks, the plan of its materialization, after-hooks.
+pub(super) async fn build_node(context: &Arc<RunContext>, node: &Node, compiled: &Arc<Compiled>) -> Result<Outcome, NodeFailure> {
+    let id = node.unique_id.clone();
+    let compiler = context.compiler.clone();
+    let custom = blocking(move || match compiler.custom_materialization(&id)? {
+        Some(_) => compiler.run_materialization(&id).map(Some),
+        None => Ok(None),
+    })
+    .await
+    .map_err(|error| context.failure(error))?;
+    if let Some(outcome) = custom {
+        write_run_sql(context, node, &outcome.run_sql)?;
+        return Ok(Outcome { response: Some(outcome.response), ..Outcome::default() });
+    }
+    let request = request(context, node, MaterializationSource::Sql(Arc::clone(compiled))).await?;
+    execute(context, node, request, Some(compiled)).await
+}
+
+/// Loads a seed.
+pub(super) async fn build_seed(context: &Arc<RunContext>, node: &Arc<Node>) -> Result<Outcome, NodeFailure> {
+    let mut table = read_seed(context, node).await?;
+    if context.options.empty {
+        table.rows.clear();
+    }
+    let rows = table.rows.len();
+    let full_refresh = full_refresh(context, node);
+    let request = request(context, node, MaterializationSource::Seed(table)).await?;
+    let mut outcome = execute(context, node, request, None).await?;
+    outcome.message = Some(format!("{} {rows}", if full_refresh { "CREATE" } else { "INSERT" }));
+    Ok(outcome)
+}
+
+/// A seed's file, with the author told about what is odd in it.
+///
+/// # Errors
+/// A file that cannot be read as CSV.
+pub async fn read_seed(context: &Arc<RunContext>, node: &Arc<Node>) -> Result<SeedTable, NodeFailure> {
+    let root = node.root_path.as_deref().map_or_else(|| context.project_dir.clone(), |root| context.project_dir.join(root));
+    let path = root.join(&node.original_file_path);
+    let seed = Arc::clone(node);
+    let read = blocking(move || {
+        let text = fs_err::read_to_string(&path).map_err(|error| {
+            Diagnostic::error(format!("Runtime Error in seed {} ({})\n  the file cannot be read", seed.name, seed.original_file_path))
+                .cause(error.to_string())
+                .fix("check that the file is there and is UTF-8")
+        })?;
+        let column_types = seed.config("column_types").and_then(|types| types.as_object());
+        let delimiter = seed.config_str("delimiter").and_then(|text| text.bytes().next()).unwrap_or(b',');
+        let text_columns: Vec<&str> = column_types.into_iter().flat_map(|types| types.keys()).map(String::as_str).collect();
+        let mut read = seeds::read_seed(&seed.original_file_path, &text, &SeedOptions { delimiter, text_columns: text_columns.clone() })?;
+        let known = |name: &str| read.table.columns.iter().any(|column| column.name == name);
+        let unknown: Vec<&str> = text_columns.into_iter().filter(|name| !known(name)).collect();
+        if !unknown.is_empty() {
+            let warning = Diagnostic::warning(format!(
+                "Column types specified for non-existent columns in seed {}: {}",
+                seed.name,
+                unknown.join(", ")
+            ));
+            read.warnings.push(warning.fix("correct the names below `column_types`"));
+        }
+        Ok::<_, Diagnostic>(read)
+    })
+    .await?;
+    for diagnostic in read.warnings {
+        context.events.emit(Event::Warning { name: "SeedWarning".to_owned(), diagnostic });
+    }
+    Ok(read.table)
+}
+
+/// Everything the adapter needs to plan a node.
+///
+/// # Errors
+/// A configuration that cannot be, or a query comment that cannot be rendered.
+pub async fn request(
+    context: &Arc<RunContext>,
+    node: &Node,
+    source: MaterializationSource,
+) -> Result<MaterializationRequest, NodeFailure> {
+    let mut config: crate::adapter::NodeConfig = node.config.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
+    let materialization = match source {
+        MaterializationSource::Seed(table) => Materialization::Seed { table },
+        MaterializationSource::Sql(compiled) => {
+            if let Some(header) = &compiled.sql_header {
+                config.insert("sql_header".to_owned(), header.clone().into());
+            }
+            of_sql(node, compiled.sql.to_string())?
+        }
+    };
+    let (compiler, id) = (context.compiler.clone(), node.unique_id.clone());
+    let comment = blocking(move || compiler.query_comment(Some(&id))).await?;
+    Ok(MaterializationRequest {
+        node: node.unique_id.clone(),
+        relation: node.relation(),
+        materialization,
+        config,
+        full_refresh: full_refresh(context, node),
+        description: node.description.clone(),
+        columns: node
+            .columns
+            .values()
+            .map(|column| ColumnSpec {
+                name: column.name.clone(),
+                description: column.description.clone(),
+                data_type: column.data_type.clone(),
+                quote: column.quote.unwrap_or(false),
+                meta: column.meta.clone(),
+            })
+            .collect(),
+        comment,
+        provenance: provenance(context, node),
+    })
+}
+
+/// A test's rows as a table; its own `materialized` says only `test`.
+pub(super) async fn request_for_test(
+    context: &Arc<RunContext>,
+    node: &Node,
+    source: MaterializationSource,
+) -> Result<MaterializationRequest, NodeFailure> {
+    let mut as_table = node.clone();
+    as_table.config.insert("materialized".to_owned(), "table".into());
+    request(context, &as_table, source).await
+}
+
+fn of_sql(node: &Node, sql: String) -> Result<Materialization, NodeFailure> {
+    if node.resource_type == ResourceType::Snapshot {
+        return Ok(Materialization::Snapshot { sql, strategy: snapshots::strategy(node)? });
+    }
+    match node.materialized() {
+        "view" => Ok(Materialization::View { sql }),
+        "table" => Ok(Materialization::Table { sql }),
+        "incremental" if node.config_str("incremental_strategy") == Some("microbatch") => Err(Diagnostic::error(
+            not_available(node, "incremental_strategy 'microbatch'"),
+        )
+        .at(Location::file(&node.original_file_path))
+        .cause("batches by event time are not built yet")
+        .fix("use `append`, `insert_overwrite` or `merge`, with a where clause under is_incremental()")
+        .into()),
+        "incremental" => Ok(Materialization::Incremental { sql }),
+        other => Err(Diagnostic::error(format!("{}\n  No materialization '{other}' was found for adapter athena!", head("Compilation Error", node)))
+            .cause("neither the project nor Athena has a materialization of this name")
+            .fix("use view, table, incremental or ephemeral")
+            .into()),
+    }
+}
+
+fn not_available(node: &Node, what: &str) -> String {
+    format!("{}\n  {what} is not available yet", head("Compilation Error", node))
+}
+
+fn head(kind: &str, node: &Node) -> String {
+    format!("{kind} in {} {} ({})", node.resource_type, node.name, node.original_file_path)
+}
+
+/// The node's own word, else `--full-refresh`.
+fn full_refresh(context: &RunContext, node: &Node) -> bool {
+    node.config_bool("full_refresh").unwrap_or(context.options.full_refresh)
+}
+
+fn provenance(context: &RunContext, node: &Node) -> IndexMap<String, String> {
+    let manifest = context.compiler.manifest();
+    let mut provenance = IndexMap::new();
+    provenance.insert("unique_id".to_owned(), node.unique_id.to_string());
+    provenance.insert("materialized".to_owned(), node.materialized().to_owned());
+    provenance.insert("dbt_project_name".to_owned(), manifest.root_package().to_owned());
+    if let Some(version) = &context.project_version {
+        provenance.insert("dbt_project_version".to_owned(), version.clone());
+    }
+    provenance
+}
+
+async fn execute(
+    context: &Arc<RunContext>,
+    node: &Node,
+    request: MaterializationRequest,
+    compiled: Option<&Arc<Compiled>>,
+) -> Result<Outcome, NodeFailure> {
+    let failed = |error| errors::of_adapter(node, &error, compiled.map(AsRef::as_ref));
+    run_hooks(context, node, NodeHook::Before, &request).await?;
+    let plan = context.adapter.plan(request.clone()).await.map_err(failed)?;
+    for step in plan.steps() {
+        let sql = step.sql.unwrap_or_else(|| format!("{} {}", step.action, step.target));
+        context.events.emit(Event::Statement { node: Some(node.unique_id.clone()), sql });
+    }
+    if node.resource_type != ResourceType::Seed {
+        write_run_sql(context, node, &plan.run_sql())?;
+    }
+    let response = plan.execute().await.map_err(failed)?;
+    run_hooks(context, node, NodeHook::After, &request).await?;
+    Ok(Outcome { response: Some(response), ..Outcome::default() })
+}
+
+/// A node's `pre_hook`s or `post_hook`s, one statement after the other.
+async fn run_hooks(
+    context: &Arc<RunContext>,
+    node: &Node,
+    which: NodeHook,
+    request: &MaterializationRequest,
+) -> Result<(), NodeFailure> {
+    let key = match which {
+        NodeHook::Before => "pre-hook",
+        NodeHook::After => "post-hook",
+    };
+    if node.config(key).and_then(|hooks| hooks.as_array()).is_none_or(Vec::is_empty) {
+        return Ok(());
+    }
+    let (compiler, id) = (context.compiler.clone(), node.unique_id.clone());
+    let hooks = blocking(move || compiler.node_hooks(&id, which)).await.map_err(|error| context.failure(error))?;
+    for (index, sql) in hooks.into_iter().enumerate() {
+        context.events.emit(Event::Statement { node: Some(node.unique_id.clone()), sql: sql.clone() });
+        let origin = StatementOrigin {
+            node: Some(node.unique_id.clone()),
+            step: format!("{key}-{index}"),
+            comment: request.comment.clone(),
+        };
+        context.adapter.execute(&sql, &origin, None).await.map_err(|error| errors::of_hook(node, key, &error))?;
+    }
+    Ok(())
+}
+
+/// Writes what dbt writes to `target/run`.
+fn write_run_sql(context: &RunContext, node: &Node, sql: &str) -> Result<(), NodeFailure> {
+    let mut path = context.target_dir.join("run").join(&node.package_name).join(&node.original_file_path);
+    let base = |path: &str| Path::new(path).file_name().map(ToOwned::to_owned);
+    if base(&node.path) != base(&node.original_file_path) || node.resource_type == ResourceType::Snapshot {
+        path.push(&node.path);
+    }
+    super::artifact_files::write_text(&path, sql).map_err(NodeFailure::from)
+}

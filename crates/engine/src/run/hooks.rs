@@ -1,0 +1,142 @@
+//! `on-run-start` and `on-run-end`.
+
+use std::{sync::Arc, time::Instant};
+
+use artifacts::manifest::Node;
+use jinja::Value;
+
+use super::{
+    NodeResult, NodeStatus, RunContext, Timing, blocking, errors, executor::Ended, node_info, results::NodeFailure,
+    schemas_of,
+};
+use crate::{
+    HookTime,
+    adapter::{AdapterResponse, StatementOrigin},
+    events::{Event, NodeInfo},
+};
+
+/// Runs a project's hooks, one after the other; after one that fails the others are skipped.
+pub(super) async fn run_all(context: &Arc<RunContext>, when: HookTime, nodes: &[Ended]) -> Vec<Ended> {
+    let hooks = context.compiler.manifest().hooks(when);
+    let total = hooks.len();
+    let mut ended: Vec<Ended> = Vec::new();
+    for (index, hook) in hooks.iter().enumerate() {
+        let index = index + 1;
+        let info = Arc::new(node_info::of_node(hook));
+        let stopped = context.cancel.is_cancelled() || ended.iter().any(|(_, result)| result.status.is_failure());
+        let result = if stopped {
+            NodeResult::skipped(hook.unique_id.clone())
+        } else {
+            let (node, thread) = (Arc::clone(&info), "MainThread".to_owned());
+            context.events.emit(Event::NodeStarted { node, index, total, thread });
+            run_hook(context, hook, when, nodes).await
+        };
+        let result = Arc::new(result);
+        context.events.emit(Event::NodeFinished { node: Arc::clone(&info), index, total, result: Arc::clone(&result) });
+        ended.push((info, result));
+    }
+    ended
+}
+
+async fn run_hook(context: &Arc<RunContext>, hook: &Node, when: HookTime, nodes: &[Ended]) -> NodeResult {
+    let started = Instant::now();
+    let started_at = context.events.now();
+    let mut result = NodeResult::skipped(hook.unique_id.clone());
+    match execute_hook(context, hook, when, nodes).await {
+        Ok((sql, response)) => {
+            result.status = NodeStatus::Success;
+            result.message = Some(if response.message.is_empty() { "OK".to_owned() } else { response.message.clone() });
+            result.adapter_response = Some(response);
+            result.compiled_code = Some(sql);
+        }
+        Err(failure) => {
+            result.status = NodeStatus::Error;
+            result.message = Some(failure.message);
+        }
+    }
+    result.timing = vec![Timing { name: "execute", started_at, completed_at: context.events.now() }];
+    result.execution_time = started.elapsed();
+    result
+}
+
+async fn execute_hook(
+    context: &Arc<RunContext>,
+    hook: &Node,
+    when: HookTime,
+    nodes: &[Ended],
+) -> Result<(String, AdapterResponse), NodeFailure> {
+    let extra = match when {
+        HookTime::Start => Vec::new(),
+        HookTime::End => end_names(nodes),
+    };
+    let (compiler, id) = (context.compiler.clone(), hook.unique_id.clone());
+    let (sql, comment) = blocking(move || {
+        let sql = compiler.project_hook(&id, extra)?;
+        Ok((sql, compiler.query_comment(Some(&id))?))
+    })
+    .await
+    .map_err(|error: diagnostic::Diagnostic| context.failure(error))?;
+    if sql.trim().is_empty() {
+        return Ok((sql, AdapterResponse::default()));
+    }
+    let id = Some(hook.unique_id.clone());
+    context.events.emit(Event::Statement { node: id.clone(), sql: sql.clone() });
+    let origin = StatementOrigin { node: id, step: "main".to_owned(), comment };
+    match context.adapter.execute(&sql, &origin, None).await {
+        Ok((response, _)) => Ok((sql, response)),
+        Err(error) => Err(errors::of_hook(hook, when.as_str(), &error)),
+    }
+}
+
+/// What only on-run-end hooks see: `schemas`, `database_schemas`, `results`.
+fn end_names(nodes: &[Ended]) -> Vec<(String, Value)> {
+    let built = nodes.iter().filter(|(_, result)| !result.status.blocks_descendants());
+    let schemas = schemas_of(built.filter_map(|(info, _)| info.relation.as_ref()));
+    let mut names: Vec<&str> = schemas.iter().map(|(_, schema)| schema.as_str()).collect();
+    names.dedup();
+    vec![
+        ("schemas".to_owned(), Value::list(names.into_iter().map(Value::str).collect())),
+        (
+            "database_schemas".to_owned(),
+            Value::list(schemas.iter().map(|(database, schema)| Value::tuple(vec![text(database), text(schema)])).collect()),
+        ),
+        ("results".to_owned(), Value::list(nodes.iter().map(|(info, result)| result_value(info, result)).collect())),
+    ]
+}
+
+/// A result as hooks read it: `.node`, `.status`, `.message`, …
+fn result_value(info: &NodeInfo, result: &NodeResult) -> Value {
+    let optional = |value: &Option<String>| value.as_deref().map_or(Value::None, text);
+    let node = Value::dict([
+        ("unique_id", Value::str(result.unique_id.as_str())),
+        ("name", text(&info.name)),
+        ("resource_type", text(&info.resource_type)),
+        ("original_file_path", text(&info.original_file_path)),
+        ("database", info.relation.as_ref().map_or(Value::None, |relation| text(&relation.database))),
+        ("schema", info.relation.as_ref().map_or(Value::None, |relation| text(&relation.schema))),
+        ("alias", info.relation.as_ref().map_or(Value::None, |relation| text(&relation.identifier))),
+        ("relation_name", optional(&info.relation_name)),
+    ]);
+    let response = result.adapter_response.as_ref().map(|response| {
+        Value::dict([
+            ("_message", text(&response.message)),
+            ("code", text(&response.code)),
+            ("rows_affected", Value::Int(response.rows_affected)),
+            ("data_scanned_in_bytes", Value::Int(i64::try_from(response.data_scanned_in_bytes).unwrap_or(i64::MAX))),
+        ])
+    });
+    Value::dict([
+        ("node", node),
+        ("unique_id", Value::str(result.unique_id.as_str())),
+        ("status", Value::str(result.status.as_str())),
+        ("message", optional(&result.message)),
+        ("failures", result.failures.map_or(Value::None, Value::Int)),
+        ("execution_time", Value::Float(result.execution_time.as_secs_f64())),
+        ("thread_id", text(&result.thread)),
+        ("adapter_response", response.unwrap_or_else(|| Value::dict::<&str, Value>([]))),
+    ])
+}
+
+fn text(text: &str) -> Value {
+    Value::str(text)
+}

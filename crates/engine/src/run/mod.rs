@@ -1,0 +1,184 @@
+//! `build`, `run`, `test`, `seed`, `snapshot`, `source freshness`: the selected nodes against the warehouse, parents first.
+//!
+//! Start with [`run`]. A node's own way is in `job`, the order of all of them in `executor`.
+
+mod artifact_files;
+mod build;
+mod errors;
+mod executor;
+pub mod freshness;
+mod hooks;
+mod job;
+mod node_info;
+mod order;
+mod results;
+pub mod seeds;
+mod snapshots;
+pub mod tests;
+mod unit_tests;
+
+use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
+
+use artifacts::manifest::ResourceType;
+use diagnostic::Diagnostic;
+use names::UniqueId;
+use tokio_util::sync::CancellationToken;
+
+pub use artifact_files::{freshness_artifact, run_results_artifact, write_compiled, write_json};
+pub use build::{MaterializationSource, read_seed, request};
+pub use order::project_graph;
+pub use results::{Detail, NodeFailure, NodeResult, NodeStatus, RunResults, RunSummary, Timing};
+
+use crate::{
+    Adapter, Compiler, HookTime,
+    events::{Event, Events, Phase},
+};
+
+/// The commands that run nodes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunCommand {
+    Build,
+    Run,
+    Test,
+    Seed,
+    Snapshot,
+    Freshness,
+}
+
+impl RunCommand {
+    /// The kinds of nodes that the command runs; the others of a selection are left out.
+    pub fn resource_types(self) -> &'static [ResourceType] {
+        match self {
+            Self::Build => &[
+                ResourceType::Model,
+                ResourceType::Snapshot,
+                ResourceType::Seed,
+                ResourceType::Test,
+                ResourceType::UnitTest,
+                ResourceType::Exposure,
+            ],
+            Self::Run => &[ResourceType::Model],
+            Self::Test => &[ResourceType::Test, ResourceType::UnitTest],
+            Self::Seed => &[ResourceType::Seed],
+            Self::Snapshot => &[ResourceType::Snapshot],
+            Self::Freshness => &[ResourceType::Source],
+        }
+    }
+}
+
+/// What a run was asked to do besides the selection.
+#[derive(Debug, Clone)]
+pub struct RunOptions {
+    pub command: RunCommand,
+    /// At least 1.
+    pub threads: usize,
+    pub fail_fast: bool,
+    pub full_refresh: bool,
+    /// Seeds get no rows; refs and sources are limited by the compiler.
+    pub empty: bool,
+    pub store_failures: bool,
+    /// A test that warns fails.
+    pub warn_error: bool,
+    /// For the line about concurrency.
+    pub target_name: String,
+}
+
+/// Everything a run works with.
+#[derive(Clone)]
+pub struct RunContext {
+    pub compiler: Compiler,
+    pub adapter: Arc<dyn Adapter>,
+    pub events: Events,
+    /// Ctrl-C.
+    pub cancel: CancellationToken,
+    /// Where the project is; seeds are read and artifacts written below it.
+    pub project_dir: PathBuf,
+    /// `version` of dbt_project.yml, which `persist_docs` records.
+    pub project_version: Option<String>,
+    /// `target`, absolute.
+    pub target_dir: PathBuf,
+    pub options: RunOptions,
+}
+
+/// What stops a whole run.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum RunError {
+    /// The warehouse could not be made ready.
+    #[error("{0}")]
+    Prepare(Box<Diagnostic>),
+    /// The nodes depend on each other in a circle.
+    #[error(transparent)]
+    Cycle(#[from] graph::CycleError),
+}
+
+impl RunError {
+    /// For people.
+    pub fn diagnostic(&self) -> Diagnostic {
+        match self {
+            Self::Prepare(diagnostic) => (**diagnostic).clone(),
+            Self::Cycle(cycle) => Diagnostic::error(self.to_string())
+                .cause("these nodes ref() each other in a circle, so none of them can be built first")
+                .fix(cycle.fix()),
+        }
+    }
+}
+
+/// Runs the selected nodes.
+///
+/// # Errors
+/// Only what stops the whole run: a cycle, a warehouse that cannot be reached. A node that fails is a row of the results.
+pub async fn run(context: Arc<RunContext>, selected: Vec<UniqueId>) -> Result<RunResults, RunError> {
+    let jobs = job::Jobs::new(&context, &selected);
+    if jobs.is_empty() {
+        context.events.emit(Event::NothingToDo);
+        return Ok(RunResults::default());
+    }
+    let started = std::time::Instant::now();
+    let RunOptions { threads, ref target_name, .. } = context.options;
+    context.events.emit(Event::Concurrency { threads, target: target_name.clone() });
+
+    context.events.emit(Event::Phase(Phase::Preparing));
+    let queue = order::queue(context.compiler.manifest(), &jobs, context.options.command)?;
+    let schemas = jobs.schemas();
+    context.adapter.prepare(&schemas).await.map_err(|error| RunError::Prepare(error.diagnostic))?;
+
+    context.events.emit(Event::Phase(Phase::Running));
+    let start = hooks::run_all(&context, HookTime::Start, &[]).await;
+    let nodes = match start.iter().any(|(_, result)| result.status.is_failure()) {
+        true => executor::skip_all(&context, &jobs, queue),
+        false => executor::execute(&context, &jobs, queue).await,
+    };
+    let end = hooks::run_all(&context, HookTime::End, &nodes).await;
+
+    let results = RunResults {
+        results: start.into_iter().chain(nodes).chain(end).collect(),
+        elapsed: started.elapsed(),
+        interrupted: context.cancel.is_cancelled(),
+    };
+    context.events.emit(Event::FinishedRunning {
+        counts: node_info::spoken_counts(&results),
+        elapsed_seconds: results.elapsed.as_secs_f64(),
+    });
+    context.events.emit(Event::RunFinished { summary: results.summary() });
+    Ok(results)
+}
+
+/// The schemas of relations, each once and in order.
+fn schemas_of<'a>(relations: impl Iterator<Item = &'a names::RelationName>) -> Vec<(String, String)> {
+    relations
+        .map(|relation| (relation.database.clone(), relation.schema.clone()))
+        .collect::<BTreeSet<_>>()
+        .into_iter()
+        .collect()
+}
+
+/// Runs what may wait for templates or the warehouse on a thread of its own.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(error) => unreachable!("a blocking task is never aborted: {error}"),
+        },
+    }
+}

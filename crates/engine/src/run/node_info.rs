@@ -1,0 +1,128 @@
+//! What listeners are told of a node, and the words of its lines.
+
+use std::sync::Arc;
+
+use artifacts::manifest::{Exposure, Node, ResourceType, Source, UnitTest};
+use names::RelationName;
+
+use super::RunResults;
+use crate::events::NodeInfo;
+
+/// A model, seed, snapshot, test or hook.
+pub(super) fn of_node(node: &Node) -> NodeInfo {
+    let relation = node.is_relational().then(|| node.relation());
+    NodeInfo {
+        unique_id: Some(node.unique_id.clone()),
+        name: node.name.clone(),
+        resource_type: node.resource_type.as_str().to_owned(),
+        materialized: match node.resource_type {
+            ResourceType::Test => "test".to_owned(),
+            ResourceType::Seed => "seed".to_owned(),
+            ResourceType::Snapshot => "snapshot".to_owned(),
+            _ => node.materialized().to_owned(),
+        },
+        original_file_path: node.original_file_path.clone(),
+        path: node.path.clone(),
+        label: label(node, relation.as_ref()),
+        relation,
+        relation_name: node.relation_name.clone(),
+        checksum: node.checksum.checksum.clone(),
+        meta: node.meta.clone().into(),
+    }
+}
+
+fn label(node: &Node, relation: Option<&RelationName>) -> String {
+    let place = relation.map(|relation| format!("{}.{}", relation.schema, relation.identifier)).unwrap_or_default();
+    match node.resource_type {
+        ResourceType::Seed => format!("seed file {place}"),
+        ResourceType::Snapshot => format!("snapshot {place}"),
+        ResourceType::Test => format!("test {}", node.name),
+        ResourceType::Operation => format!("hook: {}", hook_name(node)),
+        _ => format!("{} {} model {place}", node.language, node.materialized()),
+    }
+}
+
+/// `shop.on-run-start.0`: dbt's node name is `shop-on-run-start-0`.
+fn hook_name(node: &Node) -> String {
+    let when = ["on-run-start", "on-run-end"].into_iter().find(|when| node.tags.iter().any(|tag| tag == when));
+    match (when, node.index) {
+        (Some(when), Some(index)) => format!("{}.{when}.{index}", node.package_name),
+        _ => node.name.clone(),
+    }
+}
+
+/// A unit test.
+pub(super) fn of_unit_test(test: &UnitTest) -> NodeInfo {
+    NodeInfo {
+        unique_id: Some(test.unique_id.clone()),
+        name: test.name.clone(),
+        resource_type: "unit_test".to_owned(),
+        materialized: "unit".to_owned(),
+        original_file_path: test.original_file_path.clone(),
+        path: test.path.clone(),
+        checksum: test.checksum.clone().unwrap_or_default(),
+        meta: test.config.get("meta").cloned().unwrap_or_default(),
+        label: format!("unit_test {}::{}", test.model, test.name),
+        ..NodeInfo::default()
+    }
+}
+
+/// A source whose age is measured.
+pub(super) fn of_source(source: &Source) -> NodeInfo {
+    NodeInfo {
+        unique_id: Some(source.unique_id.clone()),
+        name: format!("{}.{}", source.source_name, source.name),
+        resource_type: "source".to_owned(),
+        original_file_path: source.original_file_path.clone(),
+        path: source.path.clone(),
+        relation: Some(source_relation(source)),
+        relation_name: source.relation_name.clone(),
+        meta: source.meta.clone().into(),
+        label: format!("freshness of {}.{}", source.source_name, source.name),
+        ..NodeInfo::default()
+    }
+}
+
+/// Where a source is.
+pub(super) fn source_relation(source: &Source) -> RelationName {
+    RelationName::new(source.database.clone().unwrap_or_default(), &source.schema, &source.identifier)
+}
+
+/// An exposure, which is only listed.
+pub(super) fn of_exposure(exposure: &Exposure) -> NodeInfo {
+    NodeInfo {
+        unique_id: Some(exposure.unique_id.clone()),
+        name: exposure.name.clone(),
+        resource_type: "exposure".to_owned(),
+        original_file_path: exposure.original_file_path.clone(),
+        path: exposure.path.clone(),
+        meta: exposure.meta.clone().into(),
+        label: format!("exposure {}", exposure.name),
+        ..NodeInfo::default()
+    }
+}
+
+/// What the last line counts: `2 project hooks, 1 seed, 4 table models`, in dbt's order.
+pub(super) fn spoken_counts(results: &RunResults) -> Vec<(String, usize)> {
+    let mut counts: Vec<(&str, String, usize)> = Vec::new();
+    for (node, _) in &results.results {
+        let (key, word) = spoken(node);
+        match counts.iter_mut().find(|(_, known, _)| *known == word) {
+            Some((_, _, count)) => *count += 1,
+            None => counts.push((key, word, 1)),
+        }
+    }
+    counts.sort_by(|left, right| (left.0, &left.1).cmp(&(right.0, &right.1)));
+    counts.into_iter().map(|(_, word, count)| (word, count)).collect()
+}
+
+/// The word for a node and what it is sorted by.
+fn spoken(node: &Arc<NodeInfo>) -> (&str, String) {
+    match node.resource_type.as_str() {
+        "operation" => ("hook", "project hook".to_owned()),
+        "test" => ("test", "data test".to_owned()),
+        "unit_test" => ("unit", "unit test".to_owned()),
+        "model" => (&node.materialized, format!("{} model", node.materialized)),
+        other => (other, other.replace('_', " ")),
+    }
+}

@@ -1,0 +1,219 @@
+//! What became of the nodes: statuses, the summary, exit codes.
+
+use std::{sync::Arc, time::Duration};
+
+use chrono::{DateTime, Utc};
+use diagnostic::{Diagnostic, Severity};
+use names::UniqueId;
+
+use crate::{adapter::AdapterResponse, events::NodeInfo};
+
+/// dbt's statuses of nodes, tests and freshness checks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum NodeStatus {
+    Success,
+    Error,
+    Skipped,
+    PartialSuccess,
+    NoOp,
+    Pass,
+    Fail,
+    Warn,
+    RuntimeError,
+}
+
+impl NodeStatus {
+    /// As the artifacts write it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Error => "error",
+            Self::Skipped => "skipped",
+            Self::PartialSuccess => "partial success",
+            Self::NoOp => "no-op",
+            Self::Pass => "pass",
+            Self::Fail => "fail",
+            Self::Warn => "warn",
+            Self::RuntimeError => "runtime error",
+        }
+    }
+
+    /// It failed by itself, which a skipped node did not.
+    pub fn is_failure(self) -> bool {
+        matches!(self, Self::Error | Self::Fail | Self::RuntimeError | Self::PartialSuccess)
+    }
+
+    /// What depends on the node cannot be built.
+    pub fn blocks_descendants(self) -> bool {
+        self.is_failure() || self == Self::Skipped
+    }
+}
+
+/// One phase of a node: `compile` or `execute`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Timing {
+    pub name: &'static str,
+    pub started_at: DateTime<Utc>,
+    pub completed_at: DateTime<Utc>,
+}
+
+/// What became of one node.
+#[derive(Debug, Clone)]
+pub struct NodeResult {
+    pub unique_id: UniqueId,
+    pub status: NodeStatus,
+    /// The adapter's word on success, the whole error otherwise.
+    pub message: Option<String>,
+    /// Rows that a test found.
+    pub failures: Option<i64>,
+    pub timing: Vec<Timing>,
+    /// `Thread-1 (worker)`
+    pub thread: String,
+    pub execution_time: Duration,
+    pub adapter_response: Option<AdapterResponse>,
+    /// `None` where nothing is compiled: seeds, skipped nodes.
+    pub compiled_code: Option<String>,
+    /// Where the compiled code was written, from the project root.
+    pub compiled_path: Option<String>,
+    pub relation_name: Option<String>,
+    /// A freshness check's measurement.
+    pub freshness: Option<super::freshness::Measurement>,
+}
+
+impl NodeResult {
+    /// A node that was not tried.
+    pub fn skipped(unique_id: UniqueId) -> Self {
+        Self {
+            unique_id,
+            status: NodeStatus::Skipped,
+            message: None,
+            failures: None,
+            timing: Vec::new(),
+            thread: "MainThread".to_owned(),
+            execution_time: Duration::ZERO,
+            adapter_response: None,
+            compiled_code: None,
+            compiled_path: None,
+            relation_name: None,
+            freshness: None,
+        }
+    }
+}
+
+/// One failure or warning of the summary.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Detail {
+    pub severity: Severity,
+    /// `in model bad (models/bad.sql)` and the indented lines below it.
+    pub text: String,
+}
+
+/// The counts at the end of a run and the details of what went wrong.
+#[derive(Debug, Clone, Default)]
+pub struct RunSummary {
+    pub pass: usize,
+    pub warn: usize,
+    pub error: usize,
+    pub skip: usize,
+    pub noop: usize,
+    pub total: usize,
+    /// Nodes that failed by themselves, without partial successes.
+    pub errors: usize,
+    pub partial_successes: usize,
+    pub warnings: usize,
+    /// Ctrl-C ended the run.
+    pub interrupted: bool,
+    pub details: Vec<Detail>,
+}
+
+/// Everything a run did.
+#[derive(Debug, Clone, Default)]
+pub struct RunResults {
+    /// In the order in which they ended, with what listeners know of the node.
+    pub results: Vec<(Arc<NodeInfo>, Arc<NodeResult>)>,
+    pub elapsed: Duration,
+    pub interrupted: bool,
+}
+
+impl RunResults {
+    /// Whether everything went well: dbt's exit code 0.
+    pub fn success(&self) -> bool {
+        !self.interrupted
+            && self.results.iter().all(|(node, result)| {
+                !result.status.is_failure()
+                    && (result.status != NodeStatus::Skipped || node.resource_type == "exposure")
+            })
+    }
+
+    /// The counts and the details.
+    pub fn summary(&self) -> RunSummary {
+        let mut summary = RunSummary { interrupted: self.interrupted, ..RunSummary::default() };
+        for (node, result) in &self.results {
+            summary.total += 1;
+            match result.status {
+                NodeStatus::Success | NodeStatus::Pass => summary.pass += 1,
+                NodeStatus::Warn => summary.warn += 1,
+                NodeStatus::Skipped => summary.skip += 1,
+                NodeStatus::NoOp => summary.noop += 1,
+                NodeStatus::Error | NodeStatus::Fail | NodeStatus::RuntimeError | NodeStatus::PartialSuccess => {
+                    summary.error += 1;
+                }
+            }
+            match result.status {
+                NodeStatus::PartialSuccess => summary.partial_successes += 1,
+                NodeStatus::Warn => summary.warnings += 1,
+                status if status.is_failure() => summary.errors += 1,
+                _ => {}
+            }
+            summary.details.extend(detail(node, result));
+        }
+        summary
+    }
+
+    /// The result of a node.
+    pub fn of(&self, id: &UniqueId) -> Option<&NodeResult> {
+        self.results.iter().map(|(_, result)| &**result).find(|result| result.unique_id == *id)
+    }
+}
+
+/// What the summary says of a node that failed or warned.
+fn detail(node: &NodeInfo, result: &NodeResult) -> Option<Detail> {
+    let severity = match result.status {
+        NodeStatus::Warn => Severity::Warning,
+        status if status.is_failure() => Severity::Error,
+        // A node skipped for a reason of its own (fail-fast, an ephemeral parent) has a message; the others follow from a failure above.
+        _ => return None,
+    };
+    let mut text = format!("in {} {} ({})", node.resource_type, node.name, node.original_file_path);
+    if let Some(message) = &result.message {
+        for line in message.lines() {
+            text.push_str("\n  ");
+            text.push_str(line);
+        }
+    }
+    if let Some(path) = &result.compiled_path {
+        text.push_str("\n\n  compiled code at ");
+        text.push_str(path);
+    }
+    if let (true, Some(relation)) = (node.resource_type == "test", &result.relation_name) {
+        let query = format!("select * from {relation}");
+        let bar = "-".repeat(query.chars().count());
+        text.push_str(&format!("\n\n  See test failures:\n  {bar}\n  {query}\n  {bar}"));
+    }
+    Some(Detail { severity, text })
+}
+
+/// Why a node did not work, before it becomes a [`NodeResult`].
+#[derive(Debug, Clone)]
+pub struct NodeFailure {
+    /// What a person reads.
+    pub message: String,
+    /// The run was stopped: nothing is wrong with the node.
+    pub cancelled: bool,
+}
+
+impl From<Diagnostic> for NodeFailure {
+    fn from(diagnostic: Diagnostic) -> Self {
+        Self { message: diagnostic.to_string(), cancelled: false }
+    }
+}

@@ -1,0 +1,249 @@
+//! Data tests: the query that counts failures, and what its answer means.
+
+use std::sync::Arc;
+
+use artifacts::manifest::Node;
+use jinja::Value;
+use names::RelationName;
+
+use super::{MaterializationSource, NodeStatus, RunContext, build, errors, job::Outcome, results::NodeFailure};
+use crate::{
+    Compiled,
+    adapter::{Materialization, StatementOrigin},
+    events::Event,
+};
+
+/// Runs a data test: stores its rows when it is asked to, counts them, and judges.
+pub(super) async fn run(context: &Arc<RunContext>, node: &Node, compiled: &Arc<Compiled>) -> Result<Outcome, NodeFailure> {
+    let config = node.config.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
+    let config = TestConfig::new(&config, context.options.store_failures);
+    let failed = |error| errors::of_adapter(node, &error, Some(compiled));
+    let mut main_sql = config.limited(compiled.sql.trim());
+    let mut stored = None;
+    // The request also renders the query comment, which the counting query carries as well.
+    let mut request = build::request_for_test(context, node, MaterializationSource::Sql(Arc::clone(compiled))).await?;
+    let comment = request.comment.clone();
+    if let Some(kind) = config.store_failures {
+        let relation = node.relation();
+        context.adapter.create_schema(&relation.database, &relation.schema).await.map_err(failed)?;
+        request.materialization = match kind {
+            StoreFailures::Table => Materialization::Table { sql: main_sql },
+            StoreFailures::View => Materialization::View { sql: main_sql },
+        };
+        let plan = context.adapter.plan(request).await.map_err(failed)?;
+        plan.execute().await.map_err(failed)?;
+        main_sql = format!("select * from {}", in_dml(&relation));
+        stored = Some(in_dml(&relation));
+    }
+    let sql = config.counting_sql(&main_sql);
+    context.events.emit(Event::Statement { node: Some(node.unique_id.clone()), sql: sql.clone() });
+    let origin = StatementOrigin { node: Some(node.unique_id.clone()), step: "main".to_owned(), comment };
+    let (response, table) = context.adapter.execute(&sql, &origin, Some(None)).await.map_err(failed)?;
+    let counted = Counted::read(&table).map_err(|message| NodeFailure { message, cancelled: false })?;
+    let (mut status, message) = config.verdict(&counted);
+    if status == NodeStatus::Warn && context.options.warn_error {
+        status = NodeStatus::Fail;
+    }
+    let failures = if status == NodeStatus::Pass { 0 } else { counted.failures };
+    Ok(Outcome { status: Some(status), message, failures: Some(failures), response: Some(response), relation_name: stored, freshness: None })
+}
+
+/// The relation as a query names it.
+fn in_dml(relation: &RelationName) -> String {
+    relation.to_string()
+}
+
+/// A test's configuration, with dbt's defaults filled in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TestConfig {
+    /// `severity: warn` never fails.
+    pub severity: Severity,
+    pub fail_calc: String,
+    pub warn_if: String,
+    pub error_if: String,
+    pub limit: Option<i64>,
+    pub store_failures: Option<StoreFailures>,
+}
+
+/// `severity`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Severity {
+    Warn,
+    Error,
+}
+
+/// Where failing rows are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StoreFailures {
+    Table,
+    View,
+}
+
+impl TestConfig {
+    /// From the node's resolved configuration; `flag` is `--store-failures`, which holds where the test itself says nothing.
+    pub fn new(config: &crate::adapter::NodeConfig, flag: bool) -> Self {
+        let text = |key: &str, default: &str| match config.get(key) {
+            Some(serde_json::Value::String(text)) => text.clone(),
+            _ => default.to_owned(),
+        };
+        let severity = match text("severity", "ERROR").to_ascii_lowercase().as_str() {
+            "warn" => Severity::Warn,
+            _ => Severity::Error,
+        };
+        let said = config.get("store_failures").and_then(serde_json::Value::as_bool);
+        let store_failures = match config.get("store_failures_as").and_then(serde_json::Value::as_str) {
+            Some("view") => Some(StoreFailures::View),
+            Some("table") => Some(StoreFailures::Table),
+            Some("ephemeral") => None,
+            _ => said.unwrap_or(flag).then_some(StoreFailures::Table),
+        };
+        Self {
+            severity,
+            fail_calc: text("fail_calc", "count(*)"),
+            warn_if: text("warn_if", "!= 0"),
+            error_if: text("error_if", "!= 0"),
+            limit: config.get("limit").and_then(serde_json::Value::as_i64),
+            store_failures,
+        }
+    }
+
+    /// The test's own query with its limit.
+    pub fn limited(&self, sql: &str) -> String {
+        match self.limit {
+            Some(limit) => format!("{sql}\nlimit {limit}"),
+            None => sql.to_owned(),
+        }
+    }
+
+    /// The query that is run: one row of failures, should_warn, should_error.
+    pub fn counting_sql(&self, main_sql: &str) -> String {
+        let Self { fail_calc, warn_if, error_if, .. } = self;
+        format!(
+            "select\n  {fail_calc} as failures,\n  {fail_calc} {warn_if} as should_warn,\n  {fail_calc} {error_if} as should_error\n\
+             from (\n{main_sql}\n) dbt_internal_test"
+        )
+    }
+
+    /// The verdict, and the message of a test that did not pass.
+    pub fn verdict(&self, counted: &Counted) -> (NodeStatus, Option<String>) {
+        let got = format!("Got {} result{}", counted.failures, if counted.failures == 1 { "" } else { "s" });
+        if self.severity == Severity::Error && counted.should_error {
+            (NodeStatus::Fail, Some(format!("{got}, configured to fail if {}", self.error_if)))
+        } else if counted.should_warn {
+            (NodeStatus::Warn, Some(format!("{got}, configured to warn if {}", self.warn_if)))
+        } else {
+            (NodeStatus::Pass, None)
+        }
+    }
+}
+
+/// The counting query's row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Counted {
+    pub failures: i64,
+    pub should_warn: bool,
+    pub should_error: bool,
+}
+
+impl Counted {
+    /// From the rows of the counting query.
+    ///
+    /// # Errors
+    /// dbt's sentence, when it is not one row of three columns, or the count is no number.
+    pub fn read(table: &crate::adapter::ResultTable) -> Result<Self, String> {
+        let [row] = table.rows.as_slice() else {
+            return Err(format!(
+                "dbt internal failed to execute test: Returned {} rows, but expected 1 row",
+                table.rows.len()
+            ));
+        };
+        let [failures, should_warn, should_error] = row.as_slice() else {
+            return Err(format!(
+                "dbt internal failed to execute test: Returned {} columns, but expected 3 columns",
+                row.len()
+            ));
+        };
+        let failures = number(failures).ok_or_else(|| {
+            "The 'fail_calc' of the test gives no number\n  cause: it was NULL or text\n  \
+             fix:   wrap it, as in `coalesce(sum(n_records), 0)`"
+                .to_owned()
+        })?;
+        Ok(Self { failures, should_warn: truth(should_warn)?, should_error: truth(should_error)? })
+    }
+}
+
+fn number(value: &Value) -> Option<i64> {
+    match value {
+        Value::Float(number) => Some(*number as i64),
+        Value::Decimal(_) | Value::Str(_) => {
+            let text = jinja_text(value);
+            text.parse().ok().or_else(|| text.parse::<f64>().ok().map(|number| number as i64))
+        }
+        other => other.as_i64(),
+    }
+}
+
+/// Booleans may come as `true`, `1` or text.
+fn truth(value: &Value) -> Result<bool, String> {
+    match value {
+        Value::Bool(flag) => Ok(*flag),
+        Value::Int(number) => Ok(*number != 0),
+        Value::None => Ok(false),
+        Value::Str(text) => match text.to_ascii_lowercase().as_str() {
+            "true" | "1" | "t" => Ok(true),
+            "false" | "0" | "f" => Ok(false),
+            other => Err(format!("Field \"should_warn\" of the test's result is no boolean: '{other}'")),
+        },
+        other => Ok(other.is_true()),
+    }
+}
+
+/// Python's `str()` of a value.
+pub(super) fn jinja_text(value: &Value) -> String {
+    value.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn config(entries: &[(&str, serde_json::Value)]) -> TestConfig {
+        let config = entries.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
+        TestConfig::new(&config, false)
+    }
+
+    #[test]
+    fn severity_warn_never_fails() {
+        let counted = Counted { failures: 2, should_warn: true, should_error: true };
+        let (status, message) = config(&[]).verdict(&counted);
+        assert_eq!((status, message.as_deref()), (NodeStatus::Fail, Some("Got 2 results, configured to fail if != 0")));
+        let (status, message) = config(&[("severity", json!("WARN")), ("warn_if", json!("> 1"))]).verdict(&counted);
+        assert_eq!((status, message.as_deref()), (NodeStatus::Warn, Some("Got 2 results, configured to warn if > 1")));
+        let none = Counted { failures: 0, should_warn: false, should_error: false };
+        assert_eq!(config(&[]).verdict(&none), (NodeStatus::Pass, None));
+    }
+
+    #[test]
+    fn the_tests_own_word_on_stored_failures_wins_over_the_flag() {
+        let stored = |entries: &[(&str, serde_json::Value)], flag| {
+            let config = entries.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
+            TestConfig::new(&config, flag).store_failures
+        };
+        assert_eq!(stored(&[], true), Some(StoreFailures::Table));
+        assert_eq!(stored(&[("store_failures", json!(false))], true), None);
+        assert_eq!(stored(&[("store_failures_as", json!("view"))], false), Some(StoreFailures::View));
+        assert_eq!(stored(&[("store_failures_as", json!("ephemeral"))], true), None);
+    }
+
+    #[test]
+    fn the_counting_query_must_answer_one_row() {
+        let table = crate::adapter::ResultTable {
+            columns: Vec::new(),
+            rows: vec![vec![Value::Int(3), Value::str("true"), Value::Int(0)]],
+        };
+        assert_eq!(Counted::read(&table), Ok(Counted { failures: 3, should_warn: true, should_error: false }));
+        assert!(Counted::read(&crate::adapter::ResultTable::default()).is_err());
+    }
+}
