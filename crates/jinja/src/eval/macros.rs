@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::syntax::{Parsed, StaticCall};
-use crate::{CallArgs, Error, MacroCall, Result, State, Value};
+use super::State;
+use crate::syntax::ast::{Macro, MacroTag, Statement};
+use crate::syntax::{Parsed, StaticCall, parse};
+use crate::{CallArgs, Error, MacroCall, Result, Value};
 
 /// What kind of block a macro was written as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +30,6 @@ pub struct Parameter {
 }
 
 /// A compiled macro. Shared between threads; make it a callable value with `Value::from(Arc<MacroDef>)`.
-#[derive(Debug)]
 pub struct MacroDef {
     /// The name templates call it by: `star`, `test_unique`, `materialization_view_default`.
     pub name: Arc<str>,
@@ -39,7 +40,8 @@ pub struct MacroDef {
     /// Of a materialization: the languages it accepts.
     pub supported_languages: Vec<String>,
     call: MacroCall,
-    parsed: Arc<Parsed>,
+    definition: Arc<Macro>,
+    parsed: Parsed,
 }
 
 impl MacroDef {
@@ -47,9 +49,45 @@ impl MacroDef {
     /// [`crate::Globals::enter_macro`].
     ///
     /// # Errors
-    /// A syntax error, or not exactly one macro.
-    pub fn compile(_block: &str, _id: &str, _path: &str) -> Result<MacroDef> {
-        Err(Error::syntax("not built yet", 1))
+    /// A syntax error, or no macro in the text.
+    pub fn compile(block: &str, id: &str, path: &str) -> Result<MacroDef> {
+        let parsed = parse(block, path)?;
+        let definition = parsed.body.iter().find_map(|node| match &node.kind {
+            Statement::Macro(definition) if definition.kind != MacroTag::Docs => Some(Arc::clone(definition)),
+            _ => None,
+        });
+        let Some(definition) = definition else {
+            return Err(Error::syntax("there is no macro in this block", 1).at(&parsed.name, 1));
+        };
+        let mangled = &definition.name.text;
+        let name: Arc<str> = mangled.strip_prefix("dbt_macro__").unwrap_or(mangled).into();
+        let kind = match definition.kind {
+            MacroTag::Test => MacroKind::Test,
+            MacroTag::Materialization => MacroKind::Materialization,
+            _ => MacroKind::Macro,
+        };
+        let supported_languages = match kind {
+            MacroKind::Materialization => definition.parameters[0]
+                .default
+                .as_ref()
+                .and_then(|languages| languages.literal()?.items().ok())
+                .unwrap_or_default()
+                .iter()
+                .map(Value::to_string)
+                .collect(),
+            _ => Vec::new(),
+        };
+        let parameters = definition
+            .parameters
+            .iter()
+            .map(|parameter| Parameter {
+                name: Arc::clone(&parameter.name.text),
+                annotation: parameter.annotation.clone(),
+                has_default: parameter.default.is_some(),
+            })
+            .collect();
+        let call = MacroCall { name: Arc::clone(&name), id: id.into(), path: path.into() };
+        Ok(MacroDef { name, kind, parameters, supported_languages, call, definition, parsed })
     }
 
     /// The calls written in the macro, in source order.
@@ -57,17 +95,42 @@ impl MacroDef {
         &self.parsed.calls
     }
 
+    /// Whether a free name such as `this` is mentioned.
+    pub fn mentions(&self, name: &str) -> bool {
+        self.parsed.names.iter().any(|known| **known == *name)
+    }
+
     /// The id given at compilation.
     pub fn id(&self) -> &str {
         &self.call.id
+    }
+
+    /// The file given at compilation.
+    pub fn path(&self) -> &str {
+        &self.call.path
     }
 
     /// Runs the macro with the globals of the evaluation.
     ///
     /// # Errors
     /// Wrong arguments, and whatever the body runs into.
-    pub fn call(&self, _state: &mut State<'_>, _args: CallArgs) -> Result<Value> {
-        Err(Error::type_error("not built yet"))
+    pub fn call(&self, state: &mut State<'_>, args: CallArgs) -> Result<Value> {
+        state.globals.enter_macro(&self.call, state.stack.len());
+        let saved = state.enter_frame(&self.parsed.name, false).map_err(|error| error.called_in(self.call.clone()))?;
+        state.stack.push(self.call.clone());
+        let result = state.run_macro(&self.definition, args);
+        state.stack.pop();
+        state.leave_frame(saved);
+        match result {
+            Err(error) => error.called_in(self.call.clone()).into_return(),
+            done => done,
+        }
+    }
+}
+
+impl std::fmt::Debug for MacroDef {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "<macro {}>", self.call.id)
     }
 }
 
@@ -82,6 +145,10 @@ impl crate::Object for MacroDef {
 
     fn is_callable(&self) -> bool {
         true
+    }
+
+    fn repr(&self) -> String {
+        format!("<dbt.clients.jinja.MacroGenerator object {}>", self.call.id)
     }
 }
 

@@ -56,7 +56,7 @@ fn equal(a: &Value, b: &Value, depth: u32) -> bool {
 }
 
 /// Python's `is` for objects.
-pub(super) fn same_object(a: &Value, b: &Value) -> bool {
+pub(crate) fn same_object(a: &Value, b: &Value) -> bool {
     match (a, b) {
         (Value::Object(a), Value::Object(b)) => std::ptr::addr_eq(Arc::as_ptr(a), Arc::as_ptr(b)),
         _ => false,

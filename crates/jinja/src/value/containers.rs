@@ -119,6 +119,12 @@ macro_rules! shared {
 
         struct $inner(RwLock<$content>);
 
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(&Value::$name(self.clone()).repr())
+            }
+        }
+
         impl $name {
             /// A new one with these contents.
             pub fn new(content: $content) -> $name {

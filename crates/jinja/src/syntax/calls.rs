@@ -1,0 +1,107 @@
+//! The calls a template contains, found without evaluating it.
+
+use super::ast::{Expr, ExprKind, Node, Statement};
+use crate::Value;
+
+/// A call as written: `ref('a', v=2)`, `dbt_utils.star(x)`, `adapter.dispatch('m', 'p')`.
+#[derive(Clone, Debug)]
+pub struct StaticCall {
+    /// The dotted name of what is called.
+    pub name: String,
+    /// Positional arguments; `None` when not a literal.
+    pub positional: Vec<Option<Value>>,
+    /// Keyword arguments; `None` when not a literal.
+    pub keyword: Vec<(String, Option<Value>)>,
+    /// Whether `*args` or `**kwargs` are passed too.
+    pub spreads: bool,
+    /// The line, from 1.
+    pub line: u32,
+}
+
+pub(super) fn collect(body: &[Node]) -> Vec<StaticCall> {
+    let mut calls = Vec::new();
+    in_body(body, &mut calls);
+    calls
+}
+
+fn in_body(body: &[Node], calls: &mut Vec<StaticCall>) {
+    for node in body {
+        match &node.kind {
+            Statement::Text(_) | Statement::Break | Statement::Continue | Statement::NoLoader(_) => {}
+            Statement::Emit(value) | Statement::Do(value) | Statement::Set { value, .. } => in_expr(value, calls),
+            Statement::If { branches, otherwise } => {
+                for (condition, body) in branches {
+                    in_expr(condition, calls);
+                    in_body(body, calls);
+                }
+                in_body(otherwise, calls);
+            }
+            Statement::For(each) => {
+                in_expr(&each.items, calls);
+                if let Some(condition) = &each.condition {
+                    in_expr(condition, calls);
+                }
+                in_body(&each.body, calls);
+                in_body(&each.otherwise, calls);
+            }
+            Statement::SetBlock { filter, body, .. } => {
+                if let Some(filter) = filter {
+                    in_expr(filter, calls);
+                }
+                in_body(body, calls);
+            }
+            Statement::Macro(definition) => in_macro(definition, calls),
+            Statement::Call { call, caller } => {
+                in_expr(call, calls);
+                in_macro(caller, calls);
+            }
+            Statement::Filter { filter, body } => {
+                in_expr(filter, calls);
+                in_body(body, calls);
+            }
+            Statement::With { bindings, body } => {
+                for (_, value) in bindings {
+                    in_expr(value, calls);
+                }
+                in_body(body, calls);
+            }
+            Statement::Scope(body) => in_body(body, calls),
+        }
+    }
+}
+
+fn in_macro(definition: &super::ast::Macro, calls: &mut Vec<StaticCall>) {
+    for parameter in &definition.parameters {
+        if let Some(default) = &parameter.default {
+            in_expr(default, calls);
+        }
+    }
+    in_body(&definition.body, calls);
+}
+
+fn in_expr(expr: &Expr, calls: &mut Vec<StaticCall>) {
+    if let ExprKind::Call(function, arguments) = &expr.kind
+        && let Some(name) = dotted(function)
+    {
+        calls.push(StaticCall {
+            name,
+            positional: arguments.positional.iter().map(Expr::literal).collect(),
+            keyword: arguments.keyword.iter().map(|(name, value)| (name.to_string(), value.literal())).collect(),
+            spreads: arguments.spread.is_some() || arguments.spread_keyword.is_some(),
+            line: expr.line,
+        });
+    }
+    if !matches!(expr.kind, ExprKind::Const(_) | ExprKind::Name(_)) {
+        for child in expr.kind.children() {
+            in_expr(child, calls);
+        }
+    }
+}
+
+fn dotted(function: &Expr) -> Option<String> {
+    match &function.kind {
+        ExprKind::Name(symbol) => Some(symbol.text.to_string()),
+        ExprKind::Attribute(of, name) => dotted(of).map(|of| format!("{of}.{name}")),
+        _ => None,
+    }
+}
