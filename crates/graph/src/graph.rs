@@ -23,7 +23,9 @@ impl CycleError {
     pub fn fix(&self) -> String {
         let last = self.path.len().checked_sub(2).and_then(|index| self.path.get(index));
         match (last, self.path.first()) {
-            (Some(last), Some(first)) => format!("remove the ref to '{last}' from '{first}', or another one on the way"),
+            (Some(last), Some(first)) => {
+                format!("remove the ref to '{last}' from '{first}', or another one on the way")
+            }
             _ => "remove one of the refs".to_owned(),
         }
     }
@@ -206,7 +208,12 @@ impl Graph {
                 return CycleError { path: self.ids(&cycle) };
             }
             path.push(index);
-            at = self.parent_indices(index).iter().copied().filter(stuck).min_by_key(|index| &self.node(*index).unique_id);
+            at = self
+                .parent_indices(index)
+                .iter()
+                .copied()
+                .filter(stuck)
+                .min_by_key(|index| &self.node(*index).unique_id);
         }
         CycleError { path: Vec::new() }
     }

@@ -195,7 +195,11 @@ fn file_matches(node: &GraphNode, value: &str) -> bool {
 fn config_matches(node: &GraphNode, path: &[String], value: &str) -> bool {
     if matches!(
         node.resource_type,
-        ResourceType::Exposure | ResourceType::Metric | ResourceType::SemanticModel | ResourceType::SavedQuery | ResourceType::UnitTest
+        ResourceType::Exposure
+            | ResourceType::Metric
+            | ResourceType::SemanticModel
+            | ResourceType::SavedQuery
+            | ResourceType::UnitTest
     ) {
         return false;
     }

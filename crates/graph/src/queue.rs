@@ -121,9 +121,8 @@ impl BuildQueue {
     /// Takes out everything that has not started: `--fail-fast`, an interrupt. Parents before children.
     pub fn skip_rest(&mut self) -> Vec<UniqueId> {
         self.ready.clear();
-        let mut rest: Vec<usize> = (0..self.ids.len())
-            .filter(|place| matches!(self.state[*place], State::Waiting | State::Ready))
-            .collect();
+        let mut rest: Vec<usize> =
+            (0..self.ids.len()).filter(|place| matches!(self.state[*place], State::Waiting | State::Ready)).collect();
         rest.sort_by_key(|place| (self.depth[*place], *place));
         for place in &rest {
             self.state[*place] = State::Skipped;

@@ -36,7 +36,9 @@ pub enum SelectionError {
         valid: Vec<String>,
     },
     /// `source:` with more parts than a source has.
-    #[error("Invalid source selector value \"{value}\". Sources must be of the form `source`, `source.table`, or `package.source.table`")]
+    #[error(
+        "Invalid source selector value \"{value}\". Sources must be of the form `source`, `source.table`, or `package.source.table`"
+    )]
     InvalidSource {
         /// What was given.
         value: String,
@@ -82,23 +84,25 @@ impl SelectionError {
     /// What the reader can do.
     pub fn fix(&self) -> String {
         match self {
-            Self::Invalid { .. } => "write `[+]name[+]`, `@name` or `method:value`; blanks join, commas intersect".to_owned(),
+            Self::Invalid { .. } => {
+                "write `[+]name[+]`, `@name` or `method:value`; blanks join, commas intersect".to_owned()
+            }
             Self::InvalidValue { .. } | Self::InvalidSource { .. } => "use one of those".to_owned(),
             Self::UnknownMethod { .. } => format!("use one of {}", methods::NAMES.join(", ")),
             Self::NoManifest => "pass --state with a directory that has an earlier manifest.json".to_owned(),
-            Self::NoResults => "pass --state with a directory that has the run_results.json of an earlier run".to_owned(),
+            Self::NoResults => {
+                "pass --state with a directory that has the run_results.json of an earlier run".to_owned()
+            }
             Self::NoFreshness => {
-                "pass --state with a directory that has an earlier sources.json, and run `source freshness` first".to_owned()
+                "pass --state with a directory that has an earlier sources.json, and run `source freshness` first"
+                    .to_owned()
             }
             Self::UnknownSelector { name, known } => known
                 .iter()
                 .map(|candidate| (strsim::jaro_winkler(name, candidate), candidate))
                 .filter(|(score, _)| *score >= 0.8)
                 .max_by(|(a, _), (b, _)| a.total_cmp(b))
-                .map_or_else(
-                    || "add it to selectors.yml".to_owned(),
-                    |(_, near)| format!("did you mean '{near}'?"),
-                ),
+                .map_or_else(|| "add it to selectors.yml".to_owned(), |(_, near)| format!("did you mean '{near}'?")),
             Self::InvalidSelectorFile { .. } => {
                 "write `definition: \"tag:nightly\"`, `{method: …, value: …}`, or `{union: […]}`".to_owned()
             }
@@ -259,11 +263,8 @@ impl Selection<'_> {
 
     fn criterion(&mut self, criterion: &Criterion, depth: usize) -> Result<Found, SelectionError> {
         let by_selector = criterion.method.name == "selector";
-        let mut collected = if by_selector {
-            self.by_selector(&criterion.value, depth)?
-        } else {
-            methods::matching(self, criterion)?
-        };
+        let mut collected =
+            if by_selector { self.by_selector(&criterion.value, depth)? } else { methods::matching(self, criterion)? };
         let starts: Vec<Index> = collected.iter().copied().collect();
         if criterion.childrens_parents {
             let mut below = self.graph.reach(&starts, Direction::Down, None);
@@ -312,7 +313,11 @@ impl Selection<'_> {
             let enough = mode == IndirectSelection::Eager
                 || self.parents_within(*child, &selected)
                 || buildable.as_ref().is_some_and(|set| self.parents_within(*child, set));
-            if enough { found.direct.insert(*child) } else { found.undecided.insert(*child) };
+            if enough {
+                found.direct.insert(*child)
+            } else {
+                found.undecided.insert(*child)
+            };
         }
         found
     }

@@ -75,8 +75,11 @@ impl Selectors {
             let selector = Selector { name: name.clone(), description, is_default, spec, normalized };
             selectors.insert(name.clone(), selector);
         }
-        let defaults: Vec<&str> =
-            selectors.values().filter(|selector: &&Selector| selector.is_default).map(|selector| selector.name.as_str()).collect();
+        let defaults: Vec<&str> = selectors
+            .values()
+            .filter(|selector: &&Selector| selector.is_default)
+            .map(|selector| selector.name.as_str())
+            .collect();
         if defaults.len() > 1 {
             return Err(wrong(&format!("more than one default selector: {}", defaults.join(", "))));
         }
@@ -183,9 +186,7 @@ impl Reader<'_> {
                 let normalized = criterion.to_json();
                 Ok((SelectionSpec::Criterion(criterion), normalized))
             }
-            _ => Err(self.wrong(
-                "expected exactly one key, or a \"method\" key with a \"value\"",
-            )),
+            _ => Err(self.wrong("expected exactly one key, or a \"method\" key with a \"value\"")),
         }
     }
 
@@ -264,7 +265,9 @@ impl Reader<'_> {
             if criterion.childrens_parents && criterion.children.is_some() {
                 return Err(self.wrong("\"children\" and \"childrens_parents\" cannot be used together"));
             }
-            let normalized = Json::Object(object.iter().filter(|(key, _)| *key != "exclude").map(|(k, v)| (k.clone(), v.clone())).collect());
+            let normalized = Json::Object(
+                object.iter().filter(|(key, _)| *key != "exclude").map(|(k, v)| (k.clone(), v.clone())).collect(),
+            );
             (SelectionSpec::Criterion(criterion), normalized)
         };
         let Some(excluded) = object.get("exclude") else { return Ok((spec, normalized)) };

@@ -87,10 +87,15 @@ impl ConfigTree {
 
     /// The layers that apply to a node, from the tree's root down its `fqn`; merge them in this order.
     pub fn resolve(&self, fqn: &[String]) -> Vec<Config> {
-        layers(&self.rendered, fqn)
+        let mut found = layers(&self.rendered, fqn);
+        for layer in &mut found {
+            *layer = std::mem::take(layer).into_iter().map(|(key, value)| (canonical_key(&key), value)).collect();
+        }
+        found
     }
 
-    /// The same before rendering, for `unrendered_config`.
+    /// The same before rendering, with keys spelled as written (`pre_hook`): dbt keeps them so in `unrendered_config`, where
+    /// each layer's values replace those below.
     pub fn resolve_unrendered(&self, fqn: &[String]) -> Vec<Config> {
         layers(&self.unrendered, fqn)
     }
@@ -123,9 +128,9 @@ fn configs_of(level: &Config) -> Config {
         .iter()
         .filter_map(|(key, value)| {
             if let Some(name) = key.strip_prefix('+') {
-                return Some((canonical_key(name.trim()), value.clone()));
+                return Some((name.trim().to_owned(), value.clone()));
             }
-            (!value.is_object()).then(|| (canonical_key(key), value.clone()))
+            (!value.is_object()).then(|| (key.clone(), value.clone()))
         })
         .collect()
 }
@@ -219,7 +224,12 @@ impl MergeRule {
     pub fn of(key: &str) -> Self {
         match key {
             "tags" | "pre-hook" | "post-hook" | "packages" => Self::Append,
-            "meta" | "quoting" | "column_types" | "docs" | "contract" | "latest_version_pointer"
+            "meta"
+            | "quoting"
+            | "column_types"
+            | "docs"
+            | "contract"
+            | "latest_version_pointer"
             | "snapshot_meta_column_names" => Self::Update,
             "grants" => Self::DictKeyAppend,
             _ => Self::Clobber,

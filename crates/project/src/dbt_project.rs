@@ -321,8 +321,7 @@ fn read_name(fields: &mut Fields<'_>) -> Option<String> {
     if !is_name {
         let what = format!("Runtime Error\n  at path ['name']: '{name}' does not match '^[^\\\\d\\\\W]\\\\w*$'");
         let cause = Some("a name may hold letters, digits and underscores, and may not start with a digit".to_owned());
-        let mut fixed: String =
-            name.chars().map(|c| if c.is_alphanumeric() || c == '_' { c } else { '_' }).collect();
+        let mut fixed: String = name.chars().map(|c| if c.is_alphanumeric() || c == '_' { c } else { '_' }).collect();
         if fixed.starts_with(|c: char| c.is_numeric()) {
             fixed.insert(0, '_');
         }
@@ -435,7 +434,8 @@ fn read_dispatch(fields: &mut Fields<'_>) -> Vec<Dispatch> {
         match namespace {
             Some(macro_namespace) if !search_order.is_empty() => found.push(Dispatch { macro_namespace, search_order }),
             _ => {
-                let what = "Runtime Error\n  Invalid project dispatch config: macro_namespace and search_order are required";
+                let what =
+                    "Runtime Error\n  Invalid project dispatch config: macro_namespace and search_order are required";
                 entry.report(
                     node.position,
                     what.to_owned(),

@@ -15,8 +15,6 @@ use crate::render::RenderYaml;
 pub struct InstalledPackage {
     /// The project's name, which is its directory's.
     pub name: String,
-    /// As `packages.yml` names it.
-    pub shown: String,
     /// The packages.yml entry's path, relative to the root project.
     pub path: String,
 }
@@ -32,32 +30,30 @@ pub fn install_local_packages(
 ) -> Result<Vec<InstalledPackage>, Vec<Diagnostic>> {
     let (asked, mut diagnostics) = PackagesFile::load(&project.root, "", renderer);
     let mut found: Vec<InstalledPackage> = Vec::new();
-    let mut waiting = vec![(String::new(), asked.clone())];
-    while let Some((base, file)) = waiting.pop() {
+    let mut waiting = vec![asked.clone()];
+    while let Some(file) = waiting.pop() {
         for (spec, position) in &file.packages {
             let PackageSpec::Local { path } = spec else {
                 diagnostics.push(not_supported(spec, &file, *position));
                 continue;
             };
-            let path = if base.is_empty() { path.clone() } else { format!("{base}/{path}") };
-            let directory = project.path(&path);
-            let (package, more) = DbtProject::load(&directory, &path, renderer);
+            let directory = project.path(path);
+            let (package, more) = DbtProject::load(&directory, path, renderer);
             diagnostics.extend(more);
             let Some(package) = package else { continue };
             if found.iter().any(|other| other.name == package.name) {
                 continue;
             }
             if package.name == project.name {
-                diagnostics.push(file.source.error(
-                    *position,
-                    format!("Runtime Error\n  The package '{}' has the name of the project itself", package.name),
-                ).fix("rename one of them"));
+                let what =
+                    format!("Runtime Error\n  The package '{}' has the name of the project itself", package.name);
+                diagnostics.push(file.source.error(*position, what).fix("rename one of them"));
                 continue;
             }
-            let (asked, more) = PackagesFile::load(&directory, &path, renderer);
+            let (asked, more) = PackagesFile::load(&directory, path, renderer);
             diagnostics.extend(more);
-            found.push(InstalledPackage { name: package.name, shown: spec.shown().to_owned(), path: path.clone() });
-            waiting.push((path, asked));
+            found.push(InstalledPackage { name: package.name, path: path.clone() });
+            waiting.push(asked);
         }
     }
     if !diagnostics.is_empty() {
@@ -65,9 +61,12 @@ pub fn install_local_packages(
     }
     install(project, &asked, &found).map_err(|error| {
         vec![
-            Diagnostic::error(format!("Runtime Error\n  Could not install packages into {}", project.packages_install_path))
-                .cause(error.to_string())
-                .fix("check that the directory may be written and holds no files of your own"),
+            Diagnostic::error(format!(
+                "Runtime Error\n  Could not install packages into {}",
+                project.packages_install_path
+            ))
+            .cause(error.to_string())
+            .fix("check that the directory may be written and holds no files of your own"),
         ]
     })?;
     Ok(found)
@@ -125,7 +124,11 @@ fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
     for entry in fs_err::read_dir(from)? {
         let entry = entry?;
         let target = to.join(entry.file_name());
-        if entry.path().is_dir() { copy(&entry.path(), &target)? } else { fs_err::copy(entry.path(), &target).map(drop)? }
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target)?
+        } else {
+            fs_err::copy(entry.path(), &target).map(drop)?
+        }
     }
     Ok(())
 }
@@ -141,16 +144,49 @@ fn lock_text(asked: &PackagesFile, found: &[InstalledPackage]) -> String {
 }
 
 /// SHA-1 over the declared packages: each as JSON with sorted keys, the lines sorted.
+///
+/// Source: the lock files of dbt Core 1.12.0, which tells by this hash whether the list has changed.
 fn declared_hash(asked: &PackagesFile) -> String {
-    let mut lines: Vec<String> = asked.packages.iter().filter_map(|(spec, _)| declared_json(spec)).collect();
+    let declared = asked.packages.iter().zip(&asked.unrendered);
+    let mut lines: Vec<String> = declared.filter_map(|((spec, _), raw)| declared_json(spec, raw)).collect();
     lines.sort();
     hex::encode(Sha1::digest(lines.join("\n").as_bytes()))
 }
 
-fn declared_json(spec: &PackageSpec) -> Option<String> {
+fn declared_json(spec: &PackageSpec, unrendered: &Json) -> Option<String> {
     let PackageSpec::Local { path } = spec else { return None };
-    let mut object = JsonMap::new();
-    object.insert("local".to_owned(), Json::from(path.clone()));
-    // Python's `json.dumps` puts a blank after the colon.
-    Some(format!("{{\"local\": {}}}", object["local"]))
+    let mut entry = JsonMap::new();
+    entry.insert("local".to_owned(), Json::from(path.clone()));
+    entry.insert("unrendered".to_owned(), unrendered.clone());
+    Some(python_json(&Json::Object(entry)))
+}
+
+/// As Python's `json.dumps(…, sort_keys=True)` writes it.
+fn python_json(json: &Json) -> String {
+    match json {
+        Json::Object(object) => {
+            let mut entries: Vec<(&String, &Json)> = object.iter().collect();
+            entries.sort_by_key(|(key, _)| key.as_str());
+            let entries =
+                entries.into_iter().map(|(key, value)| format!("{}: {}", python_string(key), python_json(value)));
+            format!("{{{}}}", entries.collect::<Vec<_>>().join(", "))
+        }
+        Json::Array(items) => format!("[{}]", items.iter().map(python_json).collect::<Vec<_>>().join(", ")),
+        Json::String(text) => python_string(text),
+        scalar => scalar.to_string(),
+    }
+}
+
+fn python_string(text: &str) -> String {
+    let mut escaped = String::new();
+    for c in Json::from(text).to_string().chars() {
+        if c.is_ascii() {
+            escaped.push(c);
+        } else {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                escaped.push_str(&format!("\\u{unit:04x}"));
+            }
+        }
+    }
+    escaped
 }

@@ -71,10 +71,7 @@ pub struct SourceFile {
 impl SourceFile {
     /// Relative to the directory it was found in: `staging/orders.sql`.
     pub fn path_in_search_path(&self) -> &str {
-        self.path
-            .strip_prefix(&self.search_path)
-            .and_then(|rest| rest.strip_prefix('/'))
-            .unwrap_or(&self.path)
+        self.path.strip_prefix(&self.search_path).and_then(|rest| rest.strip_prefix('/')).unwrap_or(&self.path)
     }
 
     /// The file's name without directory and extension.

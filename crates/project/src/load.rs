@@ -55,8 +55,10 @@ impl Project {
         if settings.version_check == VersionCheck::On {
             diagnostics.extend(std::iter::once(&root).chain(&packages).filter_map(unsupported_version));
         }
-        let projects: HashMap<String, Map> =
-            std::iter::once(&root).chain(&packages).map(|project| (project.name.clone(), project.vars.clone())).collect();
+        let projects: HashMap<String, Map> = std::iter::once(&root)
+            .chain(&packages)
+            .map(|project| (project.name.clone(), project.vars.clone()))
+            .collect();
         let vars = Vars { cli: settings.cli_vars.clone(), root: root.name.clone(), projects };
         (Some(Self { root, packages, vars }), diagnostics)
     }
@@ -106,22 +108,22 @@ fn load_packages(root: &DbtProject, renderer: &dyn RenderYaml, diagnostics: &mut
     let (asked, more) = PackagesFile::load(&root.root, "", renderer);
     diagnostics.extend(more);
     let mut missing_remote = Vec::new();
-    let mut waiting: Vec<(PathBuf, String, PackagesFile)> = vec![(root.root.clone(), String::new(), asked.clone())];
-    while let Some((base, shown, file)) = waiting.pop() {
+    let mut waiting = vec![asked.clone()];
+    while let Some(file) = waiting.pop() {
         for (spec, position) in &file.packages {
             let PackageSpec::Local { path } = spec else {
                 missing_remote.push(spec.clone());
                 continue;
             };
-            let directory = base.join(path);
-            let shown = if shown.is_empty() { path.clone() } else { format!("{shown}/{path}") };
-            let (package, found) = DbtProject::load(&directory, &shown, renderer);
+            // Relative to the root project, also in the file of another package.
+            let directory = root.path(path);
+            let (package, found) = DbtProject::load(&directory, path, renderer);
             let Some(package) = package else {
                 diagnostics.push(
                     file.source
-                        .error(*position, format!("Runtime Error\n  No dbt_project.yml found at expected path {shown}/dbt_project.yml"))
+                        .error(*position, format!("Runtime Error\n  No dbt_project.yml found at expected path {path}/dbt_project.yml"))
                         .cause(format!("`local: {path}` should name a directory with a dbt project"))
-                        .fix("correct the path; it is relative to the file it is written in"),
+                        .fix("correct the path; it is relative to the root project, also in packages.yml of another package"),
                 );
                 diagnostics.extend(found.into_iter().filter(|d| !d.what.contains("No dbt_project.yml found")));
                 continue;
@@ -130,9 +132,9 @@ fn load_packages(root: &DbtProject, renderer: &dyn RenderYaml, diagnostics: &mut
                 continue;
             }
             diagnostics.extend(found);
-            let (asked, more) = PackagesFile::load(&directory, &shown, renderer);
+            let (asked, more) = PackagesFile::load(&directory, path, renderer);
             diagnostics.extend(more);
-            waiting.push((directory, shown, asked));
+            waiting.push(asked);
             packages.push(package);
         }
     }

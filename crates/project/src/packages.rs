@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use diagnostic::Diagnostic;
+use serde_json::Value as Json;
 
 use crate::dbt_project::unreadable;
 use crate::fields::Fields;
@@ -15,7 +16,7 @@ use crate::yaml::{self, Node, Position};
 pub enum PackageSpec {
     /// `local: path`
     Local {
-        /// Relative to the project.
+        /// Relative to the root project, also when another package asks for it.
         path: String,
     },
     /// `package: namespace/name`
@@ -73,6 +74,8 @@ pub struct PackagesFile {
     pub source: SourceText,
     /// Each with its place in the file.
     pub packages: Vec<(PackageSpec, Position)>,
+    /// The entries before rendering, in the same order.
+    pub unrendered: Vec<Json>,
     /// Names under `projects:` of `dependencies.yml`.
     pub projects: Vec<String>,
 }
@@ -113,6 +116,7 @@ impl PackagesFile {
                 if dependencies.packages.is_empty() {
                     dependencies.packages = packages.packages;
                     dependencies.source = packages.source;
+                    dependencies.unrendered = packages.unrendered;
                 }
                 dependencies
             }
@@ -126,11 +130,15 @@ impl PackagesFile {
         let (node, mut diagnostics) = yaml::parse_file(&source.file, &source.text);
         let mut found = Self { source: source.clone(), ..Self::default() };
         let Some(node) = node.filter(|node| !node.value.is_null()) else { return (found, diagnostics) };
+        let raw = node.value.as_map().and_then(|map| map.get("packages")).and_then(|node| node.value.as_seq());
+        let raw: Vec<Json> = raw.unwrap_or_default().iter().map(|entry| entry.value.to_json()).collect();
         let node = render_tree(&node, renderer, &|_| false, &source, &mut diagnostics);
         let is_dependencies = source.file.ends_with("dependencies.yml");
         if let Some(mut fields) = Fields::new(&node, source.file.clone(), &source, &mut diagnostics) {
-            for entry in fields.list("packages") {
-                found.packages.extend(read_package(&mut fields, &entry).map(|spec| (spec, entry.position)));
+            for (at, entry) in fields.list("packages").iter().enumerate() {
+                let Some(spec) = read_package(&mut fields, entry) else { continue };
+                found.packages.push((spec, entry.position));
+                found.unrendered.push(raw.get(at).cloned().unwrap_or_default());
             }
             if let Some(projects) = fields.peek("projects")
                 && !is_dependencies
@@ -141,7 +149,8 @@ impl PackagesFile {
                 fields.take("projects");
             }
             for entry in fields.list("projects") {
-                let name = fields.nested(&entry, "an entry of projects").and_then(|mut project| project.name("projects"));
+                let name =
+                    fields.nested(&entry, "an entry of projects").and_then(|mut project| project.name("projects"));
                 found.projects.extend(name);
             }
         }
@@ -175,7 +184,12 @@ fn read_package(fields: &mut Fields<'_>, node: &Node) -> Option<PackageSpec> {
     let Some(package) = entry.text("package") else {
         let what = format!("Runtime Error\n  Invalid package in {}: no kind of package is named", entry.source.file);
         let cause = Some("an entry needs one of local, package, git, private, tarball".to_owned());
-        entry.report(node.position, what, cause, "write `- local: path`, or `- package: namespace/name` with a version");
+        entry.report(
+            node.position,
+            what,
+            cause,
+            "write `- local: path`, or `- package: namespace/name` with a version",
+        );
         return None;
     };
     let version = entry.texts("version");

@@ -187,9 +187,16 @@ fn read(
     let Some(node) = file.take_some(name) else {
         let known: Vec<&str> = file.rest().iter().map(|(key, _)| key).collect();
         let cause = format!("{} has {}", source.file, listed(&known));
-        let fix = did_you_mean(name, known.iter().copied(), "Set `profile:` in dbt_project.yml or --profile to one of them, or add the profile");
+        let fix = did_you_mean(
+            name,
+            known.iter().copied(),
+            "Set `profile:` in dbt_project.yml or --profile to one of them, or add the profile",
+        );
         file.diagnostics.push(
-            source.error(root.position, format!("Runtime Error\n  Could not find profile named '{name}'")).cause(cause).fix(fix),
+            source
+                .error(root.position, format!("Runtime Error\n  Could not find profile named '{name}'"))
+                .cause(cause)
+                .fix(fix),
         );
         return None;
     };
@@ -244,12 +251,7 @@ fn choose_target(profile: &mut Fields<'_>, settings: &ProfileSettings, renderer:
 }
 
 /// Renders the values of a target. A `password` that is no template is taken as it is.
-fn render_values(
-    map: &Map,
-    source: &SourceText,
-    renderer: &dyn RenderYaml,
-    diagnostics: &mut Vec<Diagnostic>,
-) -> Map {
+fn render_values(map: &Map, source: &SourceText, renderer: &dyn RenderYaml, diagnostics: &mut Vec<Diagnostic>) -> Map {
     let mut rendered = Map::new();
     for (key, node) in map.iter() {
         let value = render_value(key, node, source, renderer, diagnostics);
@@ -286,7 +288,10 @@ fn render_value(
 fn cannot_render(key: &str, node: &Node, error: &RenderError, source: &SourceText) -> Diagnostic {
     let mut diagnostic = source.error(node.position, format!("Parsing Error\n  {}", error.message));
     diagnostic.cause = error.cause.clone().or_else(|| Some(format!("the value of '{key}' is a template")));
-    diagnostic.fix = error.fix.clone().or_else(|| Some("set the variable, or give it a default: env_var('NAME', 'default')".to_owned()));
+    diagnostic.fix = error
+        .fix
+        .clone()
+        .or_else(|| Some("set the variable, or give it a default: env_var('NAME', 'default')".to_owned()));
     diagnostic
 }
 

@@ -81,9 +81,9 @@ impl Walk<'_> {
         }
         let value = match &node.value {
             Value::Str(text) if has_jinja(text) => self.text(text, node),
-            Value::Seq(items) => Value::Seq(
-                items.iter().enumerate().map(|(index, item)| self.below(index.to_string(), item)).collect(),
-            ),
+            Value::Seq(items) => {
+                Value::Seq(items.iter().enumerate().map(|(index, item)| self.below(index.to_string(), item)).collect())
+            }
             Value::Map(map) => Value::Map(self.map(map)),
             other => other.clone(),
         };
@@ -113,12 +113,12 @@ impl Walk<'_> {
         match self.renderer.render(text, &path) {
             Ok(value) => value,
             Err(error) => {
-                let mut diagnostic = self.source.error(
-                    node.position,
-                    format!("Compilation Error\n  Could not render {text}: {}", error.message),
-                );
+                let mut diagnostic = self
+                    .source
+                    .error(node.position, format!("Compilation Error\n  Could not render {text}: {}", error.message));
                 diagnostic.cause = error.cause.or_else(|| Some(format!("the value of {path} is a template")));
-                diagnostic.fix = error.fix.or_else(|| Some("correct the template, or pass what it asks for".to_owned()));
+                diagnostic.fix =
+                    error.fix.or_else(|| Some("correct the template, or pass what it asks for".to_owned()));
                 self.diagnostics.push(diagnostic);
                 Value::Str(text.to_owned())
             }

@@ -16,7 +16,8 @@ fn a_cycle_is_shown_from_its_first_node_back_to_it() {
 #[test]
 fn neighbours_and_depths() {
     let graph = Graph::new(models("a:\nb: a\nc: b\nd: c a\nx: missing\n")).unwrap();
-    let names = |ids: Vec<names::UniqueId>| ids.iter().map(|id| id.as_str().replace("model.p.", "")).collect::<Vec<_>>();
+    let names =
+        |ids: Vec<names::UniqueId>| ids.iter().map(|id| id.as_str().replace("model.p.", "")).collect::<Vec<_>>();
     assert_eq!(names(graph.ancestors("model.p.d", None)), ["c", "a", "b"]);
     assert_eq!(names(graph.ancestors("model.p.d", Some(1))), ["c", "a"]);
     assert_eq!(names(graph.descendants("model.p.a", Some(1))), ["b", "d"]);

@@ -41,7 +41,10 @@ fn ways_through_unselected_nodes_count() {
 #[test]
 fn build_runs_tests_before_what_is_built_on_the_tested() {
     let lines = "a:\nb: a\nc: b\nother:\nt_a: a\nt_a_b: a b\nt_a_other: a other\nt_c: c\n";
-    assert_eq!(short(&queue(lines, "*", Edges::DependenciesAndTests).into_order()), "a other t_a t_a_other b t_a_b c t_c");
+    assert_eq!(
+        short(&queue(lines, "*", Edges::DependenciesAndTests).into_order()),
+        "a other t_a t_a_other b t_a_b c t_c"
+    );
     assert_eq!(short(&queue(lines, "*", Edges::Dependencies).into_order()), "a other b t_a t_a_other c t_a_b t_c");
 }
 

@@ -154,7 +154,9 @@ fn errors_have_a_way_out() {
         "Runtime Error\n  Got a state selector method, but no comparison manifest\n  cause: the selection compares with an earlier run\n  fix:   pass --state with a directory that has an earlier manifest.json"
     );
     assert!(error("@orders+").contains("Invalid node spec @orders+ - \"@\" prefix and \"+\" suffix are incompatible"));
-    assert!(error("resource_type:pizza").contains("Invalid resource_type selector \"pizza\": expected one of: \"model\","));
+    assert!(
+        error("resource_type:pizza").contains("Invalid resource_type selector \"pizza\": expected one of: \"model\",")
+    );
     assert!(error("pizza:orders").contains("'pizza' is not a valid method name\n  cause: "));
 }
 
@@ -176,7 +178,9 @@ fn twenty_thousand_nodes_are_selected_and_ordered_quickly() {
     }
     let graph = graph::Graph::new(fixture::models(&lines)).unwrap();
     let started = std::time::Instant::now();
-    let spec = SelectionSpec::from_arguments(&["+m5000+".to_owned()], &["m7*".to_owned()], IndirectSelection::Buildable).unwrap();
+    let spec =
+        SelectionSpec::from_arguments(&["+m5000+".to_owned()], &["m7*".to_owned()], IndirectSelection::Buildable)
+            .unwrap();
     let selected = graph.select(&spec, &SelectionContext::new("p")).unwrap();
     assert!(selected.ids.len() > 1_000);
     let order = BuildQueue::new(&graph, &selected.ids, Edges::DependenciesAndTests).into_order();

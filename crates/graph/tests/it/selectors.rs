@@ -15,14 +15,32 @@ fn one(definition: serde_json::Value) -> String {
 fn mistakes_are_named() {
     let start = "Could not read selector file data: ";
     assert_eq!(parse(json!({"selectors": 1})).unwrap_err(), format!("{start}`selectors` must be a list"));
-    assert_eq!(parse(json!({"selectors": [{"definition": "a"}]})).unwrap_err(), format!("{start}a selector has no name"));
+    assert_eq!(
+        parse(json!({"selectors": [{"definition": "a"}]})).unwrap_err(),
+        format!("{start}a selector has no name")
+    );
     assert_eq!(one(json!(null)), format!("{start}expected a string or a mapping, not null"));
-    assert_eq!(one(json!({"union": [], "intersection": []})), format!("{start}only one of \"union\" and \"intersection\" may be at the root"));
-    assert_eq!(one(json!({"union": ["a", {"exclude": ["b"]}, {"exclude": ["c"]}]})), format!("{start}more than one \"exclude\" in a set"));
+    assert_eq!(
+        one(json!({"union": [], "intersection": []})),
+        format!("{start}only one of \"union\" and \"intersection\" may be at the root")
+    );
+    assert_eq!(
+        one(json!({"union": ["a", {"exclude": ["b"]}, {"exclude": ["c"]}]})),
+        format!("{start}more than one \"exclude\" in a set")
+    );
     assert_eq!(one(json!({"method": "tag"})), format!("{start}a \"method\" needs a \"value\""));
-    assert_eq!(one(json!({"method": "tag", "value": "x", "depth": 1})), format!("{start}unknown key \"depth\" beside \"method\""));
-    assert_eq!(one(json!({"method": "tag", "value": "x", "indirect_selection": "some"})), format!("{start}`indirect_selection` is one of eager, cautious, buildable, empty"));
-    assert_eq!(one(json!({"method": "selector", "value": "s"})), format!("{start}it refers to itself by way of selector 's'"));
+    assert_eq!(
+        one(json!({"method": "tag", "value": "x", "depth": 1})),
+        format!("{start}unknown key \"depth\" beside \"method\"")
+    );
+    assert_eq!(
+        one(json!({"method": "tag", "value": "x", "indirect_selection": "some"})),
+        format!("{start}`indirect_selection` is one of eager, cautious, buildable, empty")
+    );
+    assert_eq!(
+        one(json!({"method": "selector", "value": "s"})),
+        format!("{start}it refers to itself by way of selector 's'")
+    );
     assert_eq!(one(json!({"method": "selector", "value": "t"})), format!("{start}there is no selector named 't'"));
     assert!(one(json!({"tag": "a", "path": "b"})).contains("expected exactly one key"));
     assert_eq!(

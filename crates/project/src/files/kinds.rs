@@ -44,7 +44,8 @@ pub(super) fn searches(project: &DbtProject) -> Vec<Search<'_>> {
             extensions: &["sql"],
             except: vec![generic.clone(), fixtures.clone()],
         });
-        let below = [(FileKind::GenericTest, generic, &["sql"][..]), (FileKind::Fixture, fixtures, &["csv", "sql"][..])];
+        let below =
+            [(FileKind::GenericTest, generic, &["sql"][..]), (FileKind::Fixture, fixtures, &["csv", "sql"][..])];
         for (kind, directory, extensions) in below {
             found.push(Search { kind, directory, search_path: path, extensions, except: Vec::new() });
         }

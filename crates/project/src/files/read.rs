@@ -179,7 +179,8 @@ fn text_checksum(text: &str) -> Checksum {
 ///
 /// Source: as above.
 fn seed_checksum(bytes: &[u8]) -> std::io::Result<Checksum> {
-    let text = std::str::from_utf8(bytes).map_err(|error| std::io::Error::new(std::io::ErrorKind::InvalidData, error))?;
+    let text =
+        std::str::from_utf8(bytes).map_err(|error| std::io::Error::new(std::io::ErrorKind::InvalidData, error))?;
     let unix = text.replace("\r\n", "\n").replace('\r', "\n");
     Ok(sha256(unix.trim_matches(is_python_space).as_bytes()))
 }

@@ -120,11 +120,7 @@ pub(super) fn take_columns(fields: &mut Fields<'_>, renderer: &dyn RenderYaml) -
     columns
 }
 
-pub(super) fn read_column(
-    fields: &mut Fields<'_>,
-    node: &Node,
-    renderer: &dyn RenderYaml,
-) -> Option<ColumnProperties> {
+pub(super) fn read_column(fields: &mut Fields<'_>, node: &Node, renderer: &dyn RenderYaml) -> Option<ColumnProperties> {
     let of = format!("a column of {}", fields.of);
     let mut entry = fields.nested(node, of)?;
     let name = entry.name("columns")?;

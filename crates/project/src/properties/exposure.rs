@@ -62,7 +62,10 @@ pub(super) fn read_exposure(entry: &Node, unrendered: &Node, fields: &mut Fields
     exposure.of = format!("exposure '{name}'");
     let exposure_type = one_of(&mut exposure, "type", &["dashboard", "notebook", "analysis", "ml", "application"]);
     if exposure_type.is_none() && exposure.peek("type").is_none() {
-        let what = format!("Parsing Error\n  Invalid exposures config given in {}: 'type' is required for {}", exposure.source.file, exposure.of);
+        let what = format!(
+            "Parsing Error\n  Invalid exposures config given in {}: 'type' is required for {}",
+            exposure.source.file, exposure.of
+        );
         exposure.report(entry.position, what, None, "add `type: dashboard` (or notebook, analysis, ml, application)");
     }
     let owner = take_owner(&mut exposure);
@@ -108,7 +111,8 @@ pub(super) fn read_group(entry: &Node, fields: &mut Fields<'_>) -> Option<GroupP
 fn take_owner(fields: &mut Fields<'_>) -> JsonMap<String, Json> {
     let owner = fields.json("owner");
     if !owner.contains_key("name") && !owner.contains_key("email") {
-        let what = format!("Parsing Error\n  {} owner must have at least one of 'name' or 'email'.", capitalized(&fields.of));
+        let what =
+            format!("Parsing Error\n  {} owner must have at least one of 'name' or 'email'.", capitalized(&fields.of));
         let position = fields.position;
         fields.report(position, what, None, "add `owner: {name: …}` or `owner: {email: …}`");
     }

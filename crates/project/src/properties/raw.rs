@@ -20,10 +20,5 @@ pub struct RawProperties {
 pub(super) fn read_raw(entry: &Node, section: &'static str, fields: &mut Fields<'_>) -> Option<RawProperties> {
     let mut entry_fields = fields.nested(entry, format!("an entry of {section}"))?;
     let name = entry_fields.name(section)?;
-    Some(RawProperties {
-        position: entry.position,
-        name,
-        config: entry_fields.json("config"),
-        value: entry.clone(),
-    })
+    Some(RawProperties { position: entry.position, name, config: entry_fields.json("config"), value: entry.clone() })
 }

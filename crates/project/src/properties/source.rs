@@ -102,10 +102,9 @@ impl Freshness {
     #[must_use]
     pub fn over(&self, below: &Self) -> Self {
         let time = |above: Option<FreshnessTime>, below: Option<FreshnessTime>| match (above, below) {
-            (Some(above), Some(below)) => Some(FreshnessTime {
-                count: above.count.or(below.count),
-                period: above.period.or(below.period),
-            }),
+            (Some(above), Some(below)) => {
+                Some(FreshnessTime { count: above.count.or(below.count), period: above.period.or(below.period) })
+            }
             (above, below) => above.or(below),
         };
         Self {
@@ -321,8 +320,11 @@ fn take_loaded_at(fields: &mut Fields<'_>) -> (Setting<String>, Setting<String>)
     let field = take_text_setting(fields, "loaded_at_field");
     let query = take_text_setting(fields, "loaded_at_query");
     if matches!((&field, &query), (Setting::Set(_), Setting::Set(_))) {
-        let what =
-            format!("Parsing Error\n  Cannot specify both loaded_at_field and loaded_at_query at {} level: {}", if fields.of.starts_with("table") { "table" } else { "source" }, fields.of);
+        let what = format!(
+            "Parsing Error\n  Cannot specify both loaded_at_field and loaded_at_query at {} level: {}",
+            if fields.of.starts_with("table") { "table" } else { "source" },
+            fields.of
+        );
         fields.report(position, what, None, "keep one of them");
     }
     if matches!(&field, Setting::Set(text) if text.is_empty()) {

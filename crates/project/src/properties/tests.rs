@@ -101,7 +101,14 @@ fn read_test(fields: &mut Fields<'_>, node: &Node, renderer: &dyn RenderYaml) ->
         }
         Value::Map(map) => {
             let keys: Vec<&str> = map.iter().map(|(key, _)| key).collect();
-            bad(fields, format!("test definition dictionary must have exactly one key, got {} ({})", map.len(), keys.join(", ")));
+            bad(
+                fields,
+                format!(
+                    "test definition dictionary must have exactly one key, got {} ({})",
+                    map.len(),
+                    keys.join(", ")
+                ),
+            );
             return None;
         }
         other => {
@@ -122,13 +129,8 @@ fn read_test(fields: &mut Fields<'_>, node: &Node, renderer: &dyn RenderYaml) ->
     let custom_name = entry.text("name");
     let description = entry.text("description").unwrap_or_default();
     let unrendered = take_config(&mut entry);
-    let config = render_tree(
-        &Node::new(Value::Map(unrendered.clone())),
-        renderer,
-        &|_| false,
-        entry.source,
-        entry.diagnostics,
-    );
+    let config =
+        render_tree(&Node::new(Value::Map(unrendered.clone())), renderer, &|_| false, entry.source, entry.diagnostics);
     let arguments = take_arguments(&mut entry);
     Some(TestDefinition {
         position: node.position,

@@ -120,7 +120,10 @@ pub(super) fn read_unit_test(entry: &Node, fields: &mut Fields<'_>) -> Option<Un
     let name = test.name("unit_tests")?;
     test.of = format!("unit test '{name}'");
     let Some(model) = test.text("model") else {
-        let what = format!("Parsing Error\n  Invalid unit_tests config given in {}: 'model' is missing on {}", test.source.file, test.of);
+        let what = format!(
+            "Parsing Error\n  Invalid unit_tests config given in {}: 'model' is missing on {}",
+            test.source.file, test.of
+        );
         test.report(entry.position, what, None, "add `model: <name of the model under test>`");
         return None;
     };
@@ -132,7 +135,10 @@ pub(super) fn read_unit_test(entry: &Node, fields: &mut Fields<'_>) -> Option<Un
             test.nested(&node, of).map(|mut expect| take_rows(&mut expect)).unwrap_or(Rows::Dicts(Vec::new()))
         }
         None => {
-            let what = format!("Parsing Error\n  Invalid unit_tests config given in {}: 'expect' is missing on {}", test.source.file, test.of);
+            let what = format!(
+                "Parsing Error\n  Invalid unit_tests config given in {}: 'expect' is missing on {}",
+                test.source.file, test.of
+            );
             test.report(entry.position, what, None, "add `expect: {rows: […]}`");
             return None;
         }

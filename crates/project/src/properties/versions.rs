@@ -183,7 +183,8 @@ pub(super) fn take_versions(
         let raw = raw.and_then(|items| items.get(index)).unwrap_or(node);
         let Some(version) = read_version(fields, node, raw, renderer) else { continue };
         if versions.iter().any(|earlier| earlier.v == version.v) {
-            let what = format!("Parsing Error\n  Found duplicate version: '{}' in versions list of {}", version.v, fields.of);
+            let what =
+                format!("Parsing Error\n  Found duplicate version: '{}' in versions list of {}", version.v, fields.of);
             fields.report(node.position, what, None, "give every version a number of its own");
             continue;
         }
@@ -227,14 +228,18 @@ fn take_version_columns(fields: &mut Fields<'_>, renderer: &dyn RenderYaml) -> V
     let mut columns = VersionColumns::default();
     let mut filters = 0;
     for node in fields.list("columns") {
-        let is_filter = node.value.as_map().is_some_and(|map| map.contains_key("include") || map.contains_key("exclude"));
+        let is_filter =
+            node.value.as_map().is_some_and(|map| map.contains_key("include") || map.contains_key("exclude"));
         if !is_filter {
             columns.own.extend(read_column(fields, &node, renderer));
             continue;
         }
         filters += 1;
         if filters > 1 {
-            let what = format!("Parsing Error\n  cannot have more than one include/exclude element in columns of {}", fields.of);
+            let what = format!(
+                "Parsing Error\n  cannot have more than one include/exclude element in columns of {}",
+                fields.of
+            );
             fields.report(node.position, what, None, "put all names into one `include`/`exclude` element");
             continue;
         }

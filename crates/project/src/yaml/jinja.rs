@@ -86,7 +86,8 @@ fn from_jinja(value: &jinja::Value, depth: usize) -> Value {
             let mut map = Map::new();
             for (key, value) in dict.entries() {
                 // A tuple as a key has no place in YAML.
-                let _ = map.insert_node(Node::new(from_jinja(&key, depth + 1)), Node::new(from_jinja(&value, depth + 1)));
+                let _ =
+                    map.insert_node(Node::new(from_jinja(&key, depth + 1)), Node::new(from_jinja(&value, depth + 1)));
             }
             Value::Map(map)
         }

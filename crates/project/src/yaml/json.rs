@@ -11,9 +11,7 @@ impl Value {
             Self::Null => Json::Null,
             Self::Bool(value) => Json::Bool(*value),
             Self::Int(value) => Json::from(*value),
-            Self::BigInt(value) => {
-                u64::try_from(value).map_or_else(|_| Json::String(value.to_string()), Json::from)
-            }
+            Self::BigInt(value) => u64::try_from(value).map_or_else(|_| Json::String(value.to_string()), Json::from),
             Self::Float(value) => Number::from_f64(*value).map_or(Json::Null, Json::Number),
             Self::Str(text) => Json::String(text.clone()),
             Self::Date(date) => Json::String(date.format("%Y-%m-%d").to_string()),

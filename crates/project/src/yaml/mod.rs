@@ -13,5 +13,5 @@ mod value;
 pub use compose::{DuplicateKey, parse, parse_file};
 pub use error::YamlError;
 pub use scalar::resolve_plain;
-pub use value::{Entry, Key, Map, Node, Position, Timestamp, Value};
 pub(crate) use value::python_float;
+pub use value::{Entry, Key, Map, Node, Position, Timestamp, Value};

@@ -87,9 +87,9 @@ pub(super) fn parse_int(text: &str) -> Option<BigInt> {
     } else if digits.starts_with('0') {
         BigInt::parse_bytes(digits.as_bytes(), 8)?
     } else {
-        digits.split(':').try_fold(BigInt::from(0), |sum, group| {
-            Some(sum * 60 + BigInt::parse_bytes(group.as_bytes(), 10)?)
-        })?
+        digits
+            .split(':')
+            .try_fold(BigInt::from(0), |sum, group| Some(sum * 60 + BigInt::parse_bytes(group.as_bytes(), 10)?))?
     };
     Some(if negative { -value } else { value })
 }
@@ -133,9 +133,9 @@ pub(super) fn parse_float(text: &str) -> Option<f64> {
     let magnitude = match bare {
         ".inf" => f64::INFINITY,
         ".nan" => f64::NAN,
-        _ if bare.contains(':') => bare
-            .split(':')
-            .try_fold(0.0, |sum: f64, group| Some(sum.mul_add(60.0, group.parse::<f64>().ok()?)))?,
+        _ if bare.contains(':') => {
+            bare.split(':').try_fold(0.0, |sum: f64, group| Some(sum.mul_add(60.0, group.parse::<f64>().ok()?)))?
+        }
         _ => bare.parse::<f64>().ok()?,
     };
     Some(sign * magnitude)

@@ -72,7 +72,10 @@ fn a_tree_is_walked_down_the_fqn_and_merged_by_key() {
 fn a_mapping_without_plus_is_a_path_and_not_a_config() {
     let project = project("name: shop\nmodels:\n  shop:\n    meta: {owner: me}\n    +docs: {show: false}\n");
     assert_eq!(json!(merged(&project, ConfigKind::Models, "shop.x")), json!({"docs": {"show": false}}));
-    assert_eq!(json!(merged(&project, ConfigKind::Models, "shop.meta.x")), json!({"docs": {"show": false}, "owner": "me"}));
+    assert_eq!(
+        json!(merged(&project, ConfigKind::Models, "shop.meta.x")),
+        json!({"docs": {"show": false}, "owner": "me"})
+    );
 }
 
 #[test]

@@ -49,7 +49,9 @@ fn keys_are_read_in_all_their_spellings() {
 #[test]
 fn every_mistake_is_reported_at_once() {
     assert_eq!(
-        whats("name: shop\nconfig-version: 3\nmodel-paths: {a: 1}\nrestrict-access: maybe\nrequire-dbt-version: soon\n"),
+        whats(
+            "name: shop\nconfig-version: 3\nmodel-paths: {a: 1}\nrestrict-access: maybe\nrequire-dbt-version: soon\n"
+        ),
         [
             "Runtime Error: Got an unexpected project version=3, expected 2",
             "Parsing Error: 'model-paths' of dbt_project.yml must be a string or a list of strings, not a mapping",
@@ -62,7 +64,10 @@ fn every_mistake_is_reported_at_once() {
 #[test]
 fn names_are_checked() {
     assert_eq!(whats("version: 1\n"), ["Runtime Error: Required \"name\" field not present in project"]);
-    assert_eq!(whats("name: my-shop\n"), ["Runtime Error: at path ['name']: 'my-shop' does not match '^[^\\\\d\\\\W]\\\\w*$'"]);
+    assert_eq!(
+        whats("name: my-shop\n"),
+        ["Runtime Error: at path ['name']: 'my-shop' does not match '^[^\\\\d\\\\W]\\\\w*$'"]
+    );
     assert_eq!(parse("name: my-shop\n").1[0].fix.as_deref(), Some("write `name: my_shop`"));
     assert_eq!(whats("name: target\n"), ["Runtime Error: at path []: Invalid project name: target is a reserved word"]);
     assert_eq!(whats("- a\n"), ["Runtime Error: dbt_project.yml does not parse to a dictionary"]);
@@ -93,7 +98,10 @@ fn what_is_rendered_and_what_is_not() {
     assert_eq!(project.profile.as_deref(), Some("rendered at profile"));
     assert_eq!(project.on_run_start, ["{{ h }}"]);
     assert_eq!(project.vars.get("v").unwrap().value, Value::from("{{ v }}"));
-    assert_eq!(project.query_comment, QueryComment::Custom { comment: Some("{{ q }}".into()), append: false, job_label: false });
+    assert_eq!(
+        project.query_comment,
+        QueryComment::Custom { comment: Some("{{ q }}".into()), append: false, job_label: false }
+    );
     let layers = project.configs.resolve(project::ConfigKind::Models, &["shop".into(), "x".into()]);
     assert_eq!(layers[0]["schema"], "rendered at models.shop.+schema");
     assert_eq!(layers[0]["post-hook"], "{{ h }}");
@@ -107,7 +115,9 @@ fn what_is_rendered_and_what_is_not() {
 
 #[test]
 fn behaviour_flags_have_dbts_defaults() {
-    let (project, _) = parse("name: shop\nflags: {validate_macro_args: no, state_modified_compare_vars: yes, maximum_seed_size_mib: 3}\n");
+    let (project, _) = parse(
+        "name: shop\nflags: {validate_macro_args: no, state_modified_compare_vars: yes, maximum_seed_size_mib: 3}\n",
+    );
     let flags = project.unwrap().project_flags();
     assert!(!flags.behaviour("validate_macro_args"));
     assert!(flags.behaviour("state_modified_compare_vars"));

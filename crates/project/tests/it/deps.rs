@@ -27,8 +27,8 @@ fn local_packages_need_no_deps_and_bring_their_own() {
             ("shop/dbt_project.yml", "name: shop\nvars: {a: 1}\n"),
             ("shop/packages.yml", "packages:\n  - local: ../utils\n"),
             ("utils/dbt_project.yml", "name: utils\nvars: {b: 2}\n"),
-            ("utils/packages.yml", "packages:\n  - local: ../base\n"),
-            ("base/dbt_project.yml", "name: base\n"),
+            ("utils/packages.yml", "packages:\n  - local: ../utils/base\n"),
+            ("utils/base/dbt_project.yml", "name: base\n"),
         ],
     );
     let root = directory.path().join("shop");
@@ -43,6 +43,15 @@ fn local_packages_need_no_deps_and_bring_their_own() {
     assert!(root.join("dbt_packages/utils/dbt_project.yml").is_file());
     let lock = fs_err::read_to_string(root.join("package-lock.yml")).unwrap();
     assert!(lock.starts_with("packages:\n  - local: ../utils\n    name: utils\n"), "{lock}");
+    // The hash that dbt Core 1.12.0 writes for a list with the one entry `local: u`.
+    write(&root, &[("packages.yml", "packages:\n  - local: u\n"), ("u/dbt_project.yml", "name: u\n")]);
+    install_local_packages(&project.root, &Verbatim).unwrap();
+    let lock = fs_err::read_to_string(root.join("package-lock.yml")).unwrap();
+    assert!(lock.ends_with("\nsha1_hash: 2a54ea4df69e1b5a3ba567eaa6eba4065f9e8ef7\n"), "{lock}");
+    fs_err::remove_dir_all(root.join("dbt_packages/u"))
+        .or_else(|_| fs_err::remove_file(root.join("dbt_packages/u")))
+        .unwrap();
+    write(&root, &[("packages.yml", "packages:\n  - local: ../utils\n")]);
     // Installed again over itself, and loaded once each.
     install_local_packages(&project.root, &Verbatim).unwrap();
     let (again, whats) = load(&root);
@@ -63,7 +72,9 @@ fn packages_from_elsewhere_are_refused_with_a_way_out() {
     let (project, whats) = load(directory.path());
     assert_eq!(
         whats,
-        ["Compilation Error\n  dbt found 2 package(s) specified in packages.yml, but only 0 package(s) installed in dbt_packages. Run \"dbt deps\" to install package dependencies."]
+        [
+            "Compilation Error\n  dbt found 2 package(s) specified in packages.yml, but only 0 package(s) installed in dbt_packages. Run \"dbt deps\" to install package dependencies."
+        ]
     );
     let errors = install_local_packages(&project.unwrap().root, &Verbatim).unwrap_err();
     assert_eq!(errors.len(), 2);
@@ -72,7 +83,10 @@ fn packages_from_elsewhere_are_refused_with_a_way_out() {
     // What some other tool installed is used.
     write(
         directory.path(),
-        &[("dbt_packages/dbt_utils/dbt_project.yml", "name: dbt_utils\n"), ("dbt_packages/y/dbt_project.yml", "name: y\n")],
+        &[
+            ("dbt_packages/dbt_utils/dbt_project.yml", "name: dbt_utils\n"),
+            ("dbt_packages/y/dbt_project.yml", "name: y\n"),
+        ],
     );
     let (project, whats) = load(directory.path());
     assert!(whats.is_empty(), "{whats:?}");

@@ -40,7 +40,8 @@ fn files_are_sorted_into_kinds() {
         ("other/z.sql", b"select 1"),
     ]);
     assert!(diagnostics.is_empty(), "{diagnostics:?}");
-    let found: Vec<String> = files.files.iter().map(|file| format!("{:?} {} in {}", file.kind, file.path, file.search_path)).collect();
+    let found: Vec<String> =
+        files.files.iter().map(|file| format!("{:?} {} in {}", file.kind, file.path, file.search_path)).collect();
     assert_eq!(
         found,
         [
@@ -59,7 +60,10 @@ fn files_are_sorted_into_kinds() {
         ]
     );
     let x = files.of_kind(FileKind::Model).next().unwrap();
-    assert_eq!((x.path_in_search_path(), x.stem(), x.extension(), x.file_id().as_str()), ("a/x.py", "x", "py", "shop://models/a/x.py"));
+    assert_eq!(
+        (x.path_in_search_path(), x.stem(), x.extension(), x.file_id().as_str()),
+        ("a/x.py", "x", "py", "shop://models/a/x.py")
+    );
 }
 
 /// The digests were taken from the manifest of dbt Core 1.12.0 over the same bytes.
@@ -76,8 +80,11 @@ fn checksums_are_dbts() {
         ("seeds/w2.csv", b"a  b\n\n 1 \n"),
         ("seeds/big.csv", "id\n".repeat(400_000).as_bytes()),
     ]);
-    let sums: Vec<String> =
-        files.files.iter().map(|file| format!("{} {} {}", file.path, file.checksum.name, file.checksum.checksum)).collect();
+    let sums: Vec<String> = files
+        .files
+        .iter()
+        .map(|file| format!("{} {} {}", file.path, file.checksum.name, file.checksum.checksum))
+        .collect();
     assert_eq!(sums, EXPECTED_SUMS);
     let a = files.of_kind(FileKind::Model).next().unwrap();
     assert_eq!((&*a.contents, a.lines_before), ("select 1 as id", 2));

@@ -36,8 +36,12 @@ fn environment(text: &str, _path: &str) -> Result<Value, RenderError> {
 
 fn parse(name: &str, target: Option<&str>) -> Result<Profile, Vec<String>> {
     let settings = ProfileSettings { target: target.map(str::to_owned), ..ProfileSettings::default() };
-    Profile::parse(SourceText::new("profiles.yml", TEXT), name, &settings, &environment)
-        .map_err(|errors| errors.iter().map(|error| format!("{} | {}", error.what.replace('\n', "/"), error.fix.as_deref().unwrap_or(""))).collect())
+    Profile::parse(SourceText::new("profiles.yml", TEXT), name, &settings, &environment).map_err(|errors| {
+        errors
+            .iter()
+            .map(|error| format!("{} | {}", error.what.replace('\n', "/"), error.fix.as_deref().unwrap_or("")))
+            .collect()
+    })
 }
 
 #[test]
@@ -49,20 +53,30 @@ fn the_chosen_target_is_rendered_natively() {
         json!({"schema": "analytics", "region_name": "eu-west-1", "num_retries": 3, "password": "{{ broken", "database": "awsdatacatalog"})
     );
     assert_eq!(profile.lakehouse(), LakehouseChoice::Aws);
-    assert_eq!(parse("shop", Some("local")).unwrap().lakehouse(), LakehouseChoice::Embedded { directory: Some(".lake".into()) });
+    assert_eq!(
+        parse("shop", Some("local")).unwrap().lakehouse(),
+        LakehouseChoice::Embedded { directory: Some(".lake".into()) }
+    );
 }
 
 #[test]
 fn what_is_missing_is_named_with_what_there_is() {
     assert_eq!(
         parse("shop", Some("prd")).unwrap_err(),
-        ["Runtime Error/  The profile 'shop' does not have a target named 'prd'. The valid target names for this profile are:/   - dev/   - prod/   - bare/   - idle/   - twice/   - local | did you mean 'prod'? Set `target:` of the profile or --target to one of them"]
+        [
+            "Runtime Error/  The profile 'shop' does not have a target named 'prd'. The valid target names for this profile are:/   - dev/   - prod/   - bare/   - idle/   - twice/   - local | did you mean 'prod'? Set `target:` of the profile or --target to one of them"
+        ]
     );
     assert_eq!(
         parse("shopp", None).unwrap_err(),
-        ["Runtime Error/  Could not find profile named 'shopp' | did you mean 'shop'? Set `profile:` in dbt_project.yml or --profile to one of them, or add the profile"]
+        [
+            "Runtime Error/  Could not find profile named 'shopp' | did you mean 'shop'? Set `profile:` in dbt_project.yml or --profile to one of them, or add the profile"
+        ]
     );
-    assert_eq!(parse("empty", None).unwrap_err(), ["Runtime Error/  outputs not specified in profile 'empty' | add `outputs:` with one entry for each target"]);
+    assert_eq!(
+        parse("empty", None).unwrap_err(),
+        ["Runtime Error/  outputs not specified in profile 'empty' | add `outputs:` with one entry for each target"]
+    );
     assert_eq!(
         parse("shop", Some("bare")).unwrap_err(),
         ["Runtime Error/  required field \"type\" not found in profile shop and target bare | add `type: athena`"]
@@ -79,9 +93,14 @@ fn without_a_file_the_project_has_a_lakehouse_of_its_own() {
     let project = DbtProject { profile: Some("shop".into()), ..DbtProject::default() };
     let profile = Profile::load(&project, &settings, &environment).unwrap();
     assert_eq!(profile, Profile::embedded_default());
-    assert_eq!((profile.threads, profile.credential("schema"), profile.credential("database")), (4, Some("dev"), Some("awsdatacatalog")));
+    assert_eq!(
+        (profile.threads, profile.credential("schema"), profile.credential("database")),
+        (4, Some("dev"), Some("awsdatacatalog"))
+    );
     settings.target = Some("prod".into());
-    assert!(Profile::load(&project, &settings, &environment).unwrap_err()[0].what.contains("Could not find profiles.yml"));
+    assert!(
+        Profile::load(&project, &settings, &environment).unwrap_err()[0].what.contains("Could not find profiles.yml")
+    );
 
     fs_err::write(directory.path().join("profiles.yml"), TEXT).unwrap();
     settings.target = None;
@@ -89,5 +108,9 @@ fn without_a_file_the_project_has_a_lakehouse_of_its_own() {
     let profile = Profile::load(&project, &settings, &environment).unwrap();
     assert_eq!((profile.name.as_str(), profile.threads), ("shop", 2));
     let nameless = DbtProject::default();
-    assert!(Profile::load(&nameless, &settings, &environment).unwrap_err()[0].what.contains("no profile was specified for this dbt project."));
+    assert!(
+        Profile::load(&nameless, &settings, &environment).unwrap_err()[0]
+            .what
+            .contains("no profile was specified for this dbt project.")
+    );
 }

@@ -1,6 +1,8 @@
 //! Property files.
 
-use project::properties::{Freshness, FreshnessPeriod, FreshnessTime, PropertyFile, Rows, VersionFilter, VersionNumber};
+use project::properties::{
+    Freshness, FreshnessPeriod, FreshnessTime, PropertyFile, Rows, VersionFilter, VersionNumber,
+};
 use project::yaml::Value;
 use project::{RenderError, SourceText};
 use serde_json::json;
@@ -65,10 +67,16 @@ models:
     assert_eq!((model.constraints[0].kind.as_str(), model.constraints[0].warn_unenforced), ("primary_key", false));
     assert_eq!(json!(model.extra), json!({"something": "else"}));
     let test = &model.data_tests[0];
-    assert_eq!((test.name.as_str(), json!(test.arguments.to_json())), ("unique_pair", json!({"columns": ["a", "{{ b }}"]})));
+    assert_eq!(
+        (test.name.as_str(), json!(test.arguments.to_json())),
+        ("unique_pair", json!({"columns": ["a", "{{ b }}"]}))
+    );
     let [id, id2] = &model.columns[..] else { panic!("the later of two columns counts") };
     assert_eq!(id2.quote, Some(true));
-    assert_eq!((id.position.line, id.tags.clone(), json!(id.meta)), (13, vec!["a".to_owned(), "b".to_owned()], json!({"x": 1, "y": 2})));
+    assert_eq!(
+        (id.position.line, id.tags.clone(), json!(id.meta)),
+        (13, vec!["a".to_owned(), "b".to_owned()], json!({"x": 1, "y": 2}))
+    );
     assert_eq!(json!(id.extra), json!({"policy": "secret"}));
     let [unique, not_empty, not_null] = &id.data_tests[..] else { panic!() };
     assert_eq!((unique.namespace.as_deref(), unique.name.as_str()), (None, "unique"));
@@ -100,7 +108,8 @@ fn versions_filter_columns_and_merge_configs() {
     );
     let dim = &file.models[0];
     assert_eq!(dim.latest_version, Some(VersionNumber::Int(2)));
-    let names = |at: usize| dim.columns_of(&dim.versions[at]).iter().map(|column| column.name.clone()).collect::<Vec<_>>();
+    let names =
+        |at: usize| dim.columns_of(&dim.versions[at]).iter().map(|column| column.name.clone()).collect::<Vec<_>>();
     assert_eq!(names(0), ["id", "old", "kept"]);
     assert_eq!(names(1), ["kept", "id", "new"]);
     assert_eq!(names(2), ["old"]);
@@ -171,7 +180,9 @@ fn unit_tests_in_all_formats() {
     assert_eq!(test.model, "orders");
     let inputs: Vec<&str> = test.given.iter().map(|given| given.input.as_str()).collect();
     assert_eq!(inputs, ["ref('a')", "source('raw', 'b')", "this", "ref('s')", "ref('f')"]);
-    assert!(matches!(&test.given[0].rows, Rows::Dicts(rows) if rows.len() == 2 && matches!(rows[0].get("d").unwrap().value, Value::Date(_))));
+    assert!(
+        matches!(&test.given[0].rows, Rows::Dicts(rows) if rows.len() == 2 && matches!(rows[0].get("d").unwrap().value, Value::Date(_)))
+    );
     assert_eq!(test.given[1].rows, Rows::Csv("id\n1\n".into()));
     assert_eq!(test.given[2].rows, Rows::Sql("select 1".into()));
     assert_eq!(test.given[3].rows, Rows::FromSeed);
@@ -202,7 +213,10 @@ custom: {a: 1}
     assert_eq!(json!(file.macros[0].config), json!({"docs": {"show": false}}));
     assert_eq!(file.exposures[0].depends_on, ["ref('x')"]);
     assert_eq!(file.groups[0].owner["name"], "me");
-    assert_eq!(file.metrics[0].value.value.as_map().unwrap().get("filter").unwrap().value, Value::from("{{ Dimension('a') }}"));
+    assert_eq!(
+        file.metrics[0].value.value.as_map().unwrap().get("filter").unwrap().value,
+        Value::from("{{ Dimension('a') }}")
+    );
     assert_eq!(file.data_tests[0].config["severity"], "warn");
     assert_eq!(json!(file.extra), json!({"custom": {"a": 1}}));
 }

@@ -65,7 +65,8 @@ fn documents_are_what_pyyaml_says() {
 
 #[test]
 fn errors_say_where() {
-    let (node, diagnostics) = yaml::parse_file("models/schema.yml", "models:\n  - name: a\n    description: {{ doc('x') }}\n");
+    let (node, diagnostics) =
+        yaml::parse_file("models/schema.yml", "models:\n  - name: a\n    description: {{ doc('x') }}\n");
     assert!(node.is_none());
     assert_eq!(
         diagnostics[0].to_string(),
@@ -81,7 +82,10 @@ fn errors_say_where() {
 #[test]
 fn duplicate_keys_are_warned_of_but_merged_ones_are_not() {
     let (node, diagnostics) = yaml::parse_file("a.yml", "x: &x {k: 1}\na: 1\nb:\n  <<: *x\n  k: 2\na: 3\n");
-    assert_eq!(show(&node.unwrap()), "{str \"x\": {str \"k\": int 1}, str \"a\": int 3, str \"b\": {str \"k\": int 2}}");
+    assert_eq!(
+        show(&node.unwrap()),
+        "{str \"x\": {str \"k\": int 1}, str \"a\": int 3, str \"b\": {str \"k\": int 2}}"
+    );
     assert_eq!(diagnostics.len(), 1);
     assert!(diagnostics[0].what.contains("Duplicate key 'a' at line 6"), "{}", diagnostics[0].what);
 }
@@ -102,7 +106,9 @@ fn alias_bombs_and_deep_nesting_are_refused() {
 
 #[test]
 fn python_values_survive_templates() {
-    let (node, _) = yaml::parse("a: [1, 2.5, yes, ~, 2024-01-02, 2024-01-02T03:04:05Z, x]\n1: {b: 99999999999999999999}\n").unwrap();
+    let (node, _) =
+        yaml::parse("a: [1, 2.5, yes, ~, 2024-01-02, 2024-01-02T03:04:05Z, x]\n1: {b: 99999999999999999999}\n")
+            .unwrap();
     let there = jinja::Value::from(&node.value);
     assert_eq!(Value::from_jinja(&there), node.value);
 }
