@@ -85,6 +85,7 @@ fn compatible(from: &DataType, to: &DataType) -> bool {
         _ if from.is_floating() => to.is_floating(),
         DataType::Decimal128(..) | DataType::Decimal256(..) => numeric(to) || to.is_floating(),
         DataType::Date64 => matches!(to, DataType::Date32),
+        DataType::Time32(_) | DataType::Time64(_) => matches!(to, DataType::Time64(_)),
         DataType::Timestamp(..) => matches!(to, DataType::Timestamp(..) | DataType::Date32),
         DataType::LargeList(_) | DataType::FixedSizeList(..) | DataType::ListView(_) => matches!(to, DataType::List(_)),
         _ => false,

@@ -3,19 +3,32 @@
 //! The table's truth is `metadata_location` of its Glue table; a commit writes new files and then swaps that pointer by UpdateTable with the version
 //! that was read. Who loses the race retries from fresh metadata if that is safe, else fails with `ICEBERG_COMMIT_ERROR`.
 
+mod commit;
+mod create;
+mod io;
+mod scan;
+mod snapshot;
+mod types;
+mod writer;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
-pub use ::iceberg::expr::Predicate;
-pub use ::iceberg::scan::FileScanTask;
-pub use ::iceberg::spec;
-use arrow::datatypes::SchemaRef;
-use arrow::record_batch::RecordBatch;
-use athena_api::glue::{self, Glue};
+use ::iceberg::table::Table;
+use ::iceberg::{Runtime, TableIdent};
+use athena_api::glue::{self, Glue, StorageDescriptor, TableInput};
 use catalog::Clock;
 use names::S3Uri;
 
-use crate::{BatchStream, LakeError, LakeResult, ObjectStorage, ScanMeter};
+use crate::{LakeError, LakeResult, ObjectStorage, ScanMeter};
+
+pub use ::iceberg::expr;
+pub use ::iceberg::expr::Predicate;
+pub use ::iceberg::scan::FileScanTask;
+pub use ::iceberg::spec;
+pub use writer::IcebergWriter;
+
+use io::{Created, file_io};
 
 /// The Iceberg tables of a lakehouse. Cheap to clone.
 #[derive(Clone)]
@@ -95,7 +108,7 @@ pub enum Alteration {
 pub struct IcebergTable {
     tables: IcebergTables,
     glue_table: glue::Table,
-    table: ::iceberg::table::Table,
+    table: Table,
 }
 
 impl IcebergTables {
@@ -103,13 +116,77 @@ impl IcebergTables {
         Self { storage, glue, clock }
     }
 
-    /// Writes the first metadata file and creates the Glue table.
+    /// Writes the first metadata file and creates the Glue table, empty.
     ///
     /// # Errors
-    /// A type or transform that is not known, a table that is there already.
+    /// A type or transform that is not known, a table that is there already, a location with objects in it.
     pub async fn create(&self, request: CreateTable) -> LakeResult<IcebergTable> {
-        let _ = (&self.storage, &self.glue, &self.clock);
-        Err(LakeError::not_supported(request.name))
+        let table = self.prepare(request).await?;
+        self.register(&table, Vec::new()).await
+    }
+
+    /// A table that nobody knows yet, to write its first rows: [`IcebergTable::writer`], then [`Self::register`].
+    ///
+    /// # Errors
+    /// As [`Self::create`].
+    pub async fn prepare(&self, request: CreateTable) -> LakeResult<IcebergTable> {
+        if !self.storage.list_all(&request.location.bucket, &request.location.prefix()).await?.is_empty() {
+            return Err(LakeError::athena(
+                "ICEBERG_FILESYSTEM_ERROR",
+                format!(
+                    "Cannot create a table on a non-empty location: {}, set 'iceberg.unique-table-location=true' in your \
+                     Iceberg catalog properties to use unique table locations for every table.",
+                    request.location
+                ),
+            ));
+        }
+        let metadata = create::metadata(&request)?;
+        let input = TableInput {
+            name: request.name.to_lowercase(),
+            description: request.comment.clone(),
+            storage_descriptor: Some(StorageDescriptor {
+                location: Some(metadata.location().to_owned()),
+                ..StorageDescriptor::default()
+            }),
+            ..TableInput::default()
+        };
+        let glue_table = glue::Table { database_name: request.database.to_lowercase(), input, ..glue::Table::default() };
+        let table = self.table(&glue_table, metadata, None)?;
+        Ok(IcebergTable { tables: self.clone(), glue_table, table })
+    }
+
+    /// Creates the Glue table of a [prepared](Self::prepare) table with its first data files.
+    ///
+    /// # Errors
+    /// A table that is there already. The metadata is removed then; the data files are the caller's.
+    pub async fn register(&self, prepared: &IcebergTable, add: Vec<spec::DataFile>) -> LakeResult<IcebergTable> {
+        let created = Created::default();
+        match self.try_register(prepared, add, &created).await {
+            Ok(table) => Ok(table),
+            Err(error) => {
+                created.remove(&self.storage).await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn try_register(
+        &self,
+        prepared: &IcebergTable,
+        add: Vec<spec::DataFile>,
+        created: &Created,
+    ) -> LakeResult<IcebergTable> {
+        let metadata = if add.is_empty() {
+            prepared.metadata().clone()
+        } else {
+            prepared.with_snapshot(&Change::Append { add }, created).await?
+        };
+        let location = prepared.write_metadata(&metadata, created).await?;
+        let mut input = prepared.glue_table.input.clone();
+        commit::describe(&mut input, &metadata, &location);
+        let (database, name) = (prepared.glue_table.database_name.clone(), input.name.clone());
+        self.glue.create_table(None, &database, input).await?;
+        self.load(self.glue.get_table(None, &database, &name).await?).await
     }
 
     /// Reads the metadata that the Glue table points to.
@@ -117,12 +194,52 @@ impl IcebergTables {
     /// # Errors
     /// `ICEBERG_MISSING_METADATA`, `ICEBERG_INVALID_METADATA`.
     pub async fn load(&self, table: glue::Table) -> LakeResult<IcebergTable> {
-        Err(LakeError::not_supported(table.input.name))
+        let of = format!("table {}.{}", table.database_name, table.name());
+        let missing = || {
+            LakeError::athena("ICEBERG_MISSING_METADATA", format!("Metadata not found in metadata location for {of}"))
+        };
+        let location = table.parameter("metadata_location").ok_or_else(missing)?.to_owned();
+        let uri: S3Uri = location.parse().map_err(|_| missing())?;
+        match self.storage.head(&uri.bucket, &uri.key).await {
+            Err(error) if error.is_not_found() => return Err(missing()),
+            found => found?,
+        };
+        let io = file_io(&self.storage, &ScanMeter::new(), &Created::default());
+        let metadata = spec::TableMetadata::read_from(&io, &location).await;
+        let metadata = metadata.map_err(LakeError::iceberg(format!("reading the metadata of {of}")))?;
+        let loaded = self.table(&table, metadata, Some(&location))?;
+        Ok(IcebergTable { tables: self.clone(), glue_table: table, table: loaded })
+    }
+
+    fn table(&self, table: &glue::Table, metadata: spec::TableMetadata, location: Option<&str>) -> LakeResult<Table> {
+        let doing = || format!("loading {}.{}", table.database_name, table.name());
+        let identifier = TableIdent::from_strs([table.database_name.as_str(), table.name()]);
+        let mut builder = Table::builder()
+            .file_io(file_io(&self.storage, &ScanMeter::new(), &Created::default()))
+            .metadata(metadata)
+            .identifier(identifier.map_err(LakeError::iceberg(doing()))?)
+            .runtime(Runtime::try_current().map_err(LakeError::iceberg(doing()))?)
+            .disable_cache();
+        if let Some(location) = location {
+            builder = builder.metadata_location(location);
+        }
+        builder.build().map_err(LakeError::iceberg(doing()))
     }
 
     /// Removes the files of a table that is gone from the catalog: everything below its location.
+    ///
+    /// # Errors
+    /// A location that is a whole bucket, or none; the disk.
     pub async fn purge(&self, table: &glue::Table) -> LakeResult<()> {
-        let _ = table;
+        let location = table.location().unwrap_or_default();
+        let refused = || LakeError::athena("ICEBERG_FILESYSTEM_ERROR", format!("'{location}' is no location to remove"));
+        let uri: S3Uri = location.parse().map_err(|_| refused())?;
+        if uri.prefix().is_empty() {
+            return Err(refused());
+        }
+        for object in self.storage.list_all(&uri.bucket, &uri.prefix()).await? {
+            self.storage.delete(&uri.bucket, &object.key).await?;
+        }
         Ok(())
     }
 }
@@ -135,34 +252,12 @@ impl IcebergTable {
 
     /// The whole metadata, for `$snapshots`, `$history` and the like.
     pub fn metadata(&self) -> &spec::TableMetadata {
-        let _ = &self.tables;
         self.table.metadata()
     }
 
-    /// The columns of the current state, with Iceberg's field ids in the fields' metadata.
-    pub fn schema(&self) -> LakeResult<SchemaRef> {
-        Err(LakeError::not_supported("schema"))
-    }
-
-    /// The columns of a state.
-    pub fn schema_at(&self, version: &Version) -> LakeResult<SchemaRef> {
-        let _ = version;
-        self.schema()
-    }
-
-    /// The files to read, with the deletes that apply to each. Empty when there is no snapshot yet.
-    ///
-    /// # Errors
-    /// No such version.
-    pub async fn plan(&self, request: &ScanRequest) -> LakeResult<Vec<FileScanTask>> {
-        let _ = request;
-        Ok(Vec::new())
-    }
-
-    /// The rows of planned files, deletes applied, filter applied, with the projected columns.
-    pub fn read(&self, tasks: Vec<FileScanTask>, batch_size: usize, meter: &ScanMeter) -> BatchStream {
-        let _ = (tasks, batch_size, meter);
-        Box::pin(futures::stream::empty())
+    /// The `iceberg` crate's table, for `$files`, `$manifests` and the like.
+    pub fn inner(&self) -> &Table {
+        &self.table
     }
 
     /// Writes rows into new data files; they belong to the table once they are committed.
@@ -170,43 +265,6 @@ impl IcebergTable {
     /// # Errors
     /// A property with a codec that is not known.
     pub fn writer(&self) -> LakeResult<IcebergWriter> {
-        Ok(IcebergWriter {})
+        IcebergWriter::new(&self.tables.storage, self.table.identifier().to_string(), self.metadata())
     }
-
-    /// Commits new and removed data files as one snapshot.
-    ///
-    /// # Errors
-    /// `ICEBERG_COMMIT_ERROR` when the race is lost and retrying is not safe.
-    pub async fn commit(&self, change: Change) -> LakeResult<IcebergTable> {
-        let _ = change;
-        Err(LakeError::not_supported("commit"))
-    }
-
-    /// Changes columns or properties.
-    ///
-    /// # Errors
-    /// No such column, a column that exists, a type that cannot change so.
-    pub async fn alter(&self, alteration: Alteration) -> LakeResult<IcebergTable> {
-        let _ = alteration;
-        Err(LakeError::not_supported("alter"))
-    }
-}
-
-/// Writes data files of one Iceberg table, split by its partition spec.
-pub struct IcebergWriter {}
-
-impl IcebergWriter {
-    /// Takes rows with the table's columns, in the table's order; types are cast to the table's.
-    pub async fn write(&mut self, batch: &RecordBatch) -> LakeResult<()> {
-        let _ = batch;
-        Ok(())
-    }
-
-    /// Closes the files: what [`Change::Append`] adds.
-    pub async fn finish(self) -> LakeResult<Vec<spec::DataFile>> {
-        Ok(Vec::new())
-    }
-
-    /// Removes what was written, as far as possible.
-    pub async fn abort(self) {}
 }

@@ -39,6 +39,7 @@ pub use store::Durability;
 pub use writer::ObjectWriter;
 
 use error::io;
+pub(crate) use stream::read_range;
 
 /// Answers of the storage.
 pub type StorageResult<T> = Result<T, StorageError>;

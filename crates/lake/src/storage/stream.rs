@@ -32,6 +32,11 @@ pub(super) fn read(file: File, range: Range<u64>) -> ByteStream {
     .boxed()
 }
 
+/// One range of a file that others read too.
+pub(crate) async fn read_range(file: Arc<File>, range: Range<u64>) -> io::Result<Bytes> {
+    tokio::task::spawn_blocking(move || read_at(&file, range)).await.map_err(io::Error::other)?
+}
+
 /// Some ranges at once.
 pub(super) async fn read_ranges(file: File, ranges: Vec<Range<u64>>) -> io::Result<Vec<Bytes>> {
     let work = move || ranges.into_iter().map(|range| read_at(&file, range)).collect();

@@ -21,6 +21,7 @@ use crate::storage::{Condition, ObjectWriter};
 use crate::{HiveType, LakeError, LakeResult, ObjectStorage};
 
 use encode::Encoder;
+pub(crate) use encode::parquet_properties as encode_properties;
 
 /// The format of new files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
