@@ -6,8 +6,11 @@
 pub mod adapter;
 pub mod compile;
 pub mod context;
+pub mod docs;
+pub mod events;
 mod manifest;
 pub mod parse;
+pub mod run;
 
 pub use adapter::Adapter;
 pub use compile::{Compiled, Compiler};

@@ -1,9 +1,14 @@
 //! The parsed project in memory: shared by all threads, immutable once parsing is done.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{Arc, OnceLock},
+};
 
 use artifacts::manifest::{Manifest as Artifact, Node, ResourceType, Source, UnitTest};
+use graph::GraphNode;
 use names::UniqueId;
+use serde_json::Value as Json;
 
 use crate::{compile::Compiled, context::ProjectScope};
 
@@ -16,6 +21,7 @@ struct Inner {
     artifact: Artifact,
     scope: Arc<ProjectScope>,
     lookup: Lookup,
+    graph_value: OnceLock<jinja::Value>,
 }
 
 /// Finds nodes and sources by the names `ref()` and `source()` use.
@@ -130,7 +136,7 @@ pub(crate) fn version_text(version: &serde_json::Value) -> String {
 impl Manifest {
     pub(crate) fn new(artifact: Artifact, scope: Arc<ProjectScope>) -> Self {
         let lookup = Lookup::new(&artifact);
-        Self(Arc::new(Inner { artifact, scope, lookup }))
+        Self(Arc::new(Inner { artifact, scope, lookup, graph_value: OnceLock::new() }))
     }
 
     /// The manifest in the file's own shape, without compiled code.
@@ -185,6 +191,64 @@ impl Manifest {
         hooks
     }
 
+    /// What selection and ordering look at: every enabled resource.
+    pub fn graph_nodes(&self) -> Vec<GraphNode> {
+        let artifact = &self.0.artifact;
+        let mut nodes: Vec<GraphNode> = artifact.nodes.values().map(|node| graph_node(node)).collect();
+        nodes.extend(artifact.sources.values().map(|source| graph_source(source)));
+        nodes.extend(artifact.exposures.values().map(|exposure| GraphNode {
+            unique_id: exposure.unique_id.clone(),
+            resource_type: graph::ResourceType::Exposure,
+            name: exposure.name.clone(),
+            package_name: exposure.package_name.clone(),
+            fqn: exposure.fqn.clone(),
+            tags: exposure.tags.clone(),
+            original_file_path: exposure.original_file_path.clone(),
+            config: Json::Object(exposure.config.clone()),
+            meta: Json::Object(exposure.meta.clone()),
+            depends_on: exposure.depends_on.nodes.clone(),
+            ..GraphNode::default()
+        }));
+        nodes.extend(artifact.unit_tests.values().map(|test| GraphNode {
+            unique_id: test.unique_id.clone(),
+            resource_type: graph::ResourceType::UnitTest,
+            name: test.name.clone(),
+            package_name: test.package_name.clone(),
+            fqn: test.fqn.clone(),
+            tags: texts(test.config.get("tags")),
+            original_file_path: test.original_file_path.clone(),
+            config: Json::Object(test.config.clone()),
+            version: test.version.as_ref().map(version_text),
+            tested_node: test.tested_node().cloned(),
+            depends_on: test.depends_on.nodes.clone(),
+            ..GraphNode::default()
+        }));
+        nodes
+    }
+
+    /// `graph`, as templates see it.
+    pub(crate) fn graph_value(&self) -> jinja::Value {
+        let inner = &self.0;
+        inner
+            .graph_value
+            .get_or_init(|| {
+                let artifact = &inner.artifact;
+                let section = |json: serde_json::Result<Json>| jinja::Value::from(json.unwrap_or_default());
+                jinja::Value::dict([
+                    ("nodes", section(serde_json::to_value(&artifact.nodes))),
+                    ("sources", section(serde_json::to_value(&artifact.sources))),
+                    ("exposures", section(serde_json::to_value(&artifact.exposures))),
+                    ("metrics", section(serde_json::to_value(&artifact.metrics))),
+                    ("groups", section(serde_json::to_value(&artifact.groups))),
+                    ("functions", section(serde_json::to_value(&artifact.functions))),
+                    ("semantic_models", section(serde_json::to_value(&artifact.semantic_models))),
+                    ("saved_queries", section(serde_json::to_value(&artifact.saved_queries))),
+                    ("unit_tests", section(serde_json::to_value(&artifact.unit_tests))),
+                ])
+            })
+            .clone()
+    }
+
     /// The manifest with what was compiled since, as it is written after a run.
     pub fn with_compiled<'a>(&self, compiled: impl IntoIterator<Item = &'a Arc<Compiled>>) -> Artifact {
         let mut artifact = self.0.artifact.clone();
@@ -213,5 +277,68 @@ impl HookTime {
             Self::Start => "on-run-start",
             Self::End => "on-run-end",
         }
+    }
+}
+
+fn texts(value: Option<&Json>) -> Vec<String> {
+    value.and_then(Json::as_array).into_iter().flatten().filter_map(|item| item.as_str().map(str::to_owned)).collect()
+}
+
+fn graph_type(kind: ResourceType) -> graph::ResourceType {
+    match kind {
+        ResourceType::Analysis => graph::ResourceType::Analysis,
+        ResourceType::Test => graph::ResourceType::Test,
+        ResourceType::Snapshot => graph::ResourceType::Snapshot,
+        ResourceType::Operation => graph::ResourceType::Operation,
+        ResourceType::Seed => graph::ResourceType::Seed,
+        ResourceType::SqlOperation => graph::ResourceType::SqlOperation,
+        ResourceType::Function => graph::ResourceType::Function,
+        _ => graph::ResourceType::Model,
+    }
+}
+
+fn graph_node(node: &Node) -> GraphNode {
+    let test = node.test_metadata.as_ref();
+    let test_kind = (node.resource_type == ResourceType::Test)
+        .then(|| if test.is_some() { graph::TestKind::Generic } else { graph::TestKind::Singular });
+    GraphNode {
+        unique_id: node.unique_id.clone(),
+        resource_type: graph_type(node.resource_type),
+        name: node.name.clone(),
+        package_name: node.package_name.clone(),
+        fqn: node.fqn.clone(),
+        tags: node.tags.clone(),
+        original_file_path: node.original_file_path.clone(),
+        patch_path: node.patch_path.as_ref().map(|path| path.split_once("://").map_or(path.as_str(), |(_, path)| path).to_owned()),
+        config: Json::Object(node.config.clone()),
+        meta: Json::Object(node.meta.clone()),
+        version: node.version.as_ref().map(version_text),
+        latest_version: node.latest_version.as_ref().map(version_text),
+        access: node.access.clone(),
+        group: node.group.clone(),
+        source_name: None,
+        test_kind,
+        test_name: test.map(|test| test.name.clone()),
+        test_namespace: test.and_then(|test| test.namespace.clone()),
+        attached_node: node.attached_node.clone(),
+        tested_node: None,
+        is_empty: node.is_empty(),
+        depends_on: node.depends_on.nodes.clone(),
+    }
+}
+
+fn graph_source(source: &Source) -> GraphNode {
+    GraphNode {
+        unique_id: source.unique_id.clone(),
+        resource_type: graph::ResourceType::Source,
+        name: source.name.clone(),
+        package_name: source.package_name.clone(),
+        fqn: source.fqn.clone(),
+        tags: source.tags.clone(),
+        original_file_path: source.original_file_path.clone(),
+        config: Json::Object(source.config.clone()),
+        meta: Json::Object(source.meta.clone()),
+        source_name: Some(source.source_name.clone()),
+        ..GraphNode::default()
     }
 }

@@ -2,10 +2,21 @@
 
 use std::sync::Arc;
 
+use artifacts::manifest::{DependsOn, ExtraCte, Node, Ref, ResourceType};
 use diagnostic::Diagnostic;
+use indexmap::IndexMap;
+use jinja::{Template, UndefinedMode, Value};
 use names::UniqueId;
 
-use super::{Batch, Compiled, Compiler};
+use super::{Batch, Compiled, Compiler, ctes};
+use crate::{
+    context::{
+        Relation, RowFilter,
+        node::{Context, ContextParts, Inner, Phase, node_relation},
+    },
+    manifest::Found,
+    parse::{errors, resolve::nearest, tests},
+};
 
 impl Compiler {
     /// A node's SQL. Compiled once; ephemeral parents are compiled with it.
@@ -13,8 +24,12 @@ impl Compiler {
     /// # Errors
     /// What dbt calls a compilation error, with the macros that were running; or a query of the model's own that failed.
     pub fn compile(&self, id: &UniqueId) -> Result<Arc<Compiled>, Diagnostic> {
-        let _ = id;
-        Err(Diagnostic::error("not built yet"))
+        if let Some(compiled) = self.cached(id) {
+            return Ok(compiled);
+        }
+        let node = self.known(id)?;
+        let (compiled, _) = self.compile_node(&node, |_| {})?;
+        Ok(self.remember(compiled))
     }
 
     /// The SQL of one batch of a microbatch model; never cached.
@@ -22,8 +37,23 @@ impl Compiler {
     /// # Errors
     /// As [`Compiler::compile`].
     pub fn compile_batch(&self, id: &UniqueId, batch: &Batch) -> Result<Compiled, Diagnostic> {
-        let _ = (id, batch);
-        Err(Diagnostic::error("not built yet"))
+        let node = self.known(id)?;
+        let forced = batch.incremental;
+        let (mut compiled, _) = self.compile_node(&node, |inner| {
+            inner.batch = Some(batch.clone());
+            if forced {
+                inner.extra.insert("is_incremental".to_owned(), Value::function("is_incremental", |_, _| Ok(true.into())));
+                inner
+                    .extra
+                    .insert("should_full_refresh".to_owned(), Value::function("should_full_refresh", |_, _| Ok(false.into())));
+            }
+        })?;
+        if let Some(path) = &mut compiled.path {
+            let stem = path.strip_suffix(".sql").unwrap_or(path).to_owned();
+            let name = stem.rsplit('/').next().unwrap_or_default().to_owned();
+            *path = format!("{stem}/{name}_{}.sql", batch.id);
+        }
+        Ok(compiled)
     }
 
     /// The SQL of a query that is in no file (`show --inline`, `owlet sql`).
@@ -31,7 +61,308 @@ impl Compiler {
     /// # Errors
     /// As [`Compiler::compile`].
     pub fn compile_inline(&self, sql: &str) -> Result<Compiled, Diagnostic> {
-        let _ = sql;
-        Err(Diagnostic::error("not built yet"))
+        let root = self.manifest.root_package().to_owned();
+        let node = Arc::new(Node {
+            name: "inline_query".to_owned(),
+            resource_type: ResourceType::SqlOperation,
+            unique_id: UniqueId::new(format!("sql_operation.{root}.inline_query")),
+            fqn: vec![root.clone(), "sql".to_owned(), "inline_query".to_owned()],
+            package_name: root,
+            path: "sql/inline_query".to_owned(),
+            original_file_path: "from remote system.sql".to_owned(),
+            alias: "inline_query".to_owned(),
+            raw_code: Arc::from(sql),
+            language: "sql".to_owned(),
+            database: Some(self.host.adapter.database().to_owned()),
+            schema: self.host.adapter.schema().to_owned(),
+            ..Node::default()
+        });
+        let (mut compiled, _) = self.compile_node(&node, |_| {})?;
+        compiled.path = None;
+        Ok(compiled)
     }
+
+    pub(super) fn known(&self, id: &UniqueId) -> Result<Arc<Node>, Diagnostic> {
+        self.manifest.node(id.as_str()).map(Arc::clone).ok_or_else(|| {
+            Diagnostic::error(format!("Internal Error\n  no node '{id}' in the manifest"))
+                .cause("it was asked for by an id that parsing did not give")
+                .fix("please report this")
+        })
+    }
+
+    pub(super) fn context(&self, node: &Arc<Node>, change: impl FnOnce(&mut Inner)) -> Context {
+        let parts = ContextParts {
+            scope: Arc::clone(self.manifest.scope()),
+            host: self.host.clone(),
+            phase: Phase::Run,
+            node: Arc::clone(node),
+        };
+        parts.build_with(|inner| {
+            inner.compiler = Some(self.clone());
+            change(inner);
+        })
+    }
+
+    /// Renders a node and puts its CTEs in.
+    pub(super) fn compile_node(
+        &self,
+        node: &Arc<Node>,
+        change: impl FnOnce(&mut Inner),
+    ) -> Result<(Compiled, Context), Diagnostic> {
+        let fail = |error: &jinja::Error| errors::in_node(node, error, 0);
+        let mut arguments = None;
+        if let Some(test) = &node.test_metadata {
+            let context = self.context(node, |_| {});
+            let rendered = tests::render_arguments(&context, &test.kwargs, UndefinedMode::Strict).map_err(|e| fail(&e))?;
+            arguments = Some((rendered, context.take_capture()));
+        }
+        let (arguments, before) = arguments.map_or((None, None), |(arguments, capture)| (Some(arguments), Some(capture)));
+        let context = self.context(node, |inner| {
+            change(inner);
+            if let Some(arguments) = arguments {
+                inner.extra.insert(tests::ARGUMENTS.to_owned(), arguments);
+            }
+        });
+        if let Some(before) = before {
+            *context.capture() = before;
+        }
+        let rendered = if project::has_jinja(&node.raw_code) {
+            let template = Template::compile(&node.raw_code, &node.original_file_path).map_err(|error| fail(&error))?;
+            template.render(&context, UndefinedMode::Strict).map_err(|error| fail(&error))?
+        } else {
+            node.raw_code.to_string()
+        };
+        let ephemeral: Vec<UniqueId> = context.capture().ephemeral.iter().cloned().collect();
+        let extra_ctes = self.extra_ctes(&ephemeral)?;
+        let sql = ctes::inject(&rendered, &extra_ctes);
+        let compiled = Compiled {
+            id: node.unique_id.clone(),
+            sql: Arc::from(sql),
+            extra_ctes,
+            path: Some(self.write_path(node, "compiled")),
+            relation_name: node.relation_name.clone(),
+            sql_header: node.config_str("sql_header").map(str::to_owned),
+        };
+        Ok((compiled, context))
+    }
+
+    /// Nested CTEs first, each once. Inside a CTE the model's own SQL stands without the CTEs it needs itself.
+    fn extra_ctes(&self, ephemeral: &[UniqueId]) -> Result<Vec<ExtraCte>, Diagnostic> {
+        let mut found: IndexMap<UniqueId, ExtraCte> = IndexMap::new();
+        for id in ephemeral {
+            let node = self.known(id)?;
+            let (own, nested) = self.ephemeral_sql(&node)?;
+            for cte in nested {
+                found.entry(cte.id.clone()).or_insert(cte);
+            }
+            let name = format!("__dbt__cte__{}", node.alias);
+            found
+                .entry(id.clone())
+                .or_insert_with(|| ExtraCte { id: id.clone(), sql: ctes::cte(&name, &own) });
+        }
+        Ok(found.into_values().collect())
+    }
+
+    /// An ephemeral model's SQL without its CTEs, and those.
+    fn ephemeral_sql(&self, node: &Arc<Node>) -> Result<(String, Vec<ExtraCte>), Diagnostic> {
+        let compiled = self.compile(&node.unique_id).map_err(|mut diagnostic| {
+            if diagnostic.cause.is_none() {
+                diagnostic.cause = Some(format!("it is in the ephemeral model {}", node.unique_id));
+            }
+            diagnostic
+        })?;
+        if compiled.extra_ctes.is_empty() {
+            return Ok((compiled.sql.to_string(), Vec::new()));
+        }
+        let context = self.context(node, |_| {});
+        let template = Template::compile(&node.raw_code, &node.original_file_path)
+            .map_err(|error| errors::in_node(node, &error, 0))?;
+        let own = template.render(&context, UndefinedMode::Strict).map_err(|error| errors::in_node(node, &error, 0))?;
+        Ok((own, compiled.extra_ctes.clone()))
+    }
+
+    /// Where dbt writes a node's text: `target/<compiled|run>/<package>/<file>`.
+    pub fn write_path(&self, node: &Node, below: &str) -> String {
+        let original = node.original_file_path.trim_start_matches("./");
+        let base = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
+        let target = &self.host.target_path;
+        let package = &node.package_name;
+        let nested = node.resource_type == ResourceType::Snapshot || base(&node.path) != base(original);
+        if !nested {
+            return format!("{target}/{below}/{package}/{original}");
+        }
+        let file = match node.resource_type {
+            ResourceType::Snapshot => format!("{}.sql", node.name),
+            _ => node.path.clone(),
+        };
+        format!("{target}/{below}/{package}/{original}/{file}")
+    }
+
+    /// What `ref()` means while a node is compiled.
+    pub(crate) fn resolve_ref(&self, context: &Context, wanted: &Ref) -> Result<Relation, Diagnostic> {
+        let inner = &context.0;
+        let node = &inner.node;
+        let found = self.manifest.lookup().find_ref(
+            &wanted.name,
+            wanted.package.as_deref(),
+            wanted.version.as_ref(),
+            &inner.package,
+            self.manifest.root_package(),
+        );
+        let id = match found {
+            Found::One(id) => id,
+            Found::Ambiguous(ids) => {
+                let names: Vec<&str> = ids.iter().map(UniqueId::as_str).collect();
+                return Err(Diagnostic::error(format!(
+                    "When referencing '{}', dbt found nodes in multiple packages: {}",
+                    wanted.name,
+                    names.join(", ")
+                ))
+                .fix(format!("write ref('<package>', '{}')", wanted.name)));
+            }
+            Found::Nothing => {
+                let near = nearest(&wanted.name, self.manifest.lookup().ref_names());
+                return Err(Diagnostic::error(format!(
+                    "{} depends on a node named '{}' which was not found",
+                    node.unique_id, wanted.name
+                ))
+                .cause("no model, seed or snapshot has this name")
+                .fix(near.map_or_else(|| "correct the name".to_owned(), |near| format!("did you mean '{near}'?"))));
+            }
+        };
+        if let Some(inputs) = &inner.inputs {
+            return match inputs.by_id.get(&id) {
+                Some(cte) => Ok(Relation::cte(cte)),
+                None => Err(Diagnostic::error(format!(
+                    "{} depends on a node named '{}' which was not found",
+                    node.unique_id, wanted.name
+                ))
+                .cause(format!("the unit test gives no rows for ref('{}')", wanted.name))
+                .fix(format!("add `- input: ref('{}')` below `given:`", wanted.name))),
+            };
+        }
+        let free = inner.is_macro || matches!(node.resource_type, ResourceType::Operation | ResourceType::SqlOperation);
+        if !free && !node.depends_on.nodes.contains(&id) && node.attached_node.as_ref() != Some(&id) {
+            return Err(not_inferred(node, wanted));
+        }
+        let Some(target) = self.manifest.node(id.as_str()) else {
+            return Err(Diagnostic::error(format!("'{id}' is not in the manifest")));
+        };
+        if target.is_ephemeral() {
+            if node.resource_type == ResourceType::Operation || inner.is_macro {
+                return Err(Diagnostic::error(format!(
+                    "Operations can not ref() ephemeral nodes, but {} is ephemeral",
+                    target.name
+                ))
+                .fix("give the model another materialization, or do not refer to it here"));
+            }
+            context.capture().ephemeral.insert(id);
+            return Ok(Relation::cte(&format!("__dbt__cte__{}", target.alias)));
+        }
+        let mut relation = match self.deferred(context, target)? {
+            Some(relation) => relation,
+            None => node_relation(&inner.scope, target),
+        };
+        relation.filter = self.row_filter(context, target.config_str("event_time"));
+        Ok(relation)
+    }
+
+    /// The other state's relation, where it stands in for this one.
+    fn deferred(&self, context: &Context, target: &Node) -> Result<Option<Relation>, Diagnostic> {
+        let Some(defer) = &self.defer else { return Ok(None) };
+        let Some(other) = defer.manifest.nodes.get(&target.unique_id) else { return Ok(None) };
+        if other.is_ephemeral() {
+            return Ok(None);
+        }
+        let favored = defer.favor_state && !defer.selected.contains(&target.unique_id);
+        let use_other = favored
+            || match &self.host.runtime {
+                Some(runtime) => {
+                    let name = target.relation();
+                    let exists = runtime
+                        .block_on(self.host.adapter.get_relation(&name))
+                        .map_err(|error| (*error.diagnostic).clone())?;
+                    exists.is_none()
+                }
+                None => false,
+            };
+        Ok(use_other.then(|| node_relation(&context.0.scope, other)))
+    }
+
+    fn row_filter(&self, context: &Context, event_time: Option<&str>) -> RowFilter {
+        if let (Some(batch), Some(field)) = (&context.0.batch, event_time) {
+            let text = |time: chrono::DateTime<chrono::Utc>| time.format("%Y-%m-%d %H:%M:%S+00:00").to_string();
+            return RowFilter::EventTime { field: field.to_owned(), start: Some(text(batch.start)), end: Some(text(batch.end)) };
+        }
+        if self.host.flag("empty") { RowFilter::Empty } else { RowFilter::All }
+    }
+
+    /// What `source()` means while a node is compiled.
+    pub(crate) fn resolve_source(&self, context: &Context, source: &str, table: &str) -> Result<Relation, Diagnostic> {
+        let inner = &context.0;
+        let lookup = self.manifest.lookup();
+        let found = lookup.find_source(source, table, &inner.package, self.manifest.root_package());
+        let Found::One(id) = found else {
+            let wanted = format!("{source}.{table}");
+            let near = nearest(&wanted, lookup.source_names());
+            return Err(Diagnostic::error(format!(
+                "{} depends on a source named '{wanted}' which was not found",
+                inner.node.unique_id
+            ))
+            .cause("no property file declares it")
+            .fix(near.map_or_else(|| "declare it below `sources:`".to_owned(), |near| format!("did you mean '{near}'?"))));
+        };
+        if let Some(inputs) = &inner.inputs {
+            return match inputs.by_id.get(&id) {
+                Some(cte) => Ok(Relation::cte(cte)),
+                None => Err(Diagnostic::error(format!(
+                    "{} depends on a source named '{source}.{table}' which was not found",
+                    inner.node.unique_id
+                ))
+                .cause("the unit test gives no rows for it")
+                .fix(format!("add `- input: source('{source}', '{table}')` below `given:`"))),
+            };
+        }
+        let Some(target) = self.manifest.source(id.as_str()) else {
+            return Err(Diagnostic::error(format!("'{id}' is not in the manifest")));
+        };
+        let quote = crate::context::PartFlags::default().with(&target.quoting);
+        let mut relation = Relation::new(target.database.as_deref(), &target.schema, &target.identifier, quote);
+        let event_time = target.config.get("event_time").and_then(serde_json::Value::as_str);
+        relation.filter = self.row_filter(context, event_time);
+        Ok(relation)
+    }
+
+    /// A draft of a node for macros called from the command line.
+    pub(super) fn macro_node(&self, id: &UniqueId) -> Arc<Node> {
+        let package = id.package().to_owned();
+        Arc::new(Node {
+            name: id.as_str().rsplit('.').next().unwrap_or_default().to_owned(),
+            resource_type: ResourceType::Macro,
+            unique_id: id.clone(),
+            package_name: if self.manifest.scope().macros.is_internal(id.as_str()) {
+                self.manifest.root_package().to_owned()
+            } else {
+                package
+            },
+            original_file_path: "run-operation".to_owned(),
+            database: Some(self.host.adapter.database().to_owned()),
+            schema: self.host.adapter.schema().to_owned(),
+            depends_on: DependsOn::default(),
+            ..Node::default()
+        })
+    }
+}
+
+fn not_inferred(node: &Node, wanted: &Ref) -> Diagnostic {
+    let mut call = format!("ref('{}')", wanted.name);
+    if let Some(package) = &wanted.package {
+        call = format!("ref('{package}', '{}')", wanted.name);
+    }
+    Diagnostic::error(format!(
+        "dbt was unable to infer all dependencies for the model \"{}\".\nThis typically happens when ref() is placed within a conditional block.\n\nTo fix this, add the following hint to the top of the model \"{}\":\n\n-- depends_on: {{{{ {call} }}}}",
+        node.name, node.name
+    ))
+    .cause(format!("{call} was not reached while the project was parsed, when nothing is asked of the warehouse"))
+    .fix(format!("add the line `-- depends_on: {{{{ {call} }}}}` to the file"))
 }

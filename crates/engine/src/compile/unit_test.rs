@@ -1,9 +1,24 @@
 //! Unit tests: the model over given rows, and the rows it must give.
 
-use diagnostic::Diagnostic;
-use names::UniqueId;
+use std::{collections::HashMap, sync::Arc};
 
-use super::Compiler;
+use artifacts::{
+    JsonMap,
+    manifest::{ExtraCte, Node, ResourceType, UnitTest},
+};
+use diagnostic::{Diagnostic, Location};
+use indexmap::IndexMap;
+use jinja::{CallArgs, Object, Result as JinjaResult, State, Value};
+use names::{RelationName, UniqueId};
+use serde_json::Value as Json;
+
+use super::{Compiler, ctes};
+use crate::{
+    adapter::StatementOrigin,
+    context::node::UnitTestInputs,
+    manifest::Found,
+    parse::read_reference,
+};
 
 /// A unit test, ready to be run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,13 +37,366 @@ pub struct UnitTestPlan {
 /// Rows as they are compared.
 pub type UnitTestRows = Vec<Vec<Option<String>>>;
 
+/// Rows as a unit test gives them: column → value.
+type Rows = Vec<IndexMap<String, Json>>;
+
+/// Rows, or a query that gives them.
+enum Given {
+    Rows(Rows),
+    Sql(String),
+}
+
 impl Compiler {
     /// The SQL of a unit test. Asks the warehouse for the types of its inputs and of the model's columns.
     ///
     /// # Errors
     /// Inputs that do not exist in the warehouse, unknown columns, a model that cannot be compiled over the given rows.
     pub fn unit_test(&self, id: &UniqueId) -> Result<UnitTestPlan, Diagnostic> {
-        let _ = id;
-        Err(Diagnostic::error("not built yet"))
+        let Some(test) = self.manifest.unit_test(id.as_str()).cloned() else {
+            return Err(Diagnostic::error(format!("Internal Error\n  no unit test '{id}' in the manifest")));
+        };
+        let fail = |diagnostic: Diagnostic| in_test(&test, diagnostic);
+        let model = test
+            .tested_node()
+            .ok_or_else(|| fail(Diagnostic::error("the unit test has no model")))
+            .and_then(|model| self.known(model))?;
+        check_incremental(&test, &model).map_err(fail)?;
+        let (inputs, input_ctes) = self.inputs(&test, &model).map_err(fail)?;
+        let overrides = test.overrides.clone().unwrap_or_default();
+        let macros = self.overridden_macros(&overrides.macros);
+        let (compiled, _) = self.compile_node(&model, move |inner| {
+            inner.inputs = Some(inputs);
+            inner.overridden_vars = overrides.vars;
+            inner.overridden_env = overrides.env_vars;
+            inner.extra.extend(macros);
+        })?;
+        let mut all = input_ctes;
+        all.extend(compiled.extra_ctes.iter().cloned());
+        let actual_sql = ctes::inject(&compiled.sql, &all);
+        let types = self.query_columns(&test, &actual_sql).map_err(fail)?;
+        let (columns, expected_sql) = self.expected(&test, &types).map_err(fail)?;
+        let sql = comparison(&actual_sql, &expected_sql, &columns);
+        Ok(UnitTestPlan { model: model.unique_id.clone(), actual_sql, sql, columns })
     }
+
+    /// A CTE for each input, and what stands for what.
+    fn inputs(&self, test: &UnitTest, model: &Node) -> Result<(UnitTestInputs, Vec<ExtraCte>), Diagnostic> {
+        let mut inputs = UnitTestInputs::default();
+        let mut found = Vec::new();
+        for given in &test.given {
+            if given.input.trim() == "this" {
+                let name = format!("__dbt__cte__{}", model.alias);
+                let sql = self.input_sql(test, &given.rows, &given.format, given.fixture.as_deref(), model.relation(), None)?;
+                inputs.this = Some(name.clone());
+                found.push(ExtraCte { id: model.unique_id.clone(), sql: ctes::cte(&name, &sql) });
+                continue;
+            }
+            let (id, name, relation, seed) = self.input(test, &given.input)?;
+            let sql = self.input_sql(test, &given.rows, &given.format, given.fixture.as_deref(), relation, seed)?;
+            found.push(ExtraCte { id: id.clone(), sql: ctes::cte(&name, &sql) });
+            inputs.by_id.insert(id, name);
+        }
+        Ok((inputs, found))
+    }
+
+    /// What an input names: its id, its CTE, its relation, and the seed if it is one.
+    fn input(&self, test: &UnitTest, input: &str) -> Result<(UniqueId, String, RelationName, Option<Arc<Node>>), Diagnostic> {
+        let (lookup, root) = (self.manifest.lookup(), self.manifest.root_package());
+        let unknown = || {
+            Diagnostic::error(format!("input '{input}' was not found"))
+                .cause("an input is `ref('…')`, `source('…', '…')` or `this`, of something that exists")
+                .fix("correct the name")
+        };
+        let named = read_reference(input).ok_or_else(unknown)?;
+        if let Some(of) = named.refs.first() {
+            let found = lookup.find_ref(&of.name, of.package.as_deref(), of.version.as_ref(), &test.package_name, root);
+            let Found::One(id) = found else { return Err(unknown()) };
+            let node = self.known(&id)?;
+            let seed = (node.resource_type == ResourceType::Seed).then(|| Arc::clone(&node));
+            return Ok((id, format!("__dbt__cte__{}", node.alias), node.relation(), seed));
+        }
+        let Some([source, table]) = named.sources.first().map(Vec::as_slice) else { return Err(unknown()) };
+        let Found::One(id) = lookup.find_source(source, table, &test.package_name, root) else { return Err(unknown()) };
+        let Some(found) = self.manifest.source(id.as_str()) else { return Err(unknown()) };
+        let relation =
+            RelationName::new(found.database.clone().unwrap_or_default(), &found.schema, &found.identifier);
+        Ok((id, format!("__dbt__cte__{}__{}", found.source_name, found.name), relation, None))
+    }
+
+    fn input_sql(
+        &self,
+        test: &UnitTest,
+        rows: &Json,
+        format: &str,
+        fixture: Option<&str>,
+        relation: RelationName,
+        seed: Option<Arc<Node>>,
+    ) -> Result<String, Diagnostic> {
+        let given = match (rows, fixture, seed) {
+            (Json::Null, None, Some(seed)) => Given::Rows(seed_rows(&seed)?),
+            _ => self.read_rows(test, rows, format, fixture)?,
+        };
+        let rows = match given {
+            Given::Sql(sql) => return Ok(sql),
+            Given::Rows(rows) => rows,
+        };
+        let columns = self.relation_columns(test, &relation)?;
+        rows_sql(&rows, &columns, &format!("input {relation}"))
+    }
+
+    fn read_rows(&self, test: &UnitTest, rows: &Json, format: &str, fixture: Option<&str>) -> Result<Given, Diagnostic> {
+        let text = match fixture {
+            Some(name) => {
+                let key = (test.package_name.clone(), name.to_owned());
+                let found = self.manifest.scope().fixtures.get(&key).ok_or_else(|| {
+                    Diagnostic::error(format!("Could not find fixture file {name} for unit test"))
+                        .cause("fixtures are .csv and .sql files in the `fixtures` directory of `test-paths`")
+                        .fix("create the file, or correct the name")
+                })?;
+                Some((found.text.clone(), found.path.clone()))
+            }
+            None => rows.as_str().map(|text| (text.to_owned(), test.original_file_path.clone())),
+        };
+        match (format, text) {
+            ("sql", Some((sql, _))) => Ok(Given::Sql(sql.trim().trim_end_matches(';').to_owned())),
+            ("csv", Some((csv, path))) => Ok(Given::Rows(csv_rows(csv.as_bytes(), b',', &path)?)),
+            _ => {
+                let rows = rows.as_array().map(Vec::as_slice).unwrap_or_default();
+                let rows = rows
+                    .iter()
+                    .filter_map(Json::as_object)
+                    .map(|row| row.iter().map(|(key, value)| (key.clone(), value.clone())).collect())
+                    .collect();
+                Ok(Given::Rows(rows))
+            }
+        }
+    }
+
+    /// The columns of an input, by lower-case name, with their types.
+    fn relation_columns(&self, test: &UnitTest, relation: &RelationName) -> Result<IndexMap<String, String>, Diagnostic> {
+        let columns = self.ask(self.host.adapter.columns(relation));
+        match columns {
+            Ok(columns) if !columns.is_empty() => {
+                Ok(columns.into_iter().map(|column| (column.name.to_lowercase(), column.data_type)).collect())
+            }
+            _ => Err(Diagnostic::error(format!(
+                "Not able to get columns for unit test '{}' from relation {relation} because the relation doesn't exist",
+                test.name
+            ))
+            .cause("the types of the given values are those of the real relation's columns")
+            .fix("build the model's parents first (`--empty` is enough), or give the input with `format: sql`")),
+        }
+    }
+
+    fn query_columns(&self, test: &UnitTest, sql: &str) -> Result<IndexMap<String, String>, Diagnostic> {
+        let origin = StatementOrigin {
+            node: Some(test.unique_id.clone()),
+            step: "columns".to_owned(),
+            comment: self.query_comment(Some(&test.unique_id)).ok().flatten(),
+        };
+        let query = format!("select * from (\n{sql}\n) as __dbt_sbq\nwhere false\nlimit 0");
+        let (_, table) = self.ask(self.host.adapter.execute(&query, &origin, Some(Some(0))))?;
+        Ok(table.columns.into_iter().map(|column| (column.name.to_lowercase(), column.data_type)).collect())
+    }
+
+    fn ask<T>(&self, future: impl Future<Output = crate::adapter::AdapterResult<T>>) -> Result<T, Diagnostic> {
+        let Some(runtime) = &self.host.runtime else {
+            return Err(Diagnostic::error("the warehouse cannot be asked here"));
+        };
+        runtime.block_on(future).map_err(|error| (*error.diagnostic).clone())
+    }
+
+    fn expected(&self, test: &UnitTest, types: &IndexMap<String, String>) -> Result<(Vec<String>, String), Diagnostic> {
+        let expect = &test.expect;
+        match self.read_rows(test, &expect.rows, &expect.format, expect.fixture.as_deref())? {
+            Given::Sql(sql) => {
+                let columns = self.query_columns(test, &sql)?;
+                Ok((columns.into_keys().collect(), sql))
+            }
+            Given::Rows(rows) => {
+                let columns: Vec<String> = match rows.first() {
+                    Some(first) => first.keys().map(|name| name.to_lowercase()).collect(),
+                    None => types.keys().cloned().collect(),
+                };
+                let mut wanted = IndexMap::new();
+                for column in &columns {
+                    let Some(data_type) = types.get(column) else {
+                        return Err(unknown_column(column, types.keys(), "expected"));
+                    };
+                    wanted.insert(column.clone(), data_type.clone());
+                }
+                let sql = rows_sql(&rows, &wanted, "expected")?;
+                Ok((columns, sql))
+            }
+        }
+    }
+
+    /// Macros that answer what the test says.
+    fn overridden_macros(&self, overrides: &JsonMap) -> HashMap<String, Value> {
+        let mut extra = HashMap::new();
+        let mut packages: HashMap<String, HashMap<String, Value>> = HashMap::new();
+        for (name, answer) in overrides {
+            let answer = Value::from(answer);
+            match name.split_once('.') {
+                None => {
+                    extra.insert(name.clone(), constant(answer));
+                }
+                Some((package, name)) => {
+                    packages.entry(package.to_owned()).or_default().insert(name.to_owned(), constant(answer.clone()));
+                    let own = package == self.manifest.root_package() || package == crate::context::GLOBAL_PACKAGE;
+                    if own {
+                        extra.insert(name.to_owned(), constant(answer));
+                    }
+                }
+            }
+        }
+        for (package, replaced) in packages {
+            let macros = self.manifest.scope().macros.package(&package).cloned().unwrap_or_default();
+            let namespace = OverriddenPackage { replaced, macros };
+            extra.insert(package, Value::object(namespace));
+        }
+        extra
+    }
+}
+
+fn constant(answer: Value) -> Value {
+    Value::function("overridden macro", move |_, _| Ok(answer.clone()))
+}
+
+/// A package some of whose macros a unit test replaces.
+#[derive(Debug)]
+struct OverriddenPackage {
+    replaced: HashMap<String, Value>,
+    macros: Arc<HashMap<Arc<str>, Arc<jinja::MacroDef>>>,
+}
+
+impl Object for OverriddenPackage {
+    fn get_attr(&self, name: &str) -> Option<Value> {
+        let found = self.macros.get(name).map(|found| Value::from(Arc::clone(found)));
+        self.replaced.get(name).cloned().or(found)
+    }
+
+    fn call_method(&self, state: &mut State<'_>, name: &str, args: CallArgs) -> JinjaResult<Value> {
+        let found = self.get_attr(name).unwrap_or_else(|| Value::undefined(name));
+        state.call(&found, args)
+    }
+}
+
+fn in_test(test: &UnitTest, diagnostic: Diagnostic) -> Diagnostic {
+    if diagnostic.what.starts_with("Compilation Error in") {
+        return diagnostic;
+    }
+    let mut diagnostic = Diagnostic {
+        what: format!("Compilation Error in unit_test {} ({})\n  {}", test.name, test.original_file_path, diagnostic.what),
+        ..diagnostic
+    };
+    diagnostic.location = diagnostic.location.or_else(|| Some(Location::file(&test.original_file_path)));
+    diagnostic
+}
+
+fn check_incremental(test: &UnitTest, model: &Node) -> Result<(), Diagnostic> {
+    let uses = model.depends_on.macros.iter().any(|id| id.as_str() == "macro.dbt.is_incremental");
+    if !uses {
+        return Ok(());
+    }
+    let overridden = test.overrides.as_ref().and_then(|overrides| overrides.macros.get("is_incremental"));
+    match overridden.map(Json::as_bool) {
+        Some(Some(true)) if !test.given.iter().any(|given| given.input.trim() == "this") => {
+            Err(Diagnostic::error(format!(
+                "Unit test '{}' for incremental model '{}' must have a 'this' input",
+                test.name, model.name
+            ))
+            .fix("add `- input: this` with the rows the table has"))
+        }
+        Some(Some(_)) => Ok(()),
+        _ => Err(Diagnostic::error(format!(
+            "Boolean override for 'is_incremental' must be provided for unit test '{}' in model '{}'",
+            test.name, model.name
+        ))
+        .cause("the model calls is_incremental(), whose answer is the warehouse's")
+        .fix("add `overrides: {macros: {is_incremental: false}}`")),
+    }
+}
+
+fn csv_rows(bytes: &[u8], delimiter: u8, path: &str) -> Result<Rows, Diagnostic> {
+    let bad = |error: csv::Error| {
+        Diagnostic::error(format!("Could not read the CSV in {path}"))
+            .cause(error.to_string())
+            .fix("every line needs as many fields as the header")
+    };
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).trim(csv::Trim::Headers).from_reader(bytes);
+    let headers: Vec<String> = reader.headers().map_err(bad)?.iter().map(str::to_owned).collect();
+    let mut rows = Vec::new();
+    for record in reader.records() {
+        let record = record.map_err(bad)?;
+        let value = |text: &str| if text.is_empty() { Json::Null } else { Json::String(text.to_owned()) };
+        rows.push(headers.iter().cloned().zip(record.iter().map(value)).collect());
+    }
+    Ok(rows)
+}
+
+fn seed_rows(seed: &Node) -> Result<Rows, Diagnostic> {
+    let path = std::path::Path::new(seed.root_path.as_deref().unwrap_or_default()).join(&seed.original_file_path);
+    let bytes = fs_err::read(&path)
+        .map_err(|error| Diagnostic::error(format!("Could not read {}", seed.original_file_path)).cause(error.to_string()))?;
+    let delimiter = seed.config_str("delimiter").and_then(|text| text.bytes().next()).unwrap_or(b',');
+    csv_rows(&bytes, delimiter, &seed.original_file_path)
+}
+
+fn unknown_column<'a>(column: &str, known: impl Iterator<Item = &'a String>, what: &str) -> Diagnostic {
+    let known: Vec<String> = known.map(|name| format!("'{name}'")).collect();
+    Diagnostic::error(format!("Invalid column name: '{column}' in unit test fixture for {what}."))
+        .cause(format!("Accepted columns for {what} are: [{}]", known.join(", ")))
+        .fix("correct the name")
+}
+
+/// A query that gives these rows with these types.
+fn rows_sql(rows: &Rows, columns: &IndexMap<String, String>, what: &str) -> Result<String, Diagnostic> {
+    let select = |row: Option<&IndexMap<String, Json>>| -> Result<String, Diagnostic> {
+        let mut values: HashMap<String, &Json> = HashMap::new();
+        for (name, value) in row.into_iter().flatten() {
+            let name = name.to_lowercase();
+            if !columns.contains_key(&name) {
+                return Err(unknown_column(&name, columns.keys(), what));
+            }
+            values.insert(name, value);
+        }
+        let parts: Vec<String> = columns
+            .iter()
+            .map(|(name, data_type)| {
+                let literal = values.get(name).map_or_else(|| "null".to_owned(), |value| literal(value));
+                format!("cast({literal} as {data_type}) as \"{name}\"")
+            })
+            .collect();
+        Ok(format!("select\n    {}", parts.join(", ")))
+    };
+    if rows.is_empty() {
+        return Ok(format!("{}\nlimit 0", select(None)?));
+    }
+    let selects: Result<Vec<String>, Diagnostic> = rows.iter().map(|row| select(Some(row))).collect();
+    Ok(selects?.join("\nunion all\n"))
+}
+
+fn literal(value: &Json) -> String {
+    match value {
+        Json::Null => "null".to_owned(),
+        Json::String(text) => format!("'{}'", text.replace('\'', "''")),
+        Json::Array(_) | Json::Object(_) => format!("'{}'", value.to_string().replace('\'', "''")),
+        other => Value::from(other).to_string(),
+    }
+}
+
+fn comparison(actual: &str, expected: &str, columns: &[String]) -> String {
+    let list = columns.iter().map(|column| format!("\"{column}\"")).collect::<Vec<_>>().join(", ");
+    let side = |name: &str, sql: &str| {
+        format!(
+            "dbt_internal_unit_test_{name} as (\n  select\n    {list}, '{name}' as \"actual_or_expected\"\n  from (\n{sql}\n  ) _dbt_internal_unit_test_{name}\n)"
+        )
+    };
+    format!(
+        "with {},\n{}\nselect * from dbt_internal_unit_test_actual\nunion all\nselect * from dbt_internal_unit_test_expected",
+        side("actual", actual),
+        side("expected", expected)
+    )
 }

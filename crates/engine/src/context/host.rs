@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use artifacts::JsonMap;
 use chrono::{DateTime, Utc};
 
-use crate::{Adapter, adapter::QueryComment};
+use crate::Adapter;
 
 /// Looks an environment variable up.
 pub type Environment = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
@@ -80,5 +80,3 @@ impl fmt::Debug for Host {
     }
 }
 
-/// The comment of a connection without a node: none is rendered while parsing.
-pub type RenderedComment = Option<QueryComment>;

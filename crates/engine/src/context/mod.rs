@@ -1,15 +1,25 @@
 //! What templates see: dbt's context.
 
+mod adapter_object;
+mod builtins;
+mod column;
+mod config_object;
+mod exceptions;
+mod flags;
 mod host;
+mod macros;
+pub(crate) mod node;
+mod relation;
+mod scope;
+mod table;
+mod var;
+pub(crate) mod yaml;
 
-use std::collections::HashMap;
-
+pub use column::Column;
 pub use host::{Environment, Host, RenderEvents, Silent};
-
-/// What is the same for all nodes of a project.
-#[derive(Debug, Default)]
-pub struct ProjectScope {
-    /// The root project's name.
-    pub root: String,
-    pub(crate) packages: HashMap<String, ()>,
-}
+pub use macros::{GLOBAL_PACKAGE, MacroRegistry};
+pub use relation::{PartFlags, Relation, RowFilter};
+pub use scope::ProjectScope;
+pub(crate) use scope::{Fixture, from_yaml, to_yaml};
+pub use table::Table;
+pub use yaml::YamlContext;

@@ -1,13 +1,633 @@
 //! A project into a [`Manifest`]: macros, nodes, properties, tests, and what refers to what.
+//!
+//! Reading order: [`parse`], then `nodes` (one file), `tests`, `sources`, `others`, and `resolve` (names into ids).
 
-use diagnostic::Diagnostic;
-use project::Project;
+mod config;
+mod contracts;
+mod docs;
+pub(crate) mod errors;
+mod macros;
+mod nodes;
+mod others;
+mod patches;
+pub(crate) mod resolve;
+mod sources;
+pub(crate) mod tests;
 
-use crate::{Manifest, context::Host};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
+
+use artifacts::{
+    Metadata,
+    manifest::{Disabled, ManifestMetadata, Node, Quoting, Ref, ResourceType, SCHEMA_VERSION},
+};
+use diagnostic::{Diagnostic, Location};
+use indexmap::IndexMap;
+use jinja::{BlockKind, extract_blocks};
+use md5::{Digest as _, Md5};
+use names::UniqueId;
+use project::{FileKind, Project, ProjectFiles, PropertyFile};
+use rayon::prelude::*;
+use serde_json::Value as Json;
+use sha2::Sha256;
+
+use crate::{
+    Manifest,
+    context::{Fixture, Host, ProjectScope, yaml::YamlContext},
+    manifest::{HookTime, Lookup},
+};
+use nodes::{Draft, ParsedNode, Parser};
+use patches::Patches;
+use sources::ParsedSource;
+use tests::{OnColumn, Target};
+
+/// What `ref('x')` or `source('a', 'b')`, written as a text, names.
+pub(crate) fn read_reference(expression: &str) -> Option<others::Named> {
+    let mut named = others::Named::default();
+    others::read_reference(expression, &mut named).then_some(named)
+}
 
 /// Parses a whole project with its packages. All mistakes of the project are found in one go; with an error among the
 /// diagnostics the manifest is incomplete and must not be run.
 pub fn parse(project: &Project, host: &Host) -> (Manifest, Vec<Diagnostic>) {
-    let _ = (project, host);
-    (Manifest::new(artifacts::Manifest::default(), std::sync::Arc::default()), Vec::new())
+    let mut diagnostics = Vec::new();
+    let files = read_files(project, host, &mut diagnostics);
+    let loaded = macros::load(project, &files, host, &mut diagnostics);
+    let created_at = created_at(host);
+    let mut macro_artifacts = macros::artifacts(&loaded, created_at);
+    let mut scope = ProjectScope::new(project, loaded.registry, host);
+    scope.fixtures = fixtures(&files, &mut diagnostics);
+    let scope = Arc::new(scope);
+    let docs = docs::Docs::load(&files, &scope, host, &mut diagnostics);
+    let properties = read_properties(&files, &scope, host, &mut diagnostics);
+    let stems: HashSet<(String, String)> = files
+        .iter()
+        .flat_map(|project| project.of_kind(FileKind::Model))
+        .map(|file| (file.package.clone(), file.stem().to_owned()))
+        .collect();
+    let patches = Patches::new(&properties, &stems, &mut diagnostics);
+    let parser = Parser {
+        project,
+        scope: Arc::clone(&scope),
+        host: host.clone(),
+        docs: &docs,
+        created_at,
+        names: nodes::NameMacros,
+    };
+
+    let drafts = drafts(&parser, project, &files, &properties, &patches, &mut diagnostics);
+    let parsed: Vec<ParsedNode> = drafts.into_par_iter().map(|draft| parser.parse(draft)).collect();
+    let parsed_sources: Vec<ParsedSource<'_>> = properties
+        .iter()
+        .flat_map(|file| file.sources.iter().flat_map(move |of| of.tables.iter().map(move |table| (file, of, table))))
+        .map(|(file, of, table)| parser.parse_source(file, of, table))
+        .collect();
+    for file in &properties {
+        parser.describe_macros(file, &mut macro_artifacts, &mut diagnostics);
+    }
+
+    let mut builder = Builder::default();
+    for node in parsed {
+        builder.add(node, &mut diagnostics);
+    }
+    let (test_targets, test_places) = test_entries(&properties, &builder, &parsed_sources);
+    let parsed_tests: Vec<(ParsedNode, Location)> = test_targets
+        .par_iter()
+        .zip(test_places.par_iter())
+        .map(|((target, column, test), place)| {
+            let column = column.as_ref().map(|(name, quote, tags)| OnColumn { name, quote: *quote, tags });
+            (parser.parse_test(target, column, test), place.clone())
+        })
+        .collect();
+    for (test, place) in parsed_tests {
+        builder.places.insert(test.node.unique_id.clone(), place);
+        builder.add(test, &mut diagnostics);
+    }
+    builder.add_sources(parsed_sources, &mut diagnostics);
+    builder.artifact.macros = macro_artifacts.into_iter().map(|(id, found)| (id, Arc::new(found))).collect();
+    builder.artifact.docs = docs.docs.clone();
+    builder.add_others(&parser, &properties, &mut diagnostics);
+    builder.artifact.metadata = metadata(project, host);
+
+    let lookup = Lookup::new(&builder.artifact);
+    let Builder { mut artifact, lines_before, places, disabled_names, .. } = builder;
+    let resolver = resolve::Resolver {
+        root: &project.root.name,
+        packages: project.packages.len(),
+        lookup: &lookup,
+        disabled: &disabled_names,
+        lines_before: &lines_before,
+        restrict_access: &scope.restrict_access,
+        places: &places,
+    };
+    resolve::resolve(&mut artifact, &resolver, &mut diagnostics);
+    resolve::primary_keys(&mut artifact);
+    resolve::check(&artifact, &mut diagnostics);
+    resolve::maps(&mut artifact);
+    patches.report_unused(&used_patches(&artifact, &files), &mut diagnostics);
+    (Manifest::new(artifact, scope), diagnostics)
+}
+
+fn created_at(host: &Host) -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "microseconds since 1970 fit a double's 53 bits")]
+    let micros = host.started_at.timestamp_micros() as f64;
+    micros / 1e6
+}
+
+fn read_files(project: &Project, host: &Host, diagnostics: &mut Vec<Diagnostic>) -> Vec<ProjectFiles> {
+    let limit = host.flags.get("maximum_seed_size_mib").and_then(Json::as_u64).unwrap_or(1);
+    let mut all = Vec::new();
+    for project in project.all() {
+        let (files, found) = ProjectFiles::read(project, limit);
+        diagnostics.extend(found);
+        all.push(files);
+    }
+    all
+}
+
+fn fixtures(files: &[ProjectFiles], diagnostics: &mut Vec<Diagnostic>) -> HashMap<(String, String), Fixture> {
+    let mut fixtures = HashMap::new();
+    for file in files.iter().flat_map(|project| project.of_kind(FileKind::Fixture)) {
+        match file.read() {
+            Ok(bytes) => {
+                let text = String::from_utf8_lossy(&bytes).into_owned();
+                fixtures.insert((file.package.clone(), file.stem().to_owned()), Fixture { path: file.path.clone(), text });
+            }
+            Err(error) => diagnostics.push(
+                Diagnostic::error(format!("Runtime Error\n  Could not read {}", file.path))
+                    .cause(error.to_string())
+                    .fix("check that the file may be read"),
+            ),
+        }
+    }
+    fixtures
+}
+
+fn read_properties(
+    files: &[ProjectFiles],
+    scope: &ProjectScope,
+    host: &Host,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Vec<PropertyFile> {
+    let mut all = Vec::new();
+    for project in files {
+        let context = YamlContext::for_properties(scope, host, &project.package);
+        let sources: Vec<_> = project.of_kind(FileKind::Properties).map(|file| (file.source(), file.lines_before)).collect();
+        let read: Vec<(PropertyFile, Vec<Diagnostic>)> = sources
+            .into_par_iter()
+            .map(|(source, _)| PropertyFile::parse(&project.package, source, &context))
+            .collect();
+        for (file, found) in read {
+            diagnostics.extend(found);
+            all.push(file);
+        }
+    }
+    all
+}
+
+/// Everything that has code of its own.
+fn drafts<'a>(
+    parser: &Parser<'a>,
+    project: &Project,
+    files: &[ProjectFiles],
+    properties: &'a [PropertyFile],
+    patches: &Patches<'a>,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Vec<Draft<'a>> {
+    let mut drafts = Vec::new();
+    for package in files {
+        for file in package.of_kind(FileKind::Model) {
+            if file.extension() == "py" {
+                diagnostics.push(
+                    Diagnostic::error(format!("Parsing Error\n  Python models are not supported: {}", file.path))
+                        .at(Location::file(&file.path))
+                        .cause("they need Athena for Apache Spark, which this engine does not drive")
+                        .fix("write the model in SQL, or exclude the file with .dbtignore"),
+                );
+                continue;
+            }
+            let mut draft = parser.draft(ResourceType::Model, file, file.stem(), Arc::clone(&file.contents));
+            if let Some(patch) = patches.model(&file.package, file.stem()) {
+                Parser::apply_version(&mut draft, patch);
+            }
+            drafts.push(draft);
+        }
+        for file in package.of_kind(FileKind::Snapshot) {
+            snapshot_blocks(parser, file, patches, &mut drafts, diagnostics);
+        }
+        for file in package.of_kind(FileKind::Analysis) {
+            let mut draft = parser.draft(ResourceType::Analysis, file, file.stem(), Arc::clone(&file.contents));
+            draft.node.fqn.insert(1, "analysis".to_owned());
+            draft.node.path = format!("analysis/{}", draft.node.path);
+            draft.patch = patches.other(ResourceType::Analysis, &file.package, file.stem());
+            drafts.push(draft);
+        }
+        for file in package.of_kind(FileKind::SingularTest) {
+            let mut draft = parser.draft(ResourceType::Test, file, file.stem(), Arc::clone(&file.contents));
+            draft.patch = patches.other(ResourceType::Test, &file.package, file.stem());
+            drafts.push(draft);
+        }
+        for file in package.of_kind(FileKind::Seed) {
+            let mut draft = parser.draft(ResourceType::Seed, file, file.stem(), Arc::from(""));
+            let root = project.get(&file.package).map(|project| project.root.display().to_string());
+            draft.node.root_path = root;
+            draft.patch = patches.other(ResourceType::Seed, &file.package, file.stem());
+            drafts.push(draft);
+        }
+    }
+    for file in properties {
+        yaml_snapshots(parser, file, patches, &mut drafts);
+    }
+    for project in project.all() {
+        for (when, hooks) in [(HookTime::Start, &project.on_run_start), (HookTime::End, &project.on_run_end)] {
+            for (index, sql) in hooks.iter().enumerate() {
+                drafts.push(hook(parser, &project.name, when, index, sql));
+            }
+        }
+    }
+    drafts
+}
+
+fn snapshot_blocks<'a>(
+    parser: &Parser<'a>,
+    file: &project::SourceFile,
+    patches: &Patches<'a>,
+    drafts: &mut Vec<Draft<'a>>,
+    diagnostics: &mut Vec<Diagnostic>,
+) {
+    let extracted = match extract_blocks(&file.contents, &[BlockKind::Snapshot]) {
+        Ok(extracted) => extracted,
+        Err(error) => {
+            let line = error.line().map_or(1, |line| line as usize);
+            diagnostics.push(
+                Diagnostic::error(format!("Compilation Error in {}\n  {}", file.path, error.message()))
+                    .at(Location::in_source(&file.path, &file.contents, line, None))
+                    .fix("close every {% snapshot %} block with {% endsnapshot %}"),
+            );
+            return;
+        }
+    };
+    for block in extracted.blocks {
+        let mut draft = parser.draft(ResourceType::Snapshot, file, block.name, Arc::from(block.contents));
+        draft.node.fqn.insert(draft.node.fqn.len() - 1, file.stem().to_owned());
+        draft.node.checksum = artifacts::manifest::Checksum::sha256(sha256(block.contents));
+        draft.lines_before = file.lines_before + block.line as usize - 1;
+        draft.patch = patches.other(ResourceType::Snapshot, &file.package, block.name);
+        drafts.push(draft);
+    }
+}
+
+fn sha256(text: &str) -> String {
+    hex::encode(Sha256::digest(text.trim().as_bytes()))
+}
+
+fn yaml_snapshots<'a>(parser: &Parser<'a>, file: &'a PropertyFile, patches: &Patches<'a>, drafts: &mut Vec<Draft<'a>>) {
+    for entry in &file.snapshots {
+        let Some(raw_code) = entry.snapshot_raw_code() else { continue };
+        let mut fqn = vec![file.package.clone()];
+        fqn.extend(tests::directories(&file.source.file));
+        fqn.push(entry.name.clone());
+        let node = Node {
+            name: entry.name.clone(),
+            resource_type: ResourceType::Snapshot,
+            package_name: file.package.clone(),
+            path: format!("{}.sql", entry.name),
+            original_file_path: file.source.file.clone(),
+            unique_id: UniqueId::new(format!("snapshot.{}.{}", file.package, entry.name)),
+            fqn,
+            alias: entry.name.clone(),
+            checksum: artifacts::manifest::Checksum::sha256(sha256(&raw_code)),
+            raw_code: Arc::from(raw_code),
+            language: "sql".to_owned(),
+            created_at: parser.created_at,
+            database: Some(parser.host.adapter.database().to_owned()),
+            schema: parser.host.adapter.schema().to_owned(),
+            ..Node::default()
+        };
+        drafts.push(Draft {
+            node,
+            lines_before: 0,
+            patch: patches.other(ResourceType::Snapshot, &file.package, &entry.name),
+            tags: Vec::new(),
+            unrendered_patch: None,
+            known: None,
+            test_arguments: None,
+        });
+    }
+}
+
+fn hook<'a>(parser: &Parser<'a>, package: &str, when: HookTime, index: usize, sql: &str) -> Draft<'a> {
+    let word = when.as_str();
+    let name = format!("{package}-{word}-{index}");
+    let node = Node {
+        name: name.clone(),
+        resource_type: ResourceType::Operation,
+        package_name: package.to_owned(),
+        path: format!("hooks/{name}.sql"),
+        original_file_path: "./dbt_project.yml".to_owned(),
+        unique_id: UniqueId::new(format!("operation.{package}.{name}")),
+        fqn: vec![package.to_owned(), "hooks".to_owned(), name.clone()],
+        alias: name,
+        checksum: artifacts::manifest::Checksum::sha256(sha256(sql)),
+        raw_code: Arc::from(sql),
+        language: "sql".to_owned(),
+        created_at: parser.created_at,
+        index: i64::try_from(index).ok(),
+        database: Some(parser.host.adapter.database().to_owned()),
+        schema: parser.host.adapter.schema().to_owned(),
+        ..Node::default()
+    };
+    Draft {
+        node,
+        lines_before: 0,
+        patch: None,
+        tags: vec![word.to_owned()],
+        unrendered_patch: None,
+        known: None,
+        test_arguments: None,
+    }
+}
+
+type TestEntry<'a> = (Target<'a>, Option<(String, Option<bool>, Vec<String>)>, &'a project::properties::TestDefinition);
+
+/// All generic tests with what they are on, and where they are written.
+fn test_entries<'a>(
+    properties: &'a [PropertyFile],
+    builder: &Builder,
+    sources: &[ParsedSource<'a>],
+) -> (Vec<TestEntry<'a>>, Vec<Location>) {
+    let mut entries: Vec<TestEntry<'a>> = Vec::new();
+    let mut places = Vec::new();
+    for file in properties {
+        let sections = [
+            (ResourceType::Model, "models", &file.models),
+            (ResourceType::Seed, "seeds", &file.seeds),
+            (ResourceType::Snapshot, "snapshots", &file.snapshots),
+        ];
+        for (kind, section, nodes) in sections {
+            for of in nodes {
+                let versions: Vec<Option<&project::properties::VersionProperties>> =
+                    if of.versions.is_empty() { vec![None] } else { of.versions.iter().map(Some).collect() };
+                for version in versions {
+                    let id = match version {
+                        Some(version) => format!("{kind}.{}.{}.v{}", file.package, of.name, version.v),
+                        None => format!("{kind}.{}.{}", file.package, of.name),
+                    };
+                    let node = builder.artifact.nodes.get(id.as_str());
+                    // Tests of what is not there or disabled do not exist either.
+                    let Some(node) = node else { continue };
+                    let (label, expression) = match version {
+                        Some(version) => {
+                            (format!("{}_v{}", of.name, version.v), format!("ref('{}', version='{}')", of.name, version.v))
+                        }
+                        None => (of.name.clone(), format!("ref('{}')", of.name)),
+                    };
+                    let target = Target {
+                        file,
+                        section,
+                        entry: of.name.clone(),
+                        label,
+                        expression,
+                        refs: vec![Ref {
+                            name: of.name.clone(),
+                            package: None,
+                            version: version.map(|version| version.v.to_json()),
+                        }],
+                        sources: Vec::new(),
+                        attached: Some(node.unique_id.clone()),
+                        group: node.group.clone(),
+                        tags: Vec::new(),
+                        quote_columns: of.quote_columns.unwrap_or(false),
+                    };
+                    let kept: Option<HashSet<String>> =
+                        version.map(|version| of.columns_of(version).into_iter().map(|column| column.name).collect());
+                    let own = version.map(|version| version.columns.own.as_slice()).unwrap_or_default();
+                    let inherited = of.columns.iter().filter(|column| {
+                        kept.as_ref().is_none_or(|kept| kept.contains(&column.name))
+                            && own.iter().all(|other| other.name != column.name)
+                    });
+                    for column in inherited.chain(own) {
+                        for test in &column.data_tests {
+                            places.push(file.source.location(test.position));
+                            let on = (column.name.clone(), column.quote, column.tags.clone());
+                            entries.push((target.clone(), Some(on), test));
+                        }
+                    }
+                    let tests = version.map_or(of.data_tests.as_slice(), |version| of.data_tests_of(version));
+                    for test in tests {
+                        places.push(file.source.location(test.position));
+                        entries.push((target.clone(), None, test));
+                    }
+                }
+            }
+        }
+    }
+    for parsed in sources.iter().filter(|parsed| parsed.is_enabled()) {
+        let source = &parsed.source;
+        let target = Target {
+            file: parsed.file,
+            section: "sources",
+            entry: source.source_name.clone(),
+            label: format!("{}_{}", source.source_name, source.name),
+            expression: format!("source('{}', '{}')", source.source_name, source.name),
+            refs: Vec::new(),
+            sources: vec![vec![source.source_name.clone(), source.name.clone()]],
+            attached: None,
+            group: None,
+            tags: source.tags.clone(),
+            quote_columns: source.quoting.column.unwrap_or(false),
+        };
+        for column in &parsed.table.columns {
+            for test in &column.data_tests {
+                places.push(parsed.file.source.location(test.position));
+                entries.push((target.clone(), Some((column.name.clone(), column.quote, column.tags.clone())), test));
+            }
+        }
+        for test in &parsed.table.data_tests {
+            places.push(parsed.file.source.location(test.position));
+            entries.push((target.clone(), None, test));
+        }
+    }
+    (entries, places)
+}
+
+/// Collects what was parsed.
+#[derive(Default)]
+struct Builder {
+    artifact: artifacts::Manifest,
+    lines_before: HashMap<UniqueId, usize>,
+    places: HashMap<UniqueId, Location>,
+    /// Names of nodes, and `source.table` of sources, that are switched off.
+    disabled_names: HashSet<String>,
+}
+
+impl Builder {
+    fn add(&mut self, parsed: ParsedNode, diagnostics: &mut Vec<Diagnostic>) {
+        let enabled = parsed.is_enabled();
+        let ParsedNode { node, lines_before, diagnostics: found } = parsed;
+        let id = node.unique_id.clone();
+        if !enabled {
+            if node.resource_type.is_refable() {
+                self.disabled_names.insert(node.name.clone());
+            }
+            self.artifact.disabled.entry(id).or_default().push(Disabled::Node(Arc::new(node)));
+            return;
+        }
+        diagnostics.extend(found);
+        if lines_before > 0 {
+            self.lines_before.insert(id.clone(), lines_before);
+        }
+        if let Some(other) = self.artifact.nodes.get(&id) {
+            diagnostics.push(
+                Diagnostic::error(format!(
+                    "Compilation Error\n  dbt found two {}s with the name \"{}\".",
+                    node.resource_type, node.name
+                ))
+                .at(self.places.get(&id).cloned().unwrap_or_else(|| Location::file(&node.original_file_path)))
+                .cause(format!("{id} is defined in {} and in {}", other.original_file_path, node.original_file_path))
+                .fix("rename or remove one of them"),
+            );
+            return;
+        }
+        self.artifact.nodes.insert(id, Arc::new(node));
+    }
+
+    fn add_sources(&mut self, sources: Vec<ParsedSource<'_>>, diagnostics: &mut Vec<Diagnostic>) {
+        for parsed in sources {
+            let enabled = parsed.is_enabled();
+            let ParsedSource { source, file, table, diagnostics: found } = parsed;
+            let id = source.unique_id.clone();
+            if !enabled {
+                self.disabled_names.insert(format!("{}.{}", source.source_name, source.name));
+                self.artifact.disabled.entry(id).or_default().push(Disabled::Source(source));
+                continue;
+            }
+            diagnostics.extend(found);
+            if let Some(other) = self.artifact.sources.get(&id) {
+                diagnostics.push(
+                    file.source
+                        .error(
+                            table.position,
+                            format!(
+                                "Compilation Error\n  dbt found two sources with the name \"{}_{}\".",
+                                source.source_name, source.name
+                            ),
+                        )
+                        .cause(format!("it is declared in {} too", other.original_file_path))
+                        .fix("join the two entries"),
+                );
+                continue;
+            }
+            self.artifact.sources.insert(id, source);
+        }
+    }
+
+    fn add_others(&mut self, parser: &Parser<'_>, properties: &[PropertyFile], diagnostics: &mut Vec<Diagnostic>) {
+        let mut models: HashMap<(String, String), Vec<Arc<Node>>> = HashMap::new();
+        for node in self.artifact.nodes.values().filter(|node| node.resource_type == ResourceType::Model) {
+            models.entry((node.package_name.clone(), node.name.clone())).or_default().push(Arc::clone(node));
+        }
+        for file in properties {
+            for of in &file.exposures {
+                let exposure = parser.parse_exposure(file, of, diagnostics);
+                let id = exposure.unique_id.clone();
+                if exposure.config.get("enabled").and_then(Json::as_bool) == Some(false) {
+                    let json = serde_json::to_value(&exposure).unwrap_or_default();
+                    self.artifact.disabled.entry(id).or_default().push(Disabled::Other(json));
+                } else {
+                    self.artifact.exposures.insert(id, Arc::new(exposure));
+                }
+            }
+            for of in &file.groups {
+                let group = parser.parse_group(file, of);
+                self.artifact.groups.insert(group.unique_id.clone(), group);
+            }
+            for of in &file.unit_tests {
+                let found = models.get(&(file.package.clone(), of.model.clone()));
+                let Some(found) = found else {
+                    if !self.disabled_names.contains(&of.model) {
+                        diagnostics.push(missing_model(file, of, models.keys().map(|(_, name)| name.as_str())));
+                    }
+                    continue;
+                };
+                let found: Vec<&Arc<Node>> = found.iter().collect();
+                for test in parser.parse_unit_test(file, of, &found, diagnostics) {
+                    let id = test.unique_id.clone();
+                    if test.config.get("enabled").and_then(Json::as_bool) == Some(false) {
+                        let json = serde_json::to_value(&test).unwrap_or_default();
+                        self.artifact.disabled.entry(id).or_default().push(Disabled::Other(json));
+                    } else {
+                        self.artifact.unit_tests.insert(id, Arc::new(test));
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn missing_model<'a>(
+    file: &PropertyFile,
+    of: &project::properties::UnitTestProperties,
+    known: impl Iterator<Item = &'a str>,
+) -> Diagnostic {
+    let near = resolve::nearest(&of.model, known);
+    file.source
+        .error(
+            of.position,
+            format!("Parsing Error\n  Unable to find model '{}.{}' for unit test '{}' in {}", file.package, of.model, of.name, file.source.file),
+        )
+        .cause("a unit test is of a model of its own package")
+        .fix(near.map_or_else(|| "correct the name of the model".to_owned(), |near| format!("did you mean '{near}'?")))
+}
+
+fn used_patches(artifact: &artifacts::Manifest, files: &[ProjectFiles]) -> HashSet<(ResourceType, String, String)> {
+    let mut used = HashSet::new();
+    for file in files.iter().flat_map(|project| &project.files) {
+        let kind = match file.kind {
+            FileKind::Model => ResourceType::Model,
+            FileKind::Seed => ResourceType::Seed,
+            FileKind::Analysis => ResourceType::Analysis,
+            FileKind::SingularTest => ResourceType::Test,
+            _ => continue,
+        };
+        used.insert((kind, file.package.clone(), file.stem().to_owned()));
+    }
+    let disabled = artifact.disabled.values().flatten().filter_map(|entry| match entry {
+        Disabled::Node(node) => Some(node),
+        _ => None,
+    });
+    for node in artifact.nodes.values().chain(disabled) {
+        if node.resource_type == ResourceType::Snapshot {
+            used.insert((ResourceType::Snapshot, node.package_name.clone(), node.name.clone()));
+        }
+    }
+    used
+}
+
+fn metadata(project: &Project, host: &Host) -> ManifestMetadata {
+    let quoting = &project.root.quoting;
+    ManifestMetadata {
+        common: Metadata {
+            dbt_schema_version: SCHEMA_VERSION.to_owned(),
+            dbt_version: project::CLAIMED_DBT_VERSION.to_owned(),
+            generated_at: artifacts::timestamp(host.started_at),
+            invocation_id: Some(host.invocation_id.clone()),
+            invocation_started_at: Some(artifacts::timestamp(host.started_at)),
+            env: IndexMap::clone(&host.metadata_env),
+        },
+        project_name: Some(project.root.name.clone()),
+        project_id: Some(hex::encode(Md5::digest(project.root.name.as_bytes()))),
+        user_id: None,
+        send_anonymous_usage_stats: Some(false),
+        adapter_type: Some(host.adapter.type_name().to_owned()),
+        quoting: Quoting {
+            database: Some(quoting.database.unwrap_or(true)),
+            schema: Some(quoting.schema.unwrap_or(true)),
+            identifier: Some(quoting.identifier.unwrap_or(true)),
+            column: None,
+        },
+        run_started_at: Some(artifacts::timestamp(host.started_at)),
+    }
 }

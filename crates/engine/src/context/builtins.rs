@@ -1,0 +1,320 @@
+//! The functions of the context.
+
+use std::sync::Arc;
+
+use artifacts::manifest::Ref;
+use diagnostic::Diagnostic;
+use jinja::{CallArgs, Error, Result, State, Template, Value};
+
+use super::{
+    Relation, Table,
+    node::{Context, Phase, StoredResult, node_relation, result_value, table_data},
+};
+
+/// Environment variables with this prefix are secrets.
+pub(crate) const SECRET_PREFIX: &str = "DBT_ENV_SECRET";
+
+fn compiler_error(message: impl Into<String>) -> Error {
+    Error::host(Diagnostic::error(message))
+}
+
+/// `ref`.
+pub(super) fn reference(context: &Context, _: &mut State<'_>, mut args: CallArgs) -> Result<Value> {
+    let version = args.take_keyword("version").or_else(|| args.take_keyword("v")).filter(|v| !v.is_none());
+    if let Some((name, _)) = args.keyword.first() {
+        return Err(Error::type_error(format!("ref() got an unexpected keyword argument '{name}'")));
+    }
+    let (package, name) = match args.positional.as_slice() {
+        [name] => (None, name.clone()),
+        [package, name] => (Some(package.clone()), name.clone()),
+        other => {
+            return Err(compiler_error(format!("ref() takes at most two arguments ({} given)", other.len())));
+        }
+    };
+    let text = |value: &Value| match value {
+        Value::Str(text) => Ok(text.to_string()),
+        other => Err(compiler_error(format!(
+            "ref() takes strings for the name of the model and its package, not {}",
+            other.type_name()
+        ))),
+    };
+    // An undefined name reaches here while parsing only.
+    if context.is_parsing() && (name.is_undefined() || package.as_ref().is_some_and(Value::is_undefined)) {
+        return Ok(Value::undefined("ref"));
+    }
+    let wanted = Ref {
+        name: text(&name)?,
+        package: package.as_ref().map(text).transpose()?,
+        version: version.map(|version| version.to_json_lossy()),
+    };
+    match context.0.phase {
+        Phase::Run => context.resolve_ref(&wanted).map(Value::from),
+        phase => {
+            if phase == Phase::Parse {
+                context.capture().refs.push(wanted);
+            }
+            Ok(node_relation(&context.0.scope, &context.0.node).into())
+        }
+    }
+}
+
+/// `source`.
+pub(super) fn source(context: &Context, _: &mut State<'_>, args: CallArgs) -> Result<Value> {
+    let given = args.positional.len() + args.keyword.len();
+    let [source, table] = args
+        .bind("source", ["source_name", "table_name"], 2)
+        .map_err(|_| compiler_error(format!("source() takes exactly two arguments ({given} given)")))?;
+    let (source, table) = (source.unwrap_or(Value::None).to_string(), table.unwrap_or(Value::None).to_string());
+    match context.0.phase {
+        Phase::Run => context.resolve_source(&source, &table).map(Value::from),
+        phase => {
+            if phase == Phase::Parse {
+                context.capture().sources.push(vec![source, table]);
+            }
+            Ok(node_relation(&context.0.scope, &context.0.node).into())
+        }
+    }
+}
+
+fn name_parts(args: &CallArgs) -> Vec<String> {
+    args.positional.iter().map(ToString::to_string).collect()
+}
+
+/// `metric`.
+pub(super) fn metric(context: &Context, _: &mut State<'_>, args: CallArgs) -> Result<Value> {
+    let parts = name_parts(&args);
+    let name = parts.last().cloned().unwrap_or_default();
+    if context.is_parsing() {
+        context.capture().metrics.push(parts);
+    }
+    Ok(name.into())
+}
+
+/// `function`.
+pub(super) fn function_reference(context: &Context, _: &mut State<'_>, args: CallArgs) -> Result<Value> {
+    let parts = name_parts(&args);
+    if context.is_parsing() {
+        context.capture().functions.push(parts);
+        return Ok(node_relation(&context.0.scope, &context.0.node).into());
+    }
+    Err(compiler_error(format!("function() cannot be resolved: '{}' is not defined", parts.join("."))))
+}
+
+/// `log`.
+pub(super) fn log(context: &Context, _: &mut State<'_>, args: CallArgs) -> Result<Value> {
+    let [message, info] = args.bind("log", ["msg", "info"], 1)?;
+    context.0.host.events.log(&message.unwrap_or(Value::None).to_string(), info.is_some_and(|info| info.is_true()));
+    Ok("".into())
+}
+
+/// `print`.
+pub(super) fn print(context: &Context, _: &mut State<'_>, args: CallArgs) -> Result<Value> {
+    let [message] = args.bind("print", ["msg"], 1)?;
+    context.0.host.events.print(&message.unwrap_or(Value::None).to_string());
+    Ok("".into())
+}
+
+/// `env_var`.
+pub(super) fn env_var(context: &Context, _: &mut State<'_>, args: CallArgs) -> Result<Value> {
+    let [name, default] = args.bind("env_var", ["var", "default"], 1)?;
+    let name = name.unwrap_or(Value::None).to_string();
+    if let Some(value) = context.0.overridden_env.get(&name) {
+        return Ok(Value::from(value));
+    }
+    environment_value(&context.0.host.environment, &name, default)
+}
+
+/// The value of an environment variable where secrets are not allowed.
+pub(super) fn environment_value(
+    environment: &super::Environment,
+    name: &str,
+    default: Option<Value>,
+) -> Result<Value> {
+    if name.starts_with(SECRET_PREFIX) {
+        return Err(Error::host(
+            Diagnostic::error(format!(
+                "Secret env vars are allowed only in profiles.yml or packages.yml. Found '{name}' referenced elsewhere."
+            ))
+            .cause(format!("names that start with {SECRET_PREFIX} are secrets"))
+            .fix("use it in profiles.yml, or give the variable another name"),
+        ));
+    }
+    match environment(name).map(Value::from).or(default.filter(|value| !value.is_none())) {
+        Some(value) => Ok(value),
+        None => Err(missing_env(name)),
+    }
+}
+
+pub(super) fn missing_env(name: &str) -> Error {
+    Error::host(
+        Diagnostic::error(format!("Env var required but not provided: '{name}'"))
+            .cause("the environment has no such variable, and the call has no default")
+            .fix(format!("set {name}, or write env_var('{name}', '…') with a default")),
+    )
+}
+
+/// `render`.
+pub(super) fn render(_: &Context, state: &mut State<'_>, args: CallArgs) -> Result<Value> {
+    let [text] = args.bind("render", ["string"], 1)?;
+    let text = text.unwrap_or(Value::None).to_string();
+    if !project::has_jinja(&text) {
+        return Ok(text.into());
+    }
+    let template = Template::compile(&text, "render")?;
+    Ok(state.render(&template)?.into())
+}
+
+/// `write`.
+pub(super) fn write(context: &Context, _: &mut State<'_>, args: CallArgs) -> Result<Value> {
+    let [payload] = args.bind("write", ["payload"], 1)?;
+    context.capture().written = Some(payload.unwrap_or(Value::None).to_string());
+    Ok("".into())
+}
+
+/// `load_result`.
+pub(super) fn load_result(context: &Context, _: &mut State<'_>, args: CallArgs) -> Result<Value> {
+    let [name] = args.bind("load_result", ["name"], 1)?;
+    let name = name.unwrap_or(Value::None).to_string();
+    let mut results = context.results();
+    let Some(stored) = results.get_mut(&name) else { return Ok(Value::None) };
+    if stored.taken {
+        return Err(compiler_error(format!(
+            "The 'statement' result named '{name}' has already been loaded into a variable"
+        )));
+    }
+    let value = result_value(stored);
+    if name != "main" {
+        // Only the name remains: the rows may be many.
+        *stored = StoredResult { response: Value::None, table: Value::None, data: Value::None, taken: true };
+    }
+    Ok(value)
+}
+
+/// `store_result`.
+pub(super) fn store_result(context: &Context, _: &mut State<'_>, args: CallArgs) -> Result<Value> {
+    let [name, response, table] = args.bind("store_result", ["name", "response", "agate_table"], 2)?;
+    let table = table.filter(|table| !table.is_none()).unwrap_or_else(|| Table::empty().into());
+    let data = table_data(&table);
+    let stored = StoredResult { response: response.unwrap_or(Value::None), table, data, taken: false };
+    context.results().insert(name.unwrap_or(Value::None).to_string(), stored);
+    Ok("".into())
+}
+
+/// `store_raw_result`.
+pub(super) fn store_raw_result(context: &Context, _: &mut State<'_>, args: CallArgs) -> Result<Value> {
+    let [name, message, code, rows, table] =
+        args.bind("store_raw_result", ["name", "message", "code", "rows_affected", "agate_table"], 1)?;
+    let name = name.unwrap_or(Value::None).to_string();
+    let response = crate::adapter::AdapterResponse {
+        message: message.unwrap_or(Value::None).to_string(),
+        code: code.map(|code| code.to_string()).unwrap_or_default(),
+        rows_affected: rows.and_then(|rows| rows.as_i64()).unwrap_or(-1),
+        ..Default::default()
+    };
+    let table = table.filter(|table| !table.is_none()).unwrap_or_else(|| Table::empty().into());
+    let stored = StoredResult {
+        response: Value::from(serde_json::to_value(&response).unwrap_or_default()),
+        data: table_data(&table),
+        table,
+        taken: false,
+    };
+    context.results().insert(name.clone(), stored);
+    if name == "main" {
+        context.capture().main_response = Some(response);
+    }
+    Ok("".into())
+}
+
+/// `try_or_compiler_error`.
+pub(super) fn try_or_compiler_error(_: &Context, state: &mut State<'_>, mut args: CallArgs) -> Result<Value> {
+    if args.positional.len() < 2 {
+        return Err(Error::type_error("try_or_compiler_error() needs a message and a function".to_owned()));
+    }
+    let message = args.positional.remove(0).to_string();
+    let function = args.positional.remove(0);
+    match state.call(&function, args) {
+        Err(error) if !error.is_return() => Err(compiler_error(message)),
+        other => other,
+    }
+}
+
+/// `fromyaml`.
+pub(super) fn from_yaml(_: &Context, _: &mut State<'_>, args: CallArgs) -> Result<Value> {
+    let [text, default] = args.bind("fromyaml", ["value", "default"], 1)?;
+    let text = text.unwrap_or(Value::None).to_string();
+    match project::yaml::parse(&text) {
+        Ok((node, _)) => Ok(super::scope::from_yaml(&node.value)),
+        Err(_) => Ok(default.unwrap_or(Value::None)),
+    }
+}
+
+/// `toyaml`.
+pub(super) fn to_yaml(_: &Context, _: &mut State<'_>, args: CallArgs) -> Result<Value> {
+    let [value, default, sort_keys] = args.bind("toyaml", ["value", "default", "sort_keys"], 1)?;
+    let sorted = sort_keys.is_some_and(|flag| flag.is_true());
+    match value.unwrap_or(Value::None).to_json() {
+        Ok(json) => Ok(super::yaml::dump(&json, sorted).into()),
+        Err(_) => Ok(default.unwrap_or(Value::None)),
+    }
+}
+
+/// `submit_python_job`.
+pub(super) fn submit_python_job(_: &Context, _: &mut State<'_>, _: CallArgs) -> Result<Value> {
+    Err(Error::host(
+        Diagnostic::error("Python models are not supported")
+            .cause("they need Athena for Apache Spark, which this engine does not drive")
+            .fix("write the model in SQL"),
+    ))
+}
+
+/// `adapter_macro`.
+pub(super) fn adapter_macro(_: &Context, _: &mut State<'_>, _: CallArgs) -> Result<Value> {
+    Err(compiler_error(
+        "The \"adapter_macro\" macro has been deprecated. Instead, use the `adapter.dispatch` method to find a macro and call the result.",
+    ))
+}
+
+/// `load_agate_table`.
+pub(super) fn load_agate_table(context: &Context, _: &mut State<'_>, _: CallArgs) -> Result<Value> {
+    let Some(compiler) = context.0.compiler.as_ref().filter(|_| context.executes()) else {
+        return Ok(Table::empty().into());
+    };
+    let _ = compiler;
+    let node = &context.0.node;
+    let root = node.root_path.clone().unwrap_or_default();
+    let path = std::path::Path::new(&root).join(&node.original_file_path);
+    let delimiter = node.config_str("delimiter").and_then(|text| text.bytes().next()).unwrap_or(b',');
+    let mut reader = csv::ReaderBuilder::new()
+        .delimiter(delimiter)
+        .from_path(&path)
+        .map_err(|error| compiler_error(format!("Could not read {}: {error}", path.display())))?;
+    let names = reader
+        .headers()
+        .map_err(|error| compiler_error(error.to_string()))?
+        .iter()
+        .map(|name| Arc::from(name.trim_start_matches('\u{feff}')))
+        .collect();
+    let mut rows = Vec::new();
+    for record in reader.records() {
+        let record = record.map_err(|error| compiler_error(format!("Could not read {}: {error}", path.display())))?;
+        let cell = |text: &str| if text.is_empty() { Value::None } else { Value::str(text) };
+        rows.push(record.iter().map(cell).collect());
+    }
+    Ok(Table::from_rows(names, rows).into())
+}
+
+impl Context {
+    fn resolve_ref(&self, wanted: &Ref) -> Result<Relation> {
+        let Some(compiler) = &self.0.compiler else {
+            return Err(compiler_error("ref() cannot be resolved here"));
+        };
+        compiler.resolve_ref(self, wanted).map_err(Error::host)
+    }
+
+    fn resolve_source(&self, source: &str, table: &str) -> Result<Relation> {
+        let Some(compiler) = &self.0.compiler else {
+            return Err(compiler_error("source() cannot be resolved here"));
+        };
+        compiler.resolve_source(self, source, table).map_err(Error::host)
+    }
+}

@@ -1,0 +1,290 @@
+//! The macros of all packages, and which one a name means.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
+
+use indexmap::IndexMap;
+use jinja::{CallArgs, Error, MacroDef, MacroKind, Object, Result, State, Value};
+use names::UniqueId;
+
+/// The package of the macros that come with dbt itself.
+pub const GLOBAL_PACKAGE: &str = "dbt";
+
+type MacroMap = HashMap<Arc<str>, Arc<MacroDef>>;
+
+/// All macros.
+#[derive(Debug, Default)]
+pub struct MacroRegistry {
+    root: String,
+    /// The adapter's word: `athena`.
+    adapter_type: String,
+    /// `dbt_athena`, `dbt`: the adapter's first.
+    internal: Vec<String>,
+    /// By package, then name.
+    packages: HashMap<String, Arc<MacroMap>>,
+    /// What unqualified names mean in each package.
+    scopes: HashMap<String, Arc<MacroMap>>,
+    /// What `dbt.x` means: internal packages, the adapter's macros over dbt's.
+    global: Arc<MacroMap>,
+    /// What unqualified names mean in a package that has no macros of its own.
+    shared: Arc<MacroMap>,
+    /// `dispatch:` of the root project.
+    search_orders: HashMap<String, Vec<String>>,
+    by_id: IndexMap<UniqueId, Arc<MacroDef>>,
+}
+
+impl MacroRegistry {
+    /// `macros` in the order of their packages; of two with one name in a package the later counts (the caller reports it).
+    pub fn new(
+        root: &str,
+        adapter_type: &str,
+        internal: Vec<String>,
+        search_orders: HashMap<String, Vec<String>>,
+        macros: impl IntoIterator<Item = (String, Arc<MacroDef>)>,
+    ) -> Self {
+        let mut packages: HashMap<String, MacroMap> = HashMap::new();
+        let mut by_id = IndexMap::new();
+        for (package, definition) in macros {
+            by_id.insert(UniqueId::new(definition.id()), Arc::clone(&definition));
+            packages.entry(package).or_default().insert(Arc::clone(&definition.name), definition);
+        }
+        let mut global = MacroMap::new();
+        for package in internal.iter().rev() {
+            global.extend(packages.get(package).into_iter().flatten().map(|(name, m)| (Arc::clone(name), Arc::clone(m))));
+        }
+        let mut shared = global.clone();
+        shared.extend(packages.get(root).into_iter().flatten().map(|(name, m)| (Arc::clone(name), Arc::clone(m))));
+        let mut scopes = HashMap::new();
+        for (package, own) in &packages {
+            let mut scope = shared.clone();
+            if !internal.contains(package) {
+                scope.extend(own.iter().map(|(name, m)| (Arc::clone(name), Arc::clone(m))));
+            }
+            scopes.insert(package.clone(), Arc::new(scope));
+        }
+        Self {
+            root: root.to_owned(),
+            adapter_type: adapter_type.to_owned(),
+            internal,
+            packages: packages.into_iter().map(|(name, map)| (name, Arc::new(map))).collect(),
+            scopes,
+            global: Arc::new(global),
+            shared: Arc::new(shared),
+            search_orders,
+            by_id,
+        }
+    }
+
+    /// The macro of an id.
+    pub fn get(&self, id: &str) -> Option<&Arc<MacroDef>> {
+        self.by_id.get(id)
+    }
+
+    /// Every macro, by id.
+    pub fn iter(&self) -> impl Iterator<Item = (&UniqueId, &Arc<MacroDef>)> {
+        self.by_id.iter()
+    }
+
+    /// What an unqualified name means in a node of `package`.
+    pub fn find(&self, package: &str, name: &str) -> Option<&Arc<MacroDef>> {
+        self.scope(package).get(name)
+    }
+
+    /// The names a node of `package` sees.
+    pub fn scope(&self, package: &str) -> &Arc<MacroMap> {
+        self.scopes.get(package).unwrap_or(&self.shared)
+    }
+
+    /// The macros of a package by its name; `dbt` means all internal ones.
+    pub fn package(&self, name: &str) -> Option<&Arc<MacroMap>> {
+        if name == GLOBAL_PACKAGE {
+            return Some(&self.global);
+        }
+        self.packages.get(name)
+    }
+
+    /// A macro of one package.
+    pub fn find_in(&self, package: &str, name: &str) -> Option<&Arc<MacroDef>> {
+        self.package(package)?.get(name)
+    }
+
+    /// Whether a macro is one of the internal packages'.
+    pub fn is_internal(&self, id: &str) -> bool {
+        id.split('.').nth(1).is_some_and(|package| self.internal.iter().any(|internal| internal == package))
+    }
+
+    fn prefixes(&self) -> [&str; 2] {
+        [&self.adapter_type, "default"]
+    }
+
+    fn search_packages<'a>(&'a self, namespace: Option<&'a str>) -> Vec<Option<&'a str>> {
+        let Some(namespace) = namespace else { return vec![None] };
+        if let Some(order) = self.search_orders.get(namespace) {
+            return order.iter().map(|package| Some(package.as_str())).collect();
+        }
+        if self.packages.contains_key(namespace) && !self.internal.iter().any(|internal| internal == namespace) {
+            return vec![Some(&self.root), Some(namespace)];
+        }
+        vec![None]
+    }
+
+    /// `adapter.dispatch(name, namespace)` in a node of `package`.
+    ///
+    /// # Errors
+    /// No macro of that name for this adapter; a dotted name.
+    pub fn dispatch(&self, package: &str, name: &str, namespace: Option<&str>) -> Result<Arc<MacroDef>> {
+        if let Some((suggested, rest)) = name.split_once('.') {
+            return Err(Error::host(diagnostic::Diagnostic::error(format!(
+                "In adapter.dispatch, got a macro name of \"{name}\", but \".\" is not a valid macro name component. Did you mean `adapter.dispatch(\"{rest}\", macro_namespace=\"{suggested}\")`?"
+            ))));
+        }
+        let mut searched = Vec::new();
+        for place in self.search_packages(namespace) {
+            for prefix in self.prefixes() {
+                let full = format!("{prefix}__{name}");
+                let found = match place {
+                    None => self.find(package, &full),
+                    Some(place) => self.find_in(place, &full),
+                };
+                if let Some(found) = found {
+                    return Ok(Arc::clone(found));
+                }
+                searched.push(match place {
+                    None => format!("'{full}'"),
+                    Some(place) => format!("'{place}.{full}'"),
+                });
+            }
+        }
+        let within = namespace.map_or_else(|| "'None'".to_owned(), |namespace| format!("'{namespace}'"));
+        Err(Error::host(diagnostic::Diagnostic::error(format!(
+            "In dispatch: No macro named '{name}' found within namespace: {within}\n    Searched for: {}",
+            searched.join(", ")
+        ))))
+    }
+
+    /// Every macro a dispatch may choose, for `depends_on`.
+    fn dispatch_candidates(&self, package: &str, name: &str, namespace: Option<&str>) -> Vec<&Arc<MacroDef>> {
+        let mut found = Vec::new();
+        for place in self.search_packages(namespace) {
+            for prefix in self.prefixes() {
+                let full = format!("{prefix}__{name}");
+                found.extend(match place {
+                    None => self.find(package, &full),
+                    Some(place) => self.find_in(place, &full),
+                });
+            }
+        }
+        found
+    }
+
+    /// The macros that a macro calls, as written in it.
+    pub fn dependencies(&self, package: &str, definition: &MacroDef) -> Vec<UniqueId> {
+        let mut seen = HashSet::new();
+        let mut ids = Vec::new();
+        let mut add = |found: &MacroDef| {
+            if found.id() != definition.id() && seen.insert(found.id().to_owned()) {
+                ids.push(UniqueId::new(found.id()));
+            }
+        };
+        for call in definition.calls() {
+            if call.name == "adapter.dispatch" {
+                let literal = |index: usize, key: &str| {
+                    let keyword = call.keyword.iter().find(|(name, _)| name == key).map(|(_, value)| value);
+                    call.positional.get(index).or(keyword).and_then(Option::as_ref).and_then(|value| value.as_str().map(str::to_owned))
+                };
+                if let Some(name) = literal(0, "macro_name") {
+                    let namespace = literal(1, "macro_namespace");
+                    for candidate in self.dispatch_candidates(package, &name, namespace.as_deref()) {
+                        add(candidate);
+                    }
+                }
+                continue;
+            }
+            let found = match call.name.split_once('.') {
+                None => self.find(package, &call.name),
+                Some((qualifier, name)) if !name.contains('.') => self.find_in(qualifier, name),
+                Some(_) => None,
+            };
+            if let Some(found) = found {
+                add(found);
+            }
+        }
+        ids
+    }
+
+    /// The macro of a generic test.
+    pub fn find_test(&self, package: &str, namespace: Option<&str>, test: &str) -> Option<&Arc<MacroDef>> {
+        let name = format!("test_{test}");
+        match namespace {
+            Some(namespace) => self.find_in(namespace, &name),
+            None => self.find(package, &name),
+        }
+    }
+
+    /// The macro that builds a materialization: the root project's over packages' over the internal ones, the adapter's
+    /// over the default. A package cannot replace a built-in one unless the root project does so itself.
+    pub fn find_materialization(&self, name: &str) -> Option<&Arc<MacroDef>> {
+        let mut imported: Vec<&String> = self
+            .packages
+            .keys()
+            .filter(|package| **package != self.root && !self.internal.contains(package))
+            .collect();
+        imported.sort();
+        for specific in self.prefixes() {
+            let full = format!("materialization_{name}_{specific}");
+            let root = self.packages.get(&self.root).and_then(|macros| macros.get(full.as_str()));
+            let internal = self.global.get(full.as_str());
+            let of_package = imported.iter().find_map(|package| self.packages[*package].get(full.as_str()));
+            let found = root.or(if internal.is_some() { internal } else { of_package });
+            if found.is_some_and(|found| found.kind == MacroKind::Materialization) {
+                return found;
+            }
+        }
+        None
+    }
+
+    /// The names of all materializations, for "did you mean".
+    pub fn materializations(&self) -> impl Iterator<Item = &str> {
+        self.by_id.values().filter(|m| m.kind == MacroKind::Materialization).filter_map(|m| {
+            let name = m.name.strip_prefix("materialization_")?;
+            Some(name.rsplit_once('_').map_or(name, |(name, _)| name))
+        })
+    }
+}
+
+/// `dbt_utils` in `dbt_utils.star(…)`.
+#[derive(Debug)]
+pub(crate) struct PackageNamespace {
+    pub name: String,
+    pub macros: Arc<MacroMap>,
+}
+
+impl Object for PackageNamespace {
+    fn type_name(&self) -> &str {
+        "MacroNamespace"
+    }
+
+    fn get_attr(&self, name: &str) -> Option<Value> {
+        self.macros.get(name).map(|found| Value::from(Arc::clone(found)))
+    }
+
+    fn get_item(&self, key: &Value) -> Option<Value> {
+        self.get_attr(key.as_str()?)
+    }
+
+    fn call_method(&self, state: &mut State<'_>, name: &str, args: CallArgs) -> Result<Value> {
+        match self.macros.get(name) {
+            Some(found) => found.call(state, args),
+            None => {
+                let missing = Value::undefined(&format!("{}.{name}", self.name));
+                state.call(&missing, args)
+            }
+        }
+    }
+
+    fn repr(&self) -> String {
+        format!("<macros of {}>", self.name)
+    }
+}

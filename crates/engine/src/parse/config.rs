@@ -1,0 +1,278 @@
+//! A node's final config: defaults, project files, property file, `config()`.
+
+use artifacts::{JsonMap, manifest::ResourceType};
+use project::{ConfigKind, Project, merge_config};
+use serde_json::{Value as Json, json};
+
+/// The layers between the defaults and the final config.
+#[derive(Debug, Default)]
+pub(super) struct Layers<'a> {
+    /// From the property file.
+    pub patch: Option<&'a JsonMap>,
+    /// From `config()` in the file.
+    pub call: Option<&'a JsonMap>,
+}
+
+/// The tree of `dbt_project.yml` that a resource takes its configs from.
+pub(super) fn tree_of(kind: ResourceType) -> ConfigKind {
+    match kind {
+        ResourceType::Seed => ConfigKind::Seeds,
+        ResourceType::Snapshot => ConfigKind::Snapshots,
+        ResourceType::Test => ConfigKind::DataTests,
+        ResourceType::UnitTest => ConfigKind::UnitTests,
+        ResourceType::Source => ConfigKind::Sources,
+        ResourceType::Exposure => ConfigKind::Exposures,
+        // Analyses, operations and groups take those of models.
+        _ => ConfigKind::Models,
+    }
+}
+
+/// The final config of a node of `package`.
+pub(super) fn resolve(
+    project: &Project,
+    kind: ResourceType,
+    package: &str,
+    fqn: &[String],
+    layers: &Layers<'_>,
+) -> JsonMap {
+    let mut config = defaults(kind);
+    let tree = tree_of(kind);
+    if let Some(own) = project.get(package) {
+        for layer in own.configs.resolve(tree, fqn) {
+            merge_config(&mut config, &layer);
+        }
+    }
+    for layer in [layers.patch, layers.call].into_iter().flatten() {
+        merge_config(&mut config, layer);
+    }
+    if package != project.root.name {
+        for layer in project.root.configs.resolve(tree, fqn) {
+            merge_config(&mut config, &layer);
+        }
+    }
+    finish(kind, &mut config);
+    config
+}
+
+/// The same before rendering: what `state:modified` compares.
+pub(super) fn resolve_unrendered(
+    project: &Project,
+    kind: ResourceType,
+    package: &str,
+    fqn: &[String],
+    layers: &Layers<'_>,
+) -> JsonMap {
+    let mut config = JsonMap::new();
+    let tree = tree_of(kind);
+    let mut put = |layer: &JsonMap| {
+        for (key, value) in layer {
+            config.insert(key.clone(), value.clone());
+        }
+    };
+    if let Some(own) = project.get(package) {
+        own.configs.resolve_unrendered(tree, fqn).iter().for_each(&mut put);
+    }
+    for layer in [layers.patch, layers.call].into_iter().flatten() {
+        put(layer);
+    }
+    if package != project.root.name {
+        project.root.configs.resolve_unrendered(tree, fqn).iter().for_each(&mut put);
+    }
+    config
+}
+
+/// Every key dbt knows for the type, in the order in which it writes them.
+fn defaults(kind: ResourceType) -> JsonMap {
+    let mut config = JsonMap::new();
+    let mut put = |key: &str, value: Json| {
+        config.insert(key.to_owned(), value);
+    };
+    match kind {
+        ResourceType::Test => {
+            put("enabled", true.into());
+            put("alias", Json::Null);
+            put("schema", "dbt_test__audit".into());
+            put("database", Json::Null);
+            put("tags", json!([]));
+            put("meta", json!({}));
+            put("group", Json::Null);
+            put("static_analysis", Json::Null);
+            put("materialized", "test".into());
+            put("severity", "ERROR".into());
+            put("store_failures", Json::Null);
+            put("store_failures_as", Json::Null);
+            put("sql_header", Json::Null);
+            put("where", Json::Null);
+            put("limit", Json::Null);
+            put("fail_calc", "count(*)".into());
+            put("warn_if", "!= 0".into());
+            put("error_if", "!= 0".into());
+            return config;
+        }
+        ResourceType::Source => {
+            put("enabled", true.into());
+            put("event_time", Json::Null);
+            put("freshness", Json::Null);
+            put("loaded_at_field", Json::Null);
+            put("loaded_at_query", Json::Null);
+            put("meta", json!({}));
+            put("tags", json!([]));
+            put("static_analysis", Json::Null);
+            return config;
+        }
+        ResourceType::UnitTest => {
+            put("tags", json!([]));
+            put("meta", json!({}));
+            put("enabled", true.into());
+            put("static_analysis", Json::Null);
+            return config;
+        }
+        ResourceType::Exposure => {
+            put("enabled", true.into());
+            put("tags", json!([]));
+            put("meta", json!({}));
+            return config;
+        }
+        ResourceType::Group => {
+            put("meta", json!({}));
+            return config;
+        }
+        _ => {}
+    }
+    let materialized = match kind {
+        ResourceType::Seed => "seed",
+        ResourceType::Snapshot => "snapshot",
+        _ => "view",
+    };
+    put("enabled", true.into());
+    put("alias", Json::Null);
+    put("schema", Json::Null);
+    put("database", Json::Null);
+    put("tags", json!([]));
+    put("meta", json!({}));
+    put("group", Json::Null);
+    put("static_analysis", Json::Null);
+    put("materialized", materialized.into());
+    put("incremental_strategy", Json::Null);
+    put("batch_size", Json::Null);
+    put("lookback", 1.into());
+    put("begin", Json::Null);
+    put("persist_docs", json!({}));
+    put("post-hook", json!([]));
+    put("pre-hook", json!([]));
+    put("quoting", json!({}));
+    put("column_types", json!({}));
+    put("full_refresh", Json::Null);
+    put("unique_key", Json::Null);
+    put("on_schema_change", "ignore".into());
+    put("on_configuration_change", "apply".into());
+    put("grants", json!({}));
+    put("packages", json!([]));
+    put("docs", json!({"show": true, "node_color": null}));
+    put("contract", json!({"enforced": false, "alias_types": true}));
+    put("event_time", Json::Null);
+    put("concurrent_batches", Json::Null);
+    match kind {
+        ResourceType::Model => {
+            put("access", "protected".into());
+            put("freshness", Json::Null);
+            put("on_error", Json::Null);
+            put("latest_version_pointer", json!({"enabled": null, "alias": null}));
+        }
+        ResourceType::Seed => {
+            put("delimiter", ",".into());
+            put("quote_columns", Json::Null);
+        }
+        ResourceType::Snapshot => {
+            put("strategy", Json::Null);
+            put("target_schema", Json::Null);
+            put("target_database", Json::Null);
+            put("updated_at", Json::Null);
+            put("check_cols", Json::Null);
+            put(
+                "snapshot_meta_column_names",
+                json!({"dbt_valid_to": null, "dbt_valid_from": null, "dbt_scd_id": null, "dbt_updated_at": null, "dbt_is_deleted": null}),
+            );
+            put("dbt_valid_to_current", Json::Null);
+        }
+        _ => {}
+    }
+    config
+}
+
+fn finish(kind: ResourceType, config: &mut JsonMap) {
+    for key in ["pre-hook", "post-hook"] {
+        if let Some(Json::Array(hooks)) = config.get_mut(key) {
+            for hook in hooks {
+                *hook = hook_mapping(hook);
+            }
+        }
+    }
+    if let Some(Json::Array(tags)) = config.get_mut("tags") {
+        for tag in tags {
+            if !tag.is_string() {
+                *tag = Json::String(tag.to_string());
+            }
+        }
+    }
+    if kind == ResourceType::Test {
+        store_failures(config);
+    }
+    // YAML reads `on` and `off` as booleans.
+    if let Some(Json::Bool(flag)) = config.get("static_analysis") {
+        let word = if *flag { "on" } else { "off" };
+        config.insert("static_analysis".to_owned(), word.into());
+    }
+}
+
+fn store_failures(config: &mut JsonMap) {
+    let stored_as = config.get("store_failures_as").and_then(Json::as_str).map(str::to_owned);
+    match stored_as {
+        Some(kind) => {
+            config.insert("store_failures".to_owned(), (kind != "ephemeral").into());
+        }
+        None => {
+            let kind = match config.get("store_failures").and_then(Json::as_bool) {
+                Some(true) => Json::from("table"),
+                Some(false) => Json::from("ephemeral"),
+                None => return,
+            };
+            config.insert("store_failures_as".to_owned(), kind);
+        }
+    }
+}
+
+/// A hook as `{sql, transaction, index}`.
+pub(super) fn hook_mapping(hook: &Json) -> Json {
+    let from = |map: &JsonMap| {
+        json!({
+            "sql": map.get("sql").cloned().unwrap_or_else(|| "".into()),
+            "transaction": map.get("transaction").cloned().unwrap_or(Json::Bool(true)),
+            "index": map.get("index").cloned().unwrap_or(Json::Null),
+        })
+    };
+    match hook {
+        Json::Object(map) => from(map),
+        Json::String(text) => match serde_json::from_str::<Json>(text) {
+            Ok(Json::Object(map)) if map.contains_key("sql") => from(&map),
+            _ => json!({"sql": text, "transaction": true, "index": null}),
+        },
+        other => json!({"sql": other.to_string(), "transaction": true, "index": null}),
+    }
+}
+
+/// Texts of a list in a config.
+pub(super) fn texts(value: Option<&Json>) -> Vec<String> {
+    match value {
+        Some(Json::Array(items)) => {
+            items.iter().map(|item| item.as_str().map_or_else(|| item.to_string(), str::to_owned)).collect()
+        }
+        Some(Json::String(text)) => vec![text.clone()],
+        _ => Vec::new(),
+    }
+}
+
+/// A mapping in a config.
+pub(super) fn mapping(value: Option<&Json>) -> JsonMap {
+    value.and_then(Json::as_object).cloned().unwrap_or_default()
+}

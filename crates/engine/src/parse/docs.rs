@@ -1,0 +1,146 @@
+//! Docs blocks, and descriptions that quote them.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use artifacts::manifest::Doc;
+use diagnostic::{Diagnostic, Location};
+use indexmap::IndexMap;
+use jinja::{BlockKind, Error, Value, extract_blocks};
+use names::UniqueId;
+use project::{FileKind, ProjectFiles};
+
+use super::patches::Describe;
+use crate::context::{
+    GLOBAL_PACKAGE, Host, ProjectScope,
+    yaml::{DocContext, YamlContext, render_description},
+};
+
+/// What the documentation site shows first when the project has nothing of its own.
+const OVERVIEW: &str = "### Welcome!\n\nThe models, sources and tests of this project, with what they are made of. \
+Write a `{% docs __overview__ %}` block to put your own words here.";
+
+type Blocks = HashMap<String, Vec<(String, UniqueId, Arc<str>)>>;
+
+/// All docs blocks.
+pub(super) struct Docs {
+    pub docs: IndexMap<UniqueId, Doc>,
+    blocks: Arc<Blocks>,
+    root: String,
+    /// One per package.
+    contexts: HashMap<String, YamlContext>,
+}
+
+impl Docs {
+    pub fn load(files: &[ProjectFiles], scope: &ProjectScope, host: &Host, diagnostics: &mut Vec<Diagnostic>) -> Self {
+        let mut docs = IndexMap::new();
+        let mut blocks = Blocks::new();
+        let mut add = |package: &str, path: &str, original: &str, name: &str, contents: &str| {
+            let id = UniqueId::new(format!("doc.{package}.{name}"));
+            let doc = Doc {
+                name: name.to_owned(),
+                resource_type: "doc".to_owned(),
+                package_name: package.to_owned(),
+                path: path.to_owned(),
+                original_file_path: original.to_owned(),
+                unique_id: id.clone(),
+                block_contents: contents.to_owned(),
+            };
+            blocks.entry(name.to_owned()).or_default().push((package.to_owned(), id.clone(), Arc::from(contents)));
+            docs.insert(id, doc).is_none()
+        };
+        add(GLOBAL_PACKAGE, "overview.md", "docs/overview.md", "__overview__", OVERVIEW);
+        for project in files {
+            for file in project.of_kind(FileKind::Docs) {
+                if !file.contents.contains("{%") {
+                    continue;
+                }
+                match extract_blocks(&file.contents, &[BlockKind::Docs]) {
+                    Ok(extracted) => {
+                        for block in extracted.blocks {
+                            let path = file.path_in_search_path();
+                            if !add(&project.package, path, &file.path, block.name, block.contents.trim()) {
+                                diagnostics.push(
+                                    Diagnostic::error(format!(
+                                        "Compilation Error\n  dbt found two docs blocks with the name \"{}\".",
+                                        block.name
+                                    ))
+                                    .at(Location { line: Some(block.line as usize), ..Location::file(&file.path) })
+                                    .fix("rename or remove one of them"),
+                                );
+                            }
+                        }
+                    }
+                    Err(error) => diagnostics.push(
+                        Diagnostic::error(format!("Compilation Error in {}\n  {}", file.path, error.message()))
+                            .at(Location { line: error.line().map(|line| line as usize), ..Location::file(&file.path) })
+                            .fix("close every {% docs %} block with {% enddocs %}"),
+                    ),
+                }
+            }
+        }
+        let contexts = files
+            .iter()
+            .map(|project| (project.package.clone(), YamlContext::for_properties(scope, host, &project.package)))
+            .collect();
+        Self { docs, blocks: Arc::new(blocks), root: scope.root.clone(), contexts }
+    }
+}
+
+fn find<'b>(blocks: &'b Blocks, root: &str, package: &str, wanted: Option<&str>, name: &str) -> Option<&'b (String, UniqueId, Arc<str>)> {
+    let found = blocks.get(name)?;
+    let of = |package: &str| found.iter().find(|(owner, ..)| owner == package);
+    match wanted {
+        Some(wanted) => of(wanted),
+        None => of(package).or_else(|| of(root)).or_else(|| found.first()),
+    }
+}
+
+impl Describe for Docs {
+    fn describe(&self, text: &str, package: &str) -> Result<(String, Vec<UniqueId>), Error> {
+        if !project::has_jinja(text) {
+            return Ok((text.to_owned(), Vec::new()));
+        }
+        let Some(yaml) = self.contexts.get(package) else { return Ok((text.to_owned(), Vec::new())) };
+        let used: Arc<Mutex<Vec<UniqueId>>> = Arc::default();
+        let doc = {
+            let (blocks, used, root, package) =
+                (Arc::clone(&self.blocks), Arc::clone(&used), self.root.clone(), package.to_owned());
+            Value::function("doc", move |_, args| {
+                let names: Vec<String> = args.positional.iter().map(ToString::to_string).collect();
+                let (wanted, name) = match names.as_slice() {
+                    [name] => (None, name),
+                    [package, name] => (Some(package.as_str()), name),
+                    other => {
+                        return Err(Error::host(Diagnostic::error(format!(
+                            "doc() takes at most two arguments ({} given)",
+                            other.len()
+                        ))));
+                    }
+                };
+                match find(&blocks, &root, &package, wanted, name) {
+                    Some((_, id, contents)) => {
+                        let mut used = used.lock().unwrap_or_else(PoisonError::into_inner);
+                        if !used.contains(id) {
+                            used.push(id.clone());
+                        }
+                        Ok(Value::Str(Arc::clone(contents)))
+                    }
+                    None => Err(Error::host(missing(&blocks, name))),
+                }
+            })
+        };
+        let description = render_description(text, &DocContext { yaml, doc })?;
+        let used = std::mem::take(&mut *used.lock().unwrap_or_else(PoisonError::into_inner));
+        Ok((description, used))
+    }
+}
+
+fn missing(blocks: &Blocks, name: &str) -> Diagnostic {
+    let near = super::resolve::nearest(name, blocks.keys().map(String::as_str));
+    Diagnostic::error(format!("Documentation for '{name}' was not found"))
+        .cause(format!("no .md file has a block {{% docs {name} %}}"))
+        .fix(near.map_or_else(|| "write the block, or correct the name".to_owned(), |near| format!("did you mean '{near}'?")))
+}

@@ -1,0 +1,79 @@
+//! Errors of templates as the reader sees them: in which node, on which line, through which macros.
+
+use artifacts::manifest::Node;
+use diagnostic::{Diagnostic, Location};
+use project::{PropertyFile, yaml::Position};
+
+use super::nodes;
+use crate::adapter::AdapterError;
+
+/// An error in a node's code.
+pub(crate) fn in_node(node: &Node, error: &jinja::Error, lines_before: usize) -> Diagnostic {
+    let head = format!("Compilation Error in {} {} ({})", node.resource_type, node.name, node.original_file_path);
+    let in_code = error.template().is_none_or(|template| template == node.original_file_path);
+    let line = error.line().filter(|_| in_code).map(|line| line as usize);
+    let mut diagnostic = described(&head, error);
+    if diagnostic.location.is_none() {
+        diagnostic.location = Some(nodes::location(node, line, lines_before));
+    }
+    let stack = error.stack();
+    if let Some(last) = stack.first() {
+        let mut lines: Vec<String> = stack.iter().map(|call| format!("> in macro {} ({})", call.name, call.path)).collect();
+        lines.dedup();
+        lines.push(format!("> called by {} {} ({})", node.resource_type, node.name, node.original_file_path));
+        diagnostic.what.push_str("\n  \n  ");
+        diagnostic.what.push_str(&lines.join("\n  "));
+        if let (Some(line), false) = (error.line(), in_code) {
+            let _ = last;
+            let file = error.template().unwrap_or_default();
+            if diagnostic.cause.is_none() {
+                diagnostic.cause = Some(format!("it was raised in {file}, line {line}"));
+            }
+        }
+    }
+    diagnostic
+}
+
+/// An error in a text of a property file.
+pub(super) fn in_yaml(file: &PropertyFile, position: Position, error: &jinja::Error) -> Diagnostic {
+    let head = format!("Compilation Error in {}", file.source.file);
+    let mut diagnostic = described(&head, error);
+    diagnostic.location = Some(file.source.location(position));
+    diagnostic
+}
+
+/// An error of a template that belongs to no node.
+pub(crate) fn elsewhere(what: &str, error: &jinja::Error) -> Diagnostic {
+    let mut diagnostic = described(&format!("Compilation Error in {what}"), error);
+    for call in error.stack() {
+        diagnostic.what.push_str(&format!("\n  > in macro {} ({})", call.name, call.path));
+    }
+    if diagnostic.location.is_none()
+        && let (Some(template), Some(line)) = (error.template(), error.line())
+    {
+        diagnostic.location = Some(Location { line: Some(line as usize), ..Location::file(template) });
+    }
+    diagnostic
+}
+
+/// The head, the error's own sentence below it, and the cause and fix it brought along.
+fn described(head: &str, error: &jinja::Error) -> Diagnostic {
+    let indented = |text: &str| text.replace('\n', "\n  ");
+    if let Some(inner) = error.host_error::<Diagnostic>() {
+        if inner.what.starts_with("Compilation Error in") {
+            return inner.clone();
+        }
+        let mut diagnostic = Diagnostic::error(format!("{head}\n  {}", indented(&inner.what)));
+        diagnostic.cause.clone_from(&inner.cause);
+        diagnostic.fix.clone_from(&inner.fix);
+        return diagnostic;
+    }
+    if let Some(inner) = error.host_error::<AdapterError>() {
+        let head = head.replacen("Compilation Error", "Database Error", 1);
+        let mut diagnostic = Diagnostic::error(format!("{head}\n  {}", indented(&inner.diagnostic.what)));
+        diagnostic.cause.clone_from(&inner.diagnostic.cause);
+        diagnostic.fix.clone_from(&inner.diagnostic.fix);
+        return diagnostic;
+    }
+    Diagnostic::error(format!("{head}\n  {}", indented(&error.dbt_message())))
+}

@@ -1,0 +1,294 @@
+//! Exposures, groups, unit tests and what property files say about macros.
+
+use std::sync::Arc;
+
+use artifacts::{
+    JsonMap,
+    manifest::{
+        DependsOn, Docs, Exposure, Group, Macro, MacroArgument, MacroConfig, Node, Owner, Ref, ResourceType, UnitTest,
+        UnitTestExpect, UnitTestGiven, UnitTestOverrides,
+    },
+};
+use diagnostic::Diagnostic;
+use indexmap::IndexMap;
+use jinja::{Template, Value};
+use names::UniqueId;
+use project::{
+    PropertyFile,
+    properties::{ExposureProperties, GroupProperties, Rows, UnitTestProperties, VersionFilter},
+    yaml,
+};
+use serde_json::{Value as Json, json};
+use sha2::{Digest, Sha256};
+
+use super::{
+    config::{self, Layers},
+    errors,
+    nodes::Parser,
+    tests::directories,
+};
+
+/// What `ref('x')`, `source('a', 'b')`, `metric('m')` in a YAML list name.
+#[derive(Debug, Default)]
+pub(crate) struct Named {
+    pub refs: Vec<Ref>,
+    pub sources: Vec<Vec<String>>,
+    pub metrics: Vec<Vec<String>>,
+}
+
+/// Reads such an expression.
+pub(super) fn read_reference(expression: &str, named: &mut Named) -> bool {
+    let Ok(template) = Template::compile(&format!("{{{{ {expression} }}}}"), "a reference") else { return false };
+    let [call] = template.calls() else { return false };
+    let texts: Option<Vec<String>> =
+        call.positional.iter().map(|argument| argument.as_ref().map(ToString::to_string)).collect();
+    let Some(texts) = texts else { return false };
+    match (call.name.as_str(), texts.as_slice()) {
+        ("ref", [name]) => named.refs.push(reference(None, name, call)),
+        ("ref", [package, name]) => named.refs.push(reference(Some(package), name, call)),
+        ("source", [_, _]) => named.sources.push(texts),
+        ("metric", [_] | [_, _]) => named.metrics.push(texts),
+        _ => return false,
+    }
+    true
+}
+
+fn reference(package: Option<&String>, name: &str, call: &jinja::StaticCall) -> Ref {
+    let version = call.keyword.iter().find(|(key, _)| key == "v" || key == "version").and_then(|(_, value)| value.as_ref());
+    Ref { name: name.to_owned(), package: package.cloned(), version: version.map(Value::to_json_lossy) }
+}
+
+fn owner(owner: &JsonMap) -> Owner {
+    let mut extra = owner.clone();
+    let email = extra.remove("email");
+    let name = extra.remove("name").and_then(|name| name.as_str().map(str::to_owned));
+    Owner { email, name, extra }
+}
+
+/// A property file's path below its search path.
+fn path_below(path: &str) -> String {
+    path.split_once('/').map_or(path, |(_, rest)| rest).to_owned()
+}
+
+impl<'a> Parser<'a> {
+    pub fn parse_exposure(&self, file: &PropertyFile, of: &ExposureProperties, diagnostics: &mut Vec<Diagnostic>) -> Exposure {
+        let package = &file.package;
+        let mut fqn = vec![package.clone()];
+        fqn.extend(directories(&file.source.file));
+        fqn.push(of.name.clone());
+        let mut patch = of.config.clone();
+        if !of.tags.is_empty() {
+            let mut tags = of.tags.clone();
+            tags.extend(config::texts(patch.get("tags")));
+            patch.insert("tags".to_owned(), tags.into());
+        }
+        if !of.meta.is_empty() {
+            let mut meta = of.meta.clone();
+            meta.extend(config::mapping(patch.get("meta")));
+            patch.insert("meta".to_owned(), meta.into());
+        }
+        let config =
+            config::resolve(self.project, ResourceType::Exposure, package, &fqn, &Layers { patch: Some(&patch), call: None });
+        let mut named = Named::default();
+        for expression in &of.depends_on {
+            if !read_reference(expression, &mut named) {
+                diagnostics.push(
+                    file.source
+                        .error(of.position, format!("Parsing Error\n  Invalid depends_on of exposure '{}': {expression}", of.name))
+                        .cause("an exposure depends on `ref('…')`, `source('…', '…')` or `metric('…')`")
+                        .fix("write one of these, as a string"),
+                );
+            }
+        }
+        let description = match self.docs.describe(&of.description, package) {
+            Ok((description, _)) => description,
+            Err(error) => {
+                diagnostics.push(errors::in_yaml(file, of.position, &error));
+                of.description.clone()
+            }
+        };
+        Exposure {
+            name: of.name.clone(),
+            resource_type: "exposure".to_owned(),
+            package_name: package.clone(),
+            path: path_below(&file.source.file),
+            original_file_path: file.source.file.clone(),
+            unique_id: UniqueId::new(format!("exposure.{package}.{}", of.name)),
+            fqn,
+            kind: of.exposure_type.clone(),
+            owner: owner(&of.owner),
+            description,
+            label: of.label.clone(),
+            maturity: of.maturity.clone(),
+            meta: config::mapping(config.get("meta")),
+            tags: config::texts(config.get("tags")),
+            config,
+            unrendered_config: of.unrendered_config.clone(),
+            url: of.url.clone(),
+            depends_on: DependsOn::default(),
+            refs: named.refs,
+            sources: named.sources,
+            metrics: named.metrics,
+            created_at: self.created_at,
+        }
+    }
+
+    pub fn parse_group(&self, file: &PropertyFile, of: &GroupProperties) -> Group {
+        let package = &file.package;
+        let mut fqn = vec![package.clone()];
+        fqn.extend(directories(&file.source.file));
+        fqn.push(of.name.clone());
+        let config =
+            config::resolve(self.project, ResourceType::Group, package, &fqn, &Layers { patch: Some(&of.config), call: None });
+        Group {
+            name: of.name.clone(),
+            resource_type: "group".to_owned(),
+            package_name: package.clone(),
+            path: path_below(&file.source.file),
+            original_file_path: file.source.file.clone(),
+            unique_id: UniqueId::new(format!("group.{package}.{}", of.name)),
+            owner: owner(&of.owner),
+            description: of.description.clone(),
+            config,
+        }
+    }
+
+    /// A unit test for each version of its model that it wants; `models` finds the models of a name.
+    pub fn parse_unit_test(
+        &self,
+        file: &PropertyFile,
+        of: &UnitTestProperties,
+        models: &[&Arc<Node>],
+        diagnostics: &mut Vec<Diagnostic>,
+    ) -> Vec<UnitTest> {
+        let wanted = models.iter().filter(|model| match (&model.version, &of.versions) {
+            (Some(version), Some(filter)) => {
+                let version = yaml::Value::from_json(version);
+                project::properties::VersionNumber::of(&version).is_none_or(|version| filter.wants(&version))
+            }
+            _ => true,
+        });
+        wanted.map(|model| self.unit_test_of(file, of, model, diagnostics)).collect()
+    }
+
+    fn unit_test_of(
+        &self,
+        file: &PropertyFile,
+        of: &UnitTestProperties,
+        model: &Node,
+        diagnostics: &mut Vec<Diagnostic>,
+    ) -> UnitTest {
+        let package = &file.package;
+        let name = match &model.version {
+            Some(version) => format!("{}_v{}", of.name, crate::manifest::version_text(version)),
+            None => of.name.clone(),
+        };
+        let mut fqn = vec![package.clone()];
+        fqn.extend(directories(&file.source.file));
+        fqn.push(of.model.clone());
+        fqn.push(name.clone());
+        let config =
+            config::resolve(self.project, ResourceType::UnitTest, package, &fqn, &Layers { patch: Some(&of.config), call: None });
+        let description = match self.docs.describe(&of.description, package) {
+            Ok((description, _)) => description,
+            Err(error) => {
+                diagnostics.push(errors::in_yaml(file, of.position, &error));
+                of.description.clone()
+            }
+        };
+        let given: Vec<UnitTestGiven> = of
+            .given
+            .iter()
+            .map(|given| {
+                let (rows, format, fixture) = rows(&given.rows);
+                UnitTestGiven { input: given.input.clone(), rows, format, fixture }
+            })
+            .collect();
+        let (rows, format, fixture) = rows(&of.expect);
+        let expect = UnitTestExpect { rows, format, fixture };
+        let overrides = &of.overrides;
+        let has_overrides = !(overrides.macros.is_empty() && overrides.vars.is_empty() && overrides.env_vars.is_empty());
+        let overrides = has_overrides.then(|| UnitTestOverrides {
+            macros: overrides.macros.to_json(),
+            vars: overrides.vars.to_json(),
+            env_vars: overrides.env_vars.to_json(),
+        });
+        let versions = of.versions.as_ref().map(|filter| match filter {
+            VersionFilter::Include(versions) => json!({"include": versions.iter().map(|v| v.to_json()).collect::<Vec<_>>(), "exclude": null}),
+            VersionFilter::Exclude(versions) => json!({"include": null, "exclude": versions.iter().map(|v| v.to_json()).collect::<Vec<_>>()}),
+        });
+        let content = json!([of.model, versions, given, expect, overrides]);
+        UnitTest {
+            model: of.model.clone(),
+            given,
+            expect,
+            resource_type: "unit_test".to_owned(),
+            package_name: package.clone(),
+            path: path_below(&file.source.file),
+            original_file_path: file.source.file.clone(),
+            unique_id: UniqueId::new(format!("unit_test.{package}.{}.{name}", of.model)),
+            name,
+            fqn,
+            description,
+            overrides,
+            depends_on: DependsOn { macros: Vec::new(), nodes: vec![model.unique_id.clone()] },
+            config,
+            checksum: Some(hex::encode(Sha256::digest(content.to_string().as_bytes()))),
+            schema: Some(model.schema.clone()),
+            created_at: self.created_at,
+            versions,
+            version: model.version.clone(),
+        }
+    }
+
+    /// Puts descriptions and arguments of property files on the macros.
+    pub fn describe_macros(&self, file: &PropertyFile, macros: &mut IndexMap<UniqueId, Macro>, diagnostics: &mut Vec<Diagnostic>) {
+        for of in &file.macros {
+            let id = format!("macro.{}.{}", file.package, of.name);
+            let Some(found) = macros.get_mut(id.as_str()) else {
+                diagnostics.push(
+                    file.source
+                        .warning(of.position, format!("Found patch for macro \"{}\" which was not found", of.name))
+                        .cause(format!("package '{}' has no macro of this name", file.package))
+                        .fix("correct the name, or remove the entry"),
+                );
+                continue;
+            };
+            let mut describe = |text: &str| match self.docs.describe(text, &file.package) {
+                Ok((text, _)) => text,
+                Err(error) => {
+                    diagnostics.push(errors::in_yaml(file, of.position, &error));
+                    text.to_owned()
+                }
+            };
+            found.description = describe(&of.description);
+            if !of.arguments.is_empty() {
+                found.arguments = of
+                    .arguments
+                    .iter()
+                    .map(|argument| MacroArgument {
+                        name: argument.name.clone(),
+                        kind: argument.data_type.clone(),
+                        description: describe(&argument.description),
+                    })
+                    .collect();
+            }
+            found.meta = config::mapping(of.config.get("meta"));
+            found.docs = of.config.get("docs").cloned().and_then(|docs| serde_json::from_value(docs).ok()).unwrap_or_else(Docs::default);
+            found.config = MacroConfig { meta: found.meta.clone(), docs: found.docs.clone() };
+            found.patch_path = Some(format!("{}://{}", file.package, file.source.file));
+        }
+    }
+}
+
+fn rows(rows: &Rows) -> (Json, String, Option<String>) {
+    match rows {
+        Rows::Dicts(maps) => {
+            (Json::Array(maps.iter().map(|map| Json::Object(map.to_json())).collect()), "dict".to_owned(), None)
+        }
+        Rows::Csv(text) => (Json::String(text.clone()), "csv".to_owned(), None),
+        Rows::Sql(text) => (Json::String(text.clone()), "sql".to_owned(), None),
+        Rows::Fixture { name, format } => (Json::Null, format.as_str().to_owned(), Some(name.clone())),
+        Rows::FromSeed => (Json::Null, "dict".to_owned(), None),
+    }
+}

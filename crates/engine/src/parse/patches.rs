@@ -1,0 +1,261 @@
+//! What property files say about nodes, found by name.
+
+use std::collections::{HashMap, HashSet};
+
+use artifacts::{
+    JsonMap,
+    manifest::{Column, ColumnConfig, Constraint, ResourceType},
+};
+use diagnostic::Diagnostic;
+use indexmap::IndexMap;
+use names::UniqueId;
+use project::{
+    PropertyFile,
+    properties::{self, ColumnProperties, NodeProperties, VersionProperties},
+};
+use serde_json::Value as Json;
+
+/// A patch: the entry of a property file for one node (or one version of a model).
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Patch<'a> {
+    pub file: &'a PropertyFile,
+    pub node: &'a NodeProperties,
+    pub version: Option<&'a VersionProperties>,
+}
+
+impl Patch<'_> {
+    /// `shop://models/schema.yml`.
+    pub fn path(&self) -> String {
+        format!("{}://{}", self.file.package, self.file.source.file)
+    }
+
+    pub fn config(&self) -> JsonMap {
+        self.version.map_or_else(|| self.node.config.clone(), |version| self.node.config_of(version))
+    }
+
+    pub fn unrendered_config(&self) -> JsonMap {
+        self.version.map_or_else(|| self.node.unrendered_config.clone(), |version| self.node.unrendered_config_of(version))
+    }
+
+    pub fn description(&self) -> &str {
+        let of_version = self.version.and_then(|version| version.description.as_deref());
+        of_version.unwrap_or(&self.node.description)
+    }
+
+    pub fn columns(&self) -> Vec<ColumnProperties> {
+        self.version.map_or_else(|| self.node.columns.clone(), |version| self.node.columns_of(version))
+    }
+
+    pub fn constraints(&self) -> &[properties::Constraint] {
+        let of_version = self.version.and_then(|version| version.constraints.as_deref());
+        of_version.unwrap_or(&self.node.constraints)
+    }
+
+    pub fn data_tests(&self) -> &[properties::TestDefinition] {
+        self.version.map_or(&self.node.data_tests, |version| self.node.data_tests_of(version))
+    }
+
+    pub fn deprecation_date(&self) -> Option<String> {
+        let of_version = self.version.and_then(|version| version.deprecation_date.clone());
+        of_version.or_else(|| self.node.deprecation_date.clone())
+    }
+}
+
+type Key = (String, String);
+
+/// All patches.
+#[derive(Debug, Default)]
+pub(super) struct Patches<'a> {
+    /// Package and file stem → patch.
+    models: HashMap<Key, Patch<'a>>,
+    /// Package and name → patch.
+    others: HashMap<(ResourceType, String, String), Patch<'a>>,
+}
+
+impl<'a> Patches<'a> {
+    pub fn new(files: &'a [PropertyFile], stems: &HashSet<Key>, diagnostics: &mut Vec<Diagnostic>) -> Self {
+        let mut patches = Self::default();
+        for file in files {
+            for node in &file.models {
+                patches.add_model(file, node, stems, diagnostics);
+            }
+            let sections = [
+                (ResourceType::Seed, &file.seeds),
+                (ResourceType::Snapshot, &file.snapshots),
+                (ResourceType::Analysis, &file.analyses),
+                (ResourceType::Test, &file.data_tests),
+            ];
+            for (kind, nodes) in sections {
+                for node in nodes {
+                    let patch = Patch { file, node, version: None };
+                    let key = (kind, file.package.clone(), node.name.clone());
+                    if let Some(earlier) = patches.others.insert(key, patch) {
+                        diagnostics.push(duplicate(kind.as_str(), patch, earlier));
+                    }
+                }
+            }
+        }
+        patches
+    }
+
+    fn add_model(
+        &mut self,
+        file: &'a PropertyFile,
+        node: &'a NodeProperties,
+        stems: &HashSet<Key>,
+        diagnostics: &mut Vec<Diagnostic>,
+    ) {
+        let key = |stem: &str| (file.package.clone(), stem.to_owned());
+        if node.versions.is_empty() {
+            let patch = Patch { file, node, version: None };
+            if let Some(earlier) = self.models.insert(key(&node.name), patch) {
+                diagnostics.push(duplicate("model", patch, earlier));
+            }
+            return;
+        }
+        for version in &node.versions {
+            let patch = Patch { file, node, version: Some(version) };
+            let latest = node.latest_version.as_ref() == Some(&version.v);
+            let mut stem = version.defined_in.clone().unwrap_or_else(|| format!("{}_v{}", node.name, version.v));
+            if latest && version.defined_in.is_none() && !stems.contains(&key(&stem)) {
+                stem.clone_from(&node.name);
+            }
+            if let Some(earlier) = self.models.insert(key(&stem), patch) {
+                diagnostics.push(duplicate("model", patch, earlier));
+            }
+        }
+    }
+
+    pub fn model(&self, package: &str, stem: &str) -> Option<Patch<'a>> {
+        self.models.get(&(package.to_owned(), stem.to_owned())).copied()
+    }
+
+    pub fn other(&self, kind: ResourceType, package: &str, name: &str) -> Option<Patch<'a>> {
+        self.others.get(&(kind, package.to_owned(), name.to_owned())).copied()
+    }
+
+    /// Warns of patches for nodes that are not there. YAML snapshots are nodes themselves.
+    pub fn report_unused(&self, used: &HashSet<(ResourceType, String, String)>, diagnostics: &mut Vec<Diagnostic>) {
+        let mut unused: Vec<(&str, Patch<'_>, String)> = Vec::new();
+        for ((package, stem), patch) in &self.models {
+            if !used.contains(&(ResourceType::Model, package.clone(), stem.clone())) {
+                unused.push(("models", *patch, stem.clone()));
+            }
+        }
+        for ((kind, package, name), patch) in &self.others {
+            if !used.contains(&(*kind, package.clone(), name.clone())) && patch.node.relation.is_none() {
+                let section = match kind {
+                    ResourceType::Analysis => "analyses",
+                    ResourceType::Test => "data_tests",
+                    ResourceType::Seed => "seeds",
+                    _ => "snapshots",
+                };
+                unused.push((section, *patch, name.clone()));
+            }
+        }
+        unused.sort_by(|a, b| (&a.1.file.source.file, a.1.node.position).cmp(&(&b.1.file.source.file, b.1.node.position)));
+        for (section, patch, name) in unused {
+            diagnostics.push(
+                patch
+                    .file
+                    .source
+                    .warning(
+                        patch.node.position,
+                        format!(
+                            "Did not find matching node for patch with name '{}' in the '{section}' section of file '{}'",
+                            patch.node.name, patch.file.source.file
+                        ),
+                    )
+                    .cause(format!("no file of package '{}' is named '{name}'", patch.file.package))
+                    .fix("correct the name, or remove the entry"),
+            );
+        }
+    }
+}
+
+fn duplicate(kind: &str, patch: Patch<'_>, earlier: Patch<'_>) -> Diagnostic {
+    patch
+        .file
+        .source
+        .error(
+            patch.node.position,
+            format!(
+                "Compilation Error\n  dbt found two schema.yml entries for the same resource named {}. Resources and their associated columns may only be described a single time.",
+                patch.node.name
+            ),
+        )
+        .cause(format!(
+            "the {kind} is described in {} line {} already",
+            earlier.file.source.file, earlier.node.position.line
+        ))
+        .fix("join the two entries")
+}
+
+/// Descriptions with `doc()` rendered, and the blocks they use.
+pub(super) trait Describe: Sync {
+    fn describe(&self, text: &str, package: &str) -> Result<(String, Vec<UniqueId>), jinja::Error>;
+}
+
+/// Columns as the manifest has them.
+pub(super) fn columns(
+    columns: &[ColumnProperties],
+    package: &str,
+    docs: &dyn Describe,
+    failed: &mut dyn FnMut(&ColumnProperties, jinja::Error),
+) -> IndexMap<String, Column> {
+    let mut described = IndexMap::with_capacity(columns.len());
+    for column in columns {
+        let (description, doc_blocks) = docs.describe(&column.description, package).unwrap_or_else(|error| {
+            failed(column, error);
+            (column.description.clone(), Vec::new())
+        });
+        let mut extra = column.extra.clone();
+        let granularity = extra.remove("granularity").and_then(|value| value.as_str().map(str::to_owned));
+        let dimension = extra.remove("dimension").filter(|value| !value.is_null());
+        let entity = extra.remove("entity").filter(|value| !value.is_null());
+        let mut tags: Vec<String> = Vec::new();
+        for tag in &column.tags {
+            if !tags.contains(tag) {
+                tags.push(tag.clone());
+            }
+        }
+        described.insert(
+            column.name.clone(),
+            Column {
+                name: column.name.clone(),
+                description,
+                meta: column.meta.clone(),
+                data_type: column.data_type.clone(),
+                constraints: column.constraints.iter().map(|c| constraint(c, false)).collect(),
+                quote: column.quote,
+                config: ColumnConfig { meta: column.meta.clone(), tags: tags.clone() },
+                tags,
+                granularity,
+                dimension,
+                entity,
+                doc_blocks,
+                extra,
+            },
+        );
+    }
+    described
+}
+
+/// A constraint as the manifest has it.
+pub(super) fn constraint(constraint: &properties::Constraint, of_model: bool) -> Constraint {
+    Constraint {
+        kind: constraint.kind.as_str().to_owned(),
+        name: constraint.name.clone(),
+        expression: constraint.expression.clone(),
+        warn_unenforced: constraint.warn_unenforced,
+        warn_unsupported: constraint.warn_unsupported,
+        to: constraint.to.clone(),
+        to_columns: constraint.to_columns.clone(),
+        columns: of_model.then(|| constraint.columns.clone()),
+    }
+}
+
+/// The text of a JSON scalar.
+pub(super) fn json_text(value: &Json) -> Option<String> {
+    value.as_str().map(str::to_owned)
+}

@@ -1,0 +1,373 @@
+//! Names into ids: `ref`, `source`, groups; and what may not be.
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    sync::Arc,
+};
+
+use artifacts::{
+    Manifest as Artifact,
+    manifest::{DependsOn, Disabled, Node, Ref, ResourceType},
+};
+use diagnostic::{Diagnostic, Location};
+use names::UniqueId;
+use rayon::prelude::*;
+
+use super::nodes::{line_of_call, location};
+use crate::manifest::{Found, Lookup, version_text};
+
+/// The known name that is most like `wanted`.
+pub(crate) fn nearest<'a>(wanted: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    known
+        .map(|candidate| (strsim::jaro_winkler(wanted, candidate), candidate))
+        .filter(|(score, _)| *score >= 0.8)
+        .max_by(|(a, x), (b, y)| a.total_cmp(b).then(y.cmp(x)))
+        .map(|(_, candidate)| candidate)
+}
+
+/// What resolving needs beside the manifest.
+pub(super) struct Resolver<'a> {
+    pub root: &'a str,
+    pub packages: usize,
+    pub lookup: &'a Lookup,
+    pub disabled: &'a HashSet<String>,
+    pub lines_before: &'a HashMap<UniqueId, usize>,
+    pub restrict_access: &'a HashMap<String, bool>,
+    /// Nodes whose place in a property file is better known than the one in their code.
+    pub places: &'a HashMap<UniqueId, Location>,
+}
+
+/// Resolves all nodes and exposures of the manifest.
+pub(super) fn resolve(artifact: &mut Artifact, resolver: &Resolver<'_>, diagnostics: &mut Vec<Diagnostic>) {
+    let resolved: Vec<(Vec<UniqueId>, Vec<Diagnostic>)> = {
+        let nodes: Vec<&Arc<Node>> = artifact.nodes.values().collect();
+        nodes.par_iter().map(|node| resolver.node(node, artifact)).collect()
+    };
+    for (node, (ids, problems)) in artifact.nodes.values_mut().zip(resolved) {
+        diagnostics.extend(problems);
+        if !ids.is_empty() {
+            Arc::make_mut(node).depends_on.nodes = ids;
+        }
+    }
+    for exposure in artifact.exposures.values_mut() {
+        let exposure = Arc::make_mut(exposure);
+        let mut ids = Vec::new();
+        for source in &exposure.sources {
+            match resolver.lookup.find_source(&source[0], &source[1], &exposure.package_name, resolver.root) {
+                Found::One(id) => push(&mut ids, id),
+                _ => diagnostics.push(
+                    Diagnostic::warning(format!(
+                        "Exposure '{}' ({}) depends on a source named '{}.{}' which was not found",
+                        exposure.unique_id, exposure.original_file_path, source[0], source[1]
+                    ))
+                    .at(Location::file(&exposure.original_file_path))
+                    .fix("correct the name, or remove it from depends_on"),
+                ),
+            }
+        }
+        for of in &exposure.refs {
+            let found =
+                resolver.lookup.find_ref(&of.name, of.package.as_deref(), of.version.as_ref(), &exposure.package_name, resolver.root);
+            match found {
+                Found::One(id) => push(&mut ids, id),
+                _ => diagnostics.push(
+                    Diagnostic::warning(format!(
+                        "Exposure '{}' ({}) depends on a node named '{}' which was not found",
+                        exposure.unique_id, exposure.original_file_path, of.name
+                    ))
+                    .at(Location::file(&exposure.original_file_path))
+                    .fix("correct the name, or remove it from depends_on"),
+                ),
+            }
+        }
+        exposure.depends_on = DependsOn { macros: Vec::new(), nodes: ids };
+    }
+}
+
+fn push(ids: &mut Vec<UniqueId>, id: UniqueId) {
+    if !ids.contains(&id) {
+        ids.push(id);
+    }
+}
+
+impl Resolver<'_> {
+    fn node(&self, node: &Node, artifact: &Artifact) -> (Vec<UniqueId>, Vec<Diagnostic>) {
+        let mut ids = Vec::new();
+        let mut problems = Vec::new();
+        for source in &node.sources {
+            let [name, table] = source.as_slice() else { continue };
+            match self.lookup.find_source(name, table, &node.package_name, self.root) {
+                Found::One(id) => push(&mut ids, id),
+                Found::Ambiguous(_) | Found::Nothing => problems.push(self.missing_source(node, name, table)),
+            }
+        }
+        for of in &node.refs {
+            let found = self.lookup.find_ref(&of.name, of.package.as_deref(), of.version.as_ref(), &node.package_name, self.root);
+            match found {
+                Found::One(id) => {
+                    problems.extend(artifact.nodes.get(&id).and_then(|target| self.access(node, of, target)));
+                    push(&mut ids, id);
+                }
+                Found::Ambiguous(candidates) => problems.push(self.ambiguous(node, of, &candidates)),
+                Found::Nothing => problems.push(self.missing_ref(node, of)),
+            }
+        }
+        (ids, problems)
+    }
+
+    fn at(&self, node: &Node, function: &str, arguments: &[&str]) -> Location {
+        if let Some(place) = self.places.get(&node.unique_id) {
+            return place.clone();
+        }
+        let line = line_of_call(node, function, arguments);
+        location(node, line, self.lines_before.get(&node.unique_id).copied().unwrap_or(0))
+    }
+
+    /// A test without its parent is kept, and does nothing; anything else cannot be built.
+    fn problem(node: &Node, what: String) -> Diagnostic {
+        if node.resource_type == ResourceType::Test { Diagnostic::warning(what) } else { Diagnostic::error(format!("Compilation Error\n  {what}")) }
+    }
+
+    fn whose(node: &Node) -> String {
+        let kind = node.resource_type.as_str();
+        let kind = kind[..1].to_uppercase() + &kind[1..];
+        format!("{kind} '{}' ({})", node.unique_id, node.original_file_path)
+    }
+
+    fn missing_ref(&self, node: &Node, of: &Ref) -> Diagnostic {
+        let mut target = format!("a node named '{}'", of.name);
+        if let Some(version) = &of.version {
+            target = format!("a node named '{}' with version '{}'", of.name, version_text(version));
+        }
+        if let Some(package) = &of.package {
+            target.push_str(&format!(" in package or project '{package}'"));
+        }
+        let whose = Self::whose(node);
+        if self.disabled.contains(&of.name) {
+            return Self::problem(node, format!("{whose} depends on {target} which is disabled"))
+                .at(self.at(node, "ref", &[&of.name]))
+                .cause(format!("'{}' has `enabled: false`", of.name))
+                .fix("enable it, or do not refer to it");
+        }
+        let near = nearest(&of.name, self.lookup.ref_names());
+        let fix = near.map_or_else(
+            || "create it, or correct the name".to_owned(),
+            |near| format!("did you mean '{near}'?"),
+        );
+        let packages = match self.packages {
+            0 => String::new(),
+            1 => " or its package".to_owned(),
+            count => format!(" or its {count} packages"),
+        };
+        Self::problem(node, format!("{whose} depends on {target} which was not found"))
+            .at(self.at(node, "ref", &[&of.name]))
+            .cause(format!("no model, seed or snapshot in '{}'{packages} has this name", self.root))
+            .fix(fix)
+    }
+
+    fn missing_source(&self, node: &Node, name: &str, table: &str) -> Diagnostic {
+        let wanted = format!("{name}.{table}");
+        let near = nearest(&wanted, self.lookup.source_names());
+        let fix = near.map_or_else(
+            || "declare it below `sources:` of a property file".to_owned(),
+            |near| {
+                let (source, table) = near.split_once('.').unwrap_or((near, ""));
+                format!("did you mean source('{source}', '{table}')?")
+            },
+        );
+        let state = if self.disabled.contains(&wanted) { "is disabled" } else { "was not found" };
+        Self::problem(node, format!("{} depends on a source named '{wanted}' which {state}", Self::whose(node)))
+            .at(self.at(node, "source", &[name, table]))
+            .cause(format!("no property file declares table '{table}' of source '{name}'"))
+            .fix(fix)
+    }
+
+    fn ambiguous(&self, node: &Node, of: &Ref, candidates: &[UniqueId]) -> Diagnostic {
+        let names: Vec<&str> = candidates.iter().map(UniqueId::as_str).collect();
+        Self::problem(
+            node,
+            format!(
+                "{}: when referencing '{}', dbt found nodes in multiple packages: {}. To fix this, use two-argument 'ref', with the package name first.",
+                Self::whose(node),
+                of.name,
+                names.join(", ")
+            ),
+        )
+        .at(self.at(node, "ref", &[&of.name]))
+        .fix(format!("write ref('<package>', '{}')", of.name))
+    }
+
+    fn access(&self, node: &Node, of: &Ref, target: &Node) -> Option<Diagnostic> {
+        let refused = match target.access.as_deref() {
+            Some("private") => target.group.is_none() || target.group != node.group,
+            Some("protected") => {
+                target.package_name != node.package_name
+                    && self.restrict_access.get(&target.package_name).copied().unwrap_or(false)
+            }
+            _ => false,
+        };
+        if !refused || node.resource_type == ResourceType::Test {
+            return None;
+        }
+        let (access, scope) = match target.access.as_deref() {
+            Some("private") => ("private", format!("the '{}' group", target.group.as_deref().unwrap_or(""))),
+            _ => ("protected", format!("the '{}' package", target.package_name)),
+        };
+        Some(
+            Diagnostic::error(format!(
+                "Parsing Error\n  Node {} attempted to reference node {}, which is not allowed because the referenced node is {access} to {scope}.",
+                node.unique_id, target.unique_id
+            ))
+            .at(self.at(node, "ref", &[&of.name]))
+            .cause(format!("'{}' has `access: {access}`", of.name))
+            .fix("put both into one group, or widen the access"),
+        )
+    }
+}
+
+/// Groups that do not exist, and relations that two nodes would build.
+pub(super) fn check(artifact: &Artifact, diagnostics: &mut Vec<Diagnostic>) {
+    let groups: HashSet<&str> = artifact.groups.values().map(|group| group.name.as_str()).collect();
+    let mut relations: HashMap<String, &Node> = HashMap::new();
+    let mut names: HashMap<(&str, &str), &Node> = HashMap::new();
+    for node in artifact.nodes.values() {
+        if node.resource_type == ResourceType::Model
+            && let Some(group) = &node.group
+            && !groups.contains(group.as_str())
+        {
+            diagnostics.push(
+                Diagnostic::error(format!("Parsing Error\n  Invalid group '{group}', expected one of {}", listed(&groups)))
+                    .at(Location::file(&node.original_file_path))
+                    .cause(format!("'{}' is in a group that no property file defines", node.unique_id))
+                    .fix("define it below `groups:`, or correct the name"),
+            );
+        }
+        if node.resource_type.is_refable() && node.version.is_none() {
+            let key = (node.package_name.as_str(), node.name.as_str());
+            if let Some(other) = names.insert(key, node) {
+                diagnostics.push(
+                    Diagnostic::error(format!(
+                        "Compilation Error\n  dbt found two resources with the name \"{}\". Since these resources have the same name, dbt will be unable to find the correct resource when ref(\"{}\") is used.",
+                        node.name, node.name
+                    ))
+                    .at(Location::file(&node.original_file_path))
+                    .cause(format!("{} ({}) has it too", other.unique_id, other.original_file_path))
+                    .fix("rename one of them"),
+                );
+                continue;
+            }
+        }
+        let Some(relation) = &node.relation_name else { continue };
+        if let Some(other) = relations.insert(relation.to_lowercase(), node) {
+            diagnostics.push(
+                Diagnostic::error(format!(
+                    "Compilation Error\n  dbt found two resources with the database representation \"{relation}\".\n  dbt cannot create two resources with identical database representations. To fix this, change the configuration of one of these resources:\n  - {} ({})\n  - {} ({})",
+                    other.unique_id, other.original_file_path, node.unique_id, node.original_file_path
+                ))
+                .at(Location::file(&node.original_file_path))
+                .cause("both have the same database, schema and alias")
+                .fix("give one of them another `alias` or `schema`"),
+            );
+        }
+    }
+}
+
+fn listed(names: &HashSet<&str>) -> String {
+    let mut names: Vec<&str> = names.iter().copied().collect();
+    names.sort_unstable();
+    format!("[{}]", names.iter().map(|name| format!("'{name}'")).collect::<Vec<_>>().join(", "))
+}
+
+/// Who depends on whom, in both directions, and which nodes are in which group.
+pub(super) fn maps(artifact: &mut Artifact) {
+    let mut parents: Vec<(UniqueId, Vec<UniqueId>)> = Vec::new();
+    for (id, node) in &artifact.nodes {
+        parents.push((id.clone(), node.depends_on.nodes.clone()));
+    }
+    for id in artifact.sources.keys() {
+        parents.push((id.clone(), Vec::new()));
+    }
+    for (id, exposure) in &artifact.exposures {
+        parents.push((id.clone(), exposure.depends_on.nodes.clone()));
+    }
+    for (id, test) in &artifact.unit_tests {
+        parents.push((id.clone(), test.depends_on.nodes.clone()));
+    }
+    artifact.child_map = parents.iter().map(|(id, _)| (id.clone(), Vec::new())).collect();
+    artifact.parent_map.reserve(parents.len());
+    for (id, mut ids) in parents {
+        for parent in &ids {
+            if let Some(children) = artifact.child_map.get_mut(parent) {
+                children.push(id.clone());
+            }
+        }
+        ids.sort();
+        artifact.parent_map.insert(id, ids);
+    }
+    artifact.child_map.values_mut().for_each(|children| children.sort());
+
+    let mut groups: BTreeMap<String, Vec<UniqueId>> =
+        artifact.groups.values().map(|group| (group.name.clone(), Vec::new())).collect();
+    for (id, node) in &artifact.nodes {
+        if let Some(members) = node.group.as_ref().and_then(|group| groups.get_mut(group)) {
+            members.push(id.clone());
+        }
+    }
+    artifact.group_map = groups.into_iter().collect();
+}
+
+/// What a model's columns are told apart by, as constraints and tests have it.
+pub(super) fn primary_keys(artifact: &mut Artifact) {
+    #[derive(Default)]
+    struct Tested {
+        unique: Vec<Vec<String>>,
+        not_null: HashSet<String>,
+        disabled_unique: Vec<Vec<String>>,
+    }
+    let mut tested: HashMap<UniqueId, Tested> = HashMap::new();
+    let mut look = |node: &Node, enabled: bool| {
+        let (Some(test), Some(on)) = (&node.test_metadata, &node.attached_node) else { return };
+        let column = |key: &str| test.kwargs.get(key).and_then(serde_json::Value::as_str).map(str::to_owned);
+        let entry = tested.entry(on.clone()).or_default();
+        match test.name.as_str() {
+            "unique" => {
+                if let Some(column) = column("column_name") {
+                    let list = if enabled { &mut entry.unique } else { &mut entry.disabled_unique };
+                    list.push(vec![column]);
+                }
+            }
+            "not_null" if enabled => entry.not_null.extend(column("column_name")),
+            "unique_combination_of_columns" => {
+                let columns = test.kwargs.get("combination_of_columns").and_then(serde_json::Value::as_array);
+                let columns: Vec<String> =
+                    columns.into_iter().flatten().filter_map(|c| c.as_str().map(str::to_owned)).collect();
+                let list = if enabled { &mut entry.unique } else { &mut entry.disabled_unique };
+                list.push(columns);
+            }
+            _ => {}
+        }
+    };
+    for node in artifact.nodes.values() {
+        look(node, true);
+    }
+    for entry in artifact.disabled.values().flatten() {
+        if let Disabled::Node(node) = entry {
+            look(node, false);
+        }
+    }
+    for node in artifact.nodes.values_mut().filter(|node| node.resource_type == ResourceType::Model) {
+        let of_model = node.constraints.iter().find(|c| c.kind == "primary_key").and_then(|c| c.columns.clone());
+        let of_columns = || -> Vec<String> {
+            let keys = node.columns.values().filter(|c| c.constraints.iter().any(|c| c.kind == "primary_key"));
+            keys.map(|column| column.name.clone()).collect()
+        };
+        let mut key = of_model.unwrap_or_else(of_columns);
+        if let (true, Some(tested)) = (key.is_empty(), tested.get(&node.unique_id)) {
+            let both = tested.unique.iter().find(|columns| columns.iter().all(|column| tested.not_null.contains(column)));
+            key = both.or(tested.unique.first()).or(tested.disabled_unique.first()).cloned().unwrap_or_default();
+        }
+        if !key.is_empty() {
+            Arc::make_mut(node).primary_key = key;
+        }
+    }
+}

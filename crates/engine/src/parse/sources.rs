@@ -1,0 +1,165 @@
+//! `sources:` become source nodes and targets of tests.
+
+use std::sync::Arc;
+
+use artifacts::{
+    JsonMap,
+    manifest::{Freshness, FreshnessTime, Quoting, ResourceType, Source},
+};
+use diagnostic::Diagnostic;
+use names::UniqueId;
+use project::{
+    PropertyFile, merge_config,
+    properties::{self, SourceProperties, TableProperties},
+};
+use serde_json::Value as Json;
+
+use super::{
+    config::{self, Layers},
+    errors, patches,
+    nodes::Parser,
+    tests::directories,
+};
+use crate::context::Relation;
+
+/// A source table and what it is made from.
+pub(super) struct ParsedSource<'a> {
+    pub source: Arc<Source>,
+    pub file: &'a PropertyFile,
+    pub table: &'a TableProperties,
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+impl ParsedSource<'_> {
+    pub fn is_enabled(&self) -> bool {
+        self.source.config.get("enabled").and_then(Json::as_bool).unwrap_or(true)
+    }
+}
+
+impl<'a> Parser<'a> {
+    /// One table of a source.
+    pub fn parse_source(&self, file: &'a PropertyFile, of: &'a SourceProperties, table: &'a TableProperties) -> ParsedSource<'a> {
+        let mut diagnostics = Vec::new();
+        let package = &file.package;
+        let mut fqn = vec![package.clone()];
+        fqn.extend(directories(&file.source.file));
+        fqn.push(of.name.clone());
+        fqn.push(table.name.clone());
+
+        let freshness = of.freshness_of(table).map(|freshness| freshness_artifact(&freshness));
+        let loaded_at_field = table.loaded_at_field.over(of.loaded_at_field.over(text(&of.config, "loaded_at_field")));
+        let loaded_at_query = table.loaded_at_query.over(of.loaded_at_query.over(text(&of.config, "loaded_at_query")));
+        let mut meta = of.meta.clone();
+        meta.extend(config::mapping(of.config.get("meta")));
+        let source_meta = meta.clone();
+        meta.extend(table.meta.clone());
+        meta.extend(config::mapping(table.config.get("meta")));
+        let mut tags: Vec<String> = of.tags.clone();
+        tags.extend(config::texts(of.config.get("tags")));
+        tags.extend(table.tags.clone());
+        tags.extend(config::texts(table.config.get("tags")));
+        let mut seen = std::collections::HashSet::new();
+        tags.retain(|tag| seen.insert(tag.clone()));
+
+        let mut patch = JsonMap::new();
+        for layer in [&of.config, &table.config] {
+            for (key, value) in layer.iter().filter(|(key, _)| !matches!(key.as_str(), "meta" | "tags" | "freshness")) {
+                patch.insert(key.clone(), value.clone());
+            }
+        }
+        let mut settings = JsonMap::new();
+        let freshness_json = freshness.as_ref().and_then(|freshness| serde_json::to_value(freshness).ok());
+        settings.insert("freshness".to_owned(), freshness_json.unwrap_or(Json::Null));
+        settings.insert("loaded_at_field".to_owned(), loaded_at_field.clone().into());
+        settings.insert("loaded_at_query".to_owned(), loaded_at_query.clone().into());
+        settings.insert("meta".to_owned(), Json::Object(meta.clone()));
+        settings.insert("tags".to_owned(), tags.clone().into());
+        merge_config(&mut patch, &settings);
+        let layers = Layers { patch: Some(&patch), call: None };
+        let config = config::resolve(self.project, ResourceType::Source, package, &fqn, &layers);
+        let unrendered_config = config::resolve_unrendered(self.project, ResourceType::Source, package, &fqn, &layers);
+
+        let database = of.database.clone().unwrap_or_else(|| self.host.adapter.database().to_owned());
+        let schema = of.schema.clone().unwrap_or_else(|| of.name.clone());
+        let identifier = table.identifier.clone().unwrap_or_else(|| table.name.clone());
+        let quoting = quoting(of.quoting, table.quoting);
+        let flags = crate::context::PartFlags::default().with(&quoting);
+        let relation = Relation::new(Some(&database), &schema, &identifier, flags);
+        let mut describe = |text: &str, position| match self.docs.describe(text, package) {
+            Ok(described) => described,
+            Err(error) => {
+                diagnostics.push(errors::in_yaml(file, position, &error));
+                (text.to_owned(), Vec::new())
+            }
+        };
+        let (source_description, _) = describe(&of.description, of.position);
+        let (description, doc_blocks) = describe(&table.description, table.position);
+        let columns = patches::columns(&table.columns, package, self.docs, &mut |column, error| {
+            diagnostics.push(errors::in_yaml(file, column.position, &error));
+        });
+        let source = Source {
+            database: Some(database),
+            schema,
+            name: table.name.clone(),
+            resource_type: "source".to_owned(),
+            package_name: package.clone(),
+            path: file.source.file.clone(),
+            original_file_path: file.source.file.clone(),
+            unique_id: UniqueId::new(format!("source.{package}.{}.{}", of.name, table.name)),
+            fqn,
+            source_name: of.name.clone(),
+            source_description,
+            loader: of.loader.clone(),
+            identifier,
+            quoting,
+            loaded_at_field,
+            loaded_at_query,
+            freshness,
+            external: table.external.clone().map(Json::Object),
+            description,
+            columns,
+            meta: config::mapping(config.get("meta")),
+            source_meta,
+            tags: dedup(config::texts(config.get("tags"))),
+            config,
+            patch_path: None,
+            unrendered_config,
+            relation_name: Some(relation.render()),
+            created_at: self.created_at,
+            unrendered_database: of.database.clone(),
+            unrendered_schema: of.schema.clone(),
+            doc_blocks,
+        };
+        ParsedSource { source: Arc::new(source), file, table, diagnostics }
+    }
+}
+
+fn dedup(tags: Vec<String>) -> Vec<String> {
+    let mut seen = std::collections::HashSet::new();
+    tags.into_iter().filter(|tag| seen.insert(tag.clone())).collect()
+}
+
+fn text(config: &JsonMap, key: &str) -> Option<String> {
+    config.get(key).and_then(patches::json_text)
+}
+
+fn quoting(source: properties::Quoting, table: properties::Quoting) -> Quoting {
+    Quoting {
+        database: table.database.or(source.database),
+        schema: table.schema.or(source.schema),
+        identifier: table.identifier.or(source.identifier),
+        column: table.column.or(source.column),
+    }
+}
+
+fn freshness_artifact(freshness: &properties::Freshness) -> Freshness {
+    let time = |time: Option<properties::FreshnessTime>| FreshnessTime {
+        count: time.and_then(|time| time.count),
+        period: time.and_then(|time| time.period).map(|period| period.as_str().to_owned()),
+    };
+    Freshness {
+        warn_after: time(freshness.warn_after),
+        error_after: time(freshness.error_after),
+        filter: freshness.filter.clone(),
+    }
+}

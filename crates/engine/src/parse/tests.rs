@@ -1,0 +1,331 @@
+//! Generic tests: entries of property files become nodes.
+
+use std::sync::Arc;
+
+use artifacts::{
+    JsonMap,
+    manifest::{Checksum, Node, Ref, ResourceType, TestMetadata},
+};
+use diagnostic::Diagnostic;
+use jinja::{DictMap, Key, Template, UndefinedMode, Value};
+use md5::{Digest, Md5};
+use names::UniqueId;
+use project::{PropertyFile, properties::TestDefinition, yaml};
+use serde_json::Value as Json;
+
+use super::nodes::{Draft, ParsedNode, Parser};
+use crate::context::{from_yaml, node::{Capture, Context}};
+
+/// The name under which a test's code finds its arguments.
+pub(crate) const ARGUMENTS: &str = "_dbt_generic_test_kwargs";
+/// Names from this length on are shortened.
+const LONG_NAME: usize = 64;
+
+/// What a test is on.
+#[derive(Debug, Clone)]
+pub(super) struct Target<'a> {
+    pub file: &'a PropertyFile,
+    /// `models`, `sources`, …: with the name below it, `file_key_name`.
+    pub section: &'static str,
+    /// The model's name, or the source's.
+    pub entry: String,
+    /// What follows the test's name in the synthetic name: `orders`, `orders_v2`, `raw_orders`.
+    pub label: String,
+    /// `ref('orders')`, `source('raw', 'orders')`.
+    pub expression: String,
+    pub refs: Vec<Ref>,
+    pub sources: Vec<Vec<String>>,
+    pub attached: Option<UniqueId>,
+    /// The group of the node it is on.
+    pub group: Option<String>,
+    /// Tags of a source and its table.
+    pub tags: Vec<String>,
+    /// Whether every column is quoted.
+    pub quote_columns: bool,
+}
+
+/// The column a test is on.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct OnColumn<'a> {
+    pub name: &'a str,
+    pub quote: Option<bool>,
+    pub tags: &'a [String],
+}
+
+impl<'a> Parser<'a> {
+    /// A test as a node.
+    pub fn parse_test(&self, target: &Target<'_>, column: Option<OnColumn<'_>>, test: &TestDefinition) -> ParsedNode {
+        let package = &target.file.package;
+        let quoted = column.map(|column| {
+            if column.quote.unwrap_or(target.quote_columns) { format!("\"{}\"", column.name) } else { column.name.to_owned() }
+        });
+        let mut arguments = yaml::Map::new();
+        if let Some(name) = &quoted {
+            arguments.insert("column_name", yaml::Value::Str(name.clone()));
+        }
+        for (key, value) in test.arguments.iter() {
+            arguments.insert(key, value.clone());
+        }
+        let names = TestNames::new(target, test, &arguments);
+        arguments.insert("model", yaml::Value::Str(format!("{{{{ get_where_subquery({}) }}}}", target.expression)));
+        let kwargs = arguments.to_json();
+        let hash = hash(&names.name, test, &arguments);
+
+        let mut config = test.config.clone();
+        let mut unrendered = test.unrendered_config.clone();
+        if names.short != names.name && !config.contains_key("alias") {
+            config.insert("alias".to_owned(), names.short.clone().into());
+            unrendered.insert("alias".to_owned(), names.short.clone().into());
+        }
+        let namespace = test.namespace.as_ref().map(|namespace| format!("{namespace}.")).unwrap_or_default();
+        let raw_code = format!(
+            "{{{{ {namespace}test_{}(**{ARGUMENTS}) }}}}{}",
+            test.name,
+            config_call(&config)
+        );
+        let definition = self.scope.macros.find_test(package, test.namespace.as_deref(), &test.name);
+        let is_static = definition
+            .is_some_and(|found| matches!(found.id(), "macro.dbt.test_not_null" | "macro.dbt.test_unique"));
+        let mut fqn = vec![package.clone()];
+        fqn.extend(directories(&target.file.source.file));
+        fqn.push(names.name.clone());
+        let mut node = Node {
+            name: names.name.clone(),
+            resource_type: ResourceType::Test,
+            package_name: package.clone(),
+            path: format!("{}.sql", names.short),
+            original_file_path: target.file.source.file.clone(),
+            unique_id: UniqueId::new(format!("test.{package}.{}.{hash}", names.name)),
+            fqn,
+            alias: names.short.clone(),
+            checksum: Checksum::none(),
+            raw_code: Arc::from(raw_code),
+            language: "sql".to_owned(),
+            created_at: self.created_at,
+            database: Some(self.host.adapter.database().to_owned()),
+            schema: self.host.adapter.schema().to_owned(),
+            column_name: quoted,
+            file_key_name: Some(format!("{}.{}", target.section, target.entry)),
+            attached_node: target.attached.clone(),
+            group: target.group.clone(),
+            test_metadata: Some(TestMetadata {
+                name: test.name.clone(),
+                kwargs: kwargs.clone(),
+                namespace: test.namespace.clone(),
+            }),
+            ..Node::default()
+        };
+        let mut diagnostics = Vec::new();
+        match definition {
+            Some(found) => node.depends_on.macros.push(UniqueId::new(found.id())),
+            None => diagnostics.push(self.missing_test(target, test)),
+        }
+        match self.docs.describe(&test.description, package) {
+            Ok((description, blocks)) => {
+                node.description = description;
+                node.doc_blocks = blocks;
+            }
+            Err(error) => diagnostics.push(super::errors::in_yaml(target.file, test.position, &error)),
+        }
+        let known = (is_static || definition.is_none()).then(|| Capture {
+            refs: target.refs.clone(),
+            sources: target.sources.clone(),
+            config: config.clone(),
+            ..Capture::default()
+        });
+        let mut tags = target.tags.clone();
+        tags.extend(column.iter().flat_map(|column| column.tags.iter().cloned()));
+        let draft = Draft {
+            node,
+            lines_before: 0,
+            patch: None,
+            tags,
+            unrendered_patch: Some(unrendered),
+            test_arguments: known.is_none().then_some(kwargs),
+            known,
+        };
+        let mut parsed = self.parse(draft);
+        for diagnostic in &mut parsed.diagnostics {
+            // The code is not in a file: the entry is.
+            diagnostic.location = Some(target.file.source.location(test.position));
+        }
+        parsed.diagnostics.splice(0..0, diagnostics);
+        parsed
+    }
+
+    fn missing_test(&self, target: &Target<'_>, test: &TestDefinition) -> Diagnostic {
+        let name = format!("test_{}", test.name);
+        let full = test.namespace.as_ref().map_or_else(|| name.clone(), |namespace| format!("{namespace}.{name}"));
+        let known: Vec<&str> =
+            self.scope.macros.scope(&target.file.package).keys().filter_map(|name| name.strip_prefix("test_")).collect();
+        let near = super::resolve::nearest(&test.name, known.iter().copied());
+        let fix = match near {
+            Some(near) => format!("did you mean '{near}'? If it is from a package, run `owlet deps` and write `package.{}`", test.name),
+            None => format!("define it with {{% test {}(model) %}}, or run `owlet deps` for the package it is from", test.name),
+        };
+        target
+            .file
+            .source
+            .error(
+                test.position,
+                format!("Compilation Error in test {} ({})\n  '{full}' is undefined", test.name, target.file.source.file),
+            )
+            .cause(format!("no package has a generic test named '{}'", test.name))
+            .fix(fix)
+    }
+}
+
+/// The directories of a property file below its first one: part of the fqn.
+pub(super) fn directories(path: &str) -> Vec<String> {
+    let mut parts: Vec<String> = path.split('/').map(str::to_owned).collect();
+    parts.pop();
+    parts.into_iter().skip(1).collect()
+}
+
+struct TestNames {
+    name: String,
+    short: String,
+}
+
+impl TestNames {
+    fn new(target: &Target<'_>, test: &TestDefinition, arguments: &yaml::Map) -> Self {
+        if let Some(name) = &test.custom_name {
+            return Self { name: name.clone(), short: name.clone() };
+        }
+        let source = if target.section == "sources" { "source_" } else { "" };
+        let namespace = test.namespace.as_ref().map(|namespace| format!("{namespace}_")).unwrap_or_default();
+        let identifier = format!("{namespace}{source}{}_{}", test.name, target.label);
+        let mut entries: Vec<(&str, &yaml::Node)> = arguments.iter().collect();
+        entries.sort_by_key(|(key, _)| *key);
+        let mut parts = Vec::new();
+        for (_, value) in entries {
+            match &value.value {
+                yaml::Value::Map(map) => parts.extend(map.entries().map(|entry| clean(&entry.value.value))),
+                yaml::Value::Seq(items) => parts.extend(items.iter().map(|item| clean(&item.value))),
+                other => parts.push(clean(other)),
+            }
+        }
+        let name = format!("{identifier}_{}", parts.join("__"));
+        if name.len() < LONG_NAME {
+            return Self { short: name.clone(), name };
+        }
+        let start: String = identifier.chars().take(30).collect();
+        let short = format!("{start}_{}", hex::encode(Md5::digest(name.as_bytes())));
+        Self { name, short }
+    }
+}
+
+/// A value's Python text with runs of anything but letters, digits and `_` as one `_`.
+fn clean(value: &yaml::Value) -> String {
+    let text = from_yaml(value).to_string();
+    let mut cleaned = String::with_capacity(text.len());
+    let mut in_run = false;
+    for c in text.chars() {
+        if c.is_ascii_alphanumeric() || c == '_' {
+            cleaned.push(c);
+            in_run = false;
+        } else if !in_run {
+            cleaned.push('_');
+            in_run = true;
+        }
+    }
+    cleaned
+}
+
+fn hash(name: &str, test: &TestDefinition, arguments: &yaml::Map) -> String {
+    let namespace = test.namespace.clone().unwrap_or_else(|| "None".to_owned());
+    let metadata = Value::dict([
+        ("kwargs", hashable(&from_yaml(&yaml::Value::Map(arguments.clone())))),
+        ("name", Value::str(test.name.as_str())),
+        ("namespace", Value::from(namespace)),
+    ]);
+    let digest = hex::encode(Md5::digest(format!("{name}{}", metadata.repr()).as_bytes()));
+    digest[digest.len() - 10..].to_owned()
+}
+
+/// Sorted keys, and every leaf as its text.
+fn hashable(value: &Value) -> Value {
+    match value {
+        Value::Dict(dict) => {
+            let mut entries: Vec<(String, Value)> =
+                dict.entries().iter().map(|(key, value)| (key.to_string(), hashable(value))).collect();
+            entries.sort_by(|(a, _), (b, _)| a.cmp(b));
+            let mut map = DictMap::default();
+            for (key, value) in entries {
+                map.insert(Key::from(key.as_str()), value);
+            }
+            Value::Dict(jinja::Dict::new(map))
+        }
+        Value::List(list) => Value::list(list.items().iter().map(hashable).collect()),
+        other => Value::from(other.to_string()),
+    }
+}
+
+fn config_call(config: &JsonMap) -> String {
+    if config.is_empty() {
+        return String::new();
+    }
+    let entries: Vec<String> = config
+        .iter()
+        .map(|(key, value)| match value {
+            Json::String(text) => format!("{key}=\"{}\"", text.replace('"', "\\\"")),
+            other => format!("{key}={}", Value::from(other)),
+        })
+        .collect();
+    format!("{{{{ config({}) }}}}", entries.join(","))
+}
+
+/// A test's arguments as its macro gets them: texts that are calls are evaluated, other texts rendered.
+pub(crate) fn render_arguments(context: &Context, arguments: &JsonMap, mode: UndefinedMode) -> jinja::Result<Value> {
+    let mut map = DictMap::default();
+    for (key, value) in arguments {
+        let value = match value {
+            Json::String(text) if key == "column_name" => Value::str(text.as_str()),
+            other => render_argument(context, other, mode)?,
+        };
+        map.insert(Key::from(key.as_str()), value);
+    }
+    Ok(Value::Dict(jinja::Dict::new(map)))
+}
+
+fn render_argument(context: &Context, value: &Json, mode: UndefinedMode) -> jinja::Result<Value> {
+    match value {
+        Json::String(text) => {
+            let call;
+            let text = if looks_like_call(text) {
+                call = format!("{{{{ {text} }}}}");
+                &call
+            } else {
+                text
+            };
+            if !project::has_jinja(text) {
+                return Ok(Value::str(text.as_str()));
+            }
+            Template::compile(text, "a test argument")?.render_native(context, mode)
+        }
+        Json::Array(items) => {
+            let items: jinja::Result<Vec<Value>> = items.iter().map(|item| render_argument(context, item, mode)).collect();
+            Ok(Value::list(items?))
+        }
+        Json::Object(map) => {
+            let mut rendered = DictMap::default();
+            for (key, value) in map {
+                rendered.insert(Key::from(key.as_str()), render_argument(context, value, mode)?);
+            }
+            Ok(Value::Dict(jinja::Dict::new(rendered)))
+        }
+        other => Ok(Value::from(other)),
+    }
+}
+
+/// `ref('x')` and its like, written without braces.
+fn looks_like_call(text: &str) -> bool {
+    let text = text.trim();
+    text.ends_with(')')
+        && ["env_var", "ref", "var", "source", "doc"].iter().any(|function| {
+            text.strip_prefix(function).is_some_and(|rest| {
+                let rest = rest.trim_start();
+                rest.starts_with('(') && rest.len() > 2
+            })
+        })
+}
