@@ -35,15 +35,15 @@ pub(super) fn read(project: &DbtProject, maximum_seed_size_mib: u64) -> (Project
     }
     found.sort_by(|a, b| (a.kind, &a.path).cmp(&(b.kind, &b.path)));
     let limit = maximum_seed_size_mib.saturating_mul(1024 * 1024);
-    let read: Vec<Result<SourceFile, Diagnostic>> =
+    let read: Vec<std::io::Result<SourceFile>> =
         found.par_iter().map(|file| read_file(&project.name, file, limit)).collect();
     let mut files = Vec::with_capacity(read.len());
-    for file in read {
+    for (found, file) in found.iter().zip(read) {
         match file {
             // An empty property file says nothing.
             Ok(file) if file.kind == FileKind::Properties && file.contents.is_empty() => {}
             Ok(file) => files.push(file),
-            Err(diagnostic) => diagnostics.push(diagnostic),
+            Err(error) => diagnostics.push(unreadable(&found.path, &error)),
         }
     }
     (ProjectFiles { package: project.name.clone(), files }, diagnostics)
@@ -133,8 +133,7 @@ impl Checked for Gitignore {
     }
 }
 
-fn read_file(package: &str, found: &Found<'_>, seed_limit: u64) -> Result<SourceFile, Diagnostic> {
-    let failed = |error: &std::io::Error| unreadable(&found.path, error);
+fn read_file(package: &str, found: &Found<'_>, seed_limit: u64) -> std::io::Result<SourceFile> {
     let file = |contents: Arc<str>, checksum, lines_before| SourceFile {
         package: package.to_owned(),
         kind: found.kind,
@@ -146,14 +145,14 @@ fn read_file(package: &str, found: &Found<'_>, seed_limit: u64) -> Result<Source
         lines_before,
     };
     if found.kind == FileKind::Seed {
-        let size = fs_err::metadata(&found.absolute).map_err(|error| failed(&error))?.len();
+        let size = fs_err::metadata(&found.absolute)?.len();
         if seed_limit > 0 && size > seed_limit {
             return Ok(file("".into(), Checksum { name: "path", checksum: found.path.clone() }, 0));
         }
-        let bytes = fs_err::read(&found.absolute).map_err(|error| failed(&error))?;
-        return Ok(file("".into(), seed_checksum(&bytes).map_err(|error| failed(&error))?, 0));
+        let bytes = fs_err::read(&found.absolute)?;
+        return Ok(file("".into(), seed_checksum(&bytes)?, 0));
     }
-    let text = fs_err::read_to_string(&found.absolute).map_err(|error| failed(&error))?;
+    let text = fs_err::read_to_string(&found.absolute)?;
     let stripped = text.trim_matches(is_python_space);
     let before = text.len() - text.trim_start_matches(is_python_space).len();
     let lines_before = text[..before].matches('\n').count();

@@ -1,5 +1,7 @@
 //! All tests of this crate: one runner for each kind of case.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot set up its case has to stop")]
+
 mod config;
 mod dbt_project;
 mod deps;
