@@ -24,7 +24,7 @@ impl OwletYml {
     }
 
     fn parse(text: &str, project_dir: &Path) -> anyhow::Result<Self> {
-        let root = yaml::parse(text).map_err(|error| anyhow::anyhow!("{error}"))?;
+        let (root, _) = yaml::parse(text).map_err(|error| anyhow::anyhow!("{error}"))?;
         let mut file = Self::default();
         for (key, node) in entries(&root, "owlet.yml")? {
             match key.as_str() {

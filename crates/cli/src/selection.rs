@@ -70,14 +70,9 @@ fn indirect_selection(session: &Session, args: &SelectionArgs) -> IndirectSelect
 
 /// selectors.yml; without one there are none.
 fn selectors(session: &Session, indirect: IndirectSelection) -> anyhow::Result<Selectors> {
-    let path = session.project_dir.join("selectors.yml");
-    let file = if path.is_file() {
-        let text = fs_err::read_to_string(&path)?;
-        let node = project::yaml::parse(&text).map_err(|error| anyhow::anyhow!("selectors.yml: {error}"))?;
-        node.value.to_json()
-    } else {
-        serde_json::json!({"selectors": []})
-    };
+    let (file, diagnostics) = project::read_selectors_file(&session.project.root, &session.renderer());
+    session.report(diagnostics)?;
+    let file = file.unwrap_or_else(|| serde_json::json!({"selectors": []}));
     Selectors::parse(&file, indirect).map_err(|error| session.fail(error.diagnostic()))
 }
 

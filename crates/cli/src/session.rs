@@ -199,6 +199,12 @@ impl Session {
         }
     }
 
+    /// Renders what the project's own YAML files say.
+    pub fn renderer(&self) -> YamlContext {
+        let target = target_names(&self.profile, &self.athena);
+        YamlContext::for_project(lookup(&self.environment), self.settings.vars.clone(), Some(&target))
+    }
+
     /// `--threads`, else the profile's.
     pub fn threads(&self) -> usize {
         self.settings.threads.unwrap_or(self.profile.threads).max(1)

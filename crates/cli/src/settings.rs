@@ -152,7 +152,7 @@ fn project_flags(project_dir: &Path) -> yaml::Map {
     fs_err::read_to_string(project_dir.join("dbt_project.yml"))
         .ok()
         .and_then(|text| yaml::parse(&text).ok())
-        .and_then(|node| node.value.as_map().and_then(|map| map.get("flags").cloned()))
+        .and_then(|(node, _)| node.value.as_map().and_then(|map| map.get("flags").cloned()))
         .and_then(|flags| flags.value.as_map().cloned())
         .unwrap_or_default()
 }
@@ -164,7 +164,7 @@ pub fn parse_vars(text: &str) -> anyhow::Result<yaml::Map> {
 
 /// A flag whose value is a YAML mapping.
 pub fn parse_mapping(flag: &str, text: &str) -> anyhow::Result<yaml::Map> {
-    let node = yaml::parse(text).map_err(|error| {
+    let (node, _) = yaml::parse(text).map_err(|error| {
         anyhow::anyhow!("The value of {flag} is no YAML: '{text}'\n  cause: {error}\n  fix:   write a mapping: {flag} '{{name: value}}'")
     })?;
     match node.value.as_map() {
@@ -190,7 +190,7 @@ impl Lookup<'_> {
             let value = &self.flags.get(&name.to_lowercase())?.value;
             match value {
                 yaml::Value::Null => None,
-                value => Some(value.to_string()),
+                value => value.scalar_text(),
             }
         })
     }

@@ -216,7 +216,7 @@ fn json_of(value: &Value) -> serde_json::Value {
         Value::List(items) => items.read().iter().map(json_of).collect(),
         Value::Tuple(items) => items.iter().map(json_of).collect(),
         Value::Dict(dict) => {
-            dict.read().iter().map(|(key, value)| (key.to_string(), json_of(value))).collect::<serde_json::Map<_, _>>().into()
+            dict.read().iter().map(|(key, value)| (key.value().to_string(), json_of(value))).collect::<serde_json::Map<_, _>>().into()
         }
         Value::None | Value::Undefined(_) => serde_json::Value::Null,
         Value::Bool(flag) => (*flag).into(),
