@@ -549,10 +549,7 @@ fn field_value(state: &State<'_>, path: &str, args: &CallArgs, automatic: &mut i
     };
     let mut value = match index {
         Some(index) => args.positional.get(usize::try_from(index).unwrap_or(usize::MAX)).cloned().ok_or_else(|| {
-            Error::new(
-                ErrorKind::Index,
-                format!("Replacement index {index} out of range for positional args tuple"),
-            )
+            Error::new(ErrorKind::Index, "tuple index out of range")
         })?,
         None => args
             .keyword

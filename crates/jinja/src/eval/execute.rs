@@ -145,11 +145,8 @@ impl State<'_> {
             }
             Statement::Break => return Ok(Flow::Break),
             Statement::Continue => return Ok(Flow::Continue),
-            Statement::NoLoader(tag) => {
-                return Err(Error::new(
-                    ErrorKind::Type,
-                    format!("no loader for this environment specified: '{{% {tag} %}}' has nothing to load from in dbt"),
-                ));
+            Statement::NoLoader => {
+                return Err(Error::type_error("no loader for this environment specified"));
             }
         }
         Ok(Flow::Next)

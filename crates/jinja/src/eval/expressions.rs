@@ -44,7 +44,7 @@ impl State<'_> {
                 let args = self.evaluate_arguments(arguments)?;
                 filter(self, of, args)
             }
-            ExprKind::Test(of, _, test, arguments) => {
+            ExprKind::Test(of, test, arguments) => {
                 let of = self.evaluate(of)?;
                 let args = self.evaluate_arguments(arguments)?;
                 test(self, &of, args).map(Value::Bool)

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 pub(crate) use containers::{entries_of, set_of, sort};
 pub(crate) use dates::{in_zone, parse_iso, strftime, strptime};
-pub(crate) use strings::{capitalize, is_space, split_lines, strip_chars, title};
+pub(crate) use strings::{capitalize, is_space, split_lines, strip_chars};
 
 use crate::{CallArgs, Dict, Error, Object, Result, State, Value, ValueIter};
 

@@ -59,7 +59,7 @@ pub(crate) fn capitalize(text: &str) -> String {
     }
 }
 
-pub(crate) fn title(text: &str) -> String {
+fn title(text: &str) -> String {
     let mut inside = false;
     let mut out = String::with_capacity(text.len());
     for letter in text.chars() {
@@ -98,9 +98,9 @@ fn split(text: &str, separator: Option<&str>, limit: i64, from_right: bool) -> R
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let Some(separator) = separator else {
         let mut parts: Vec<&str> = Vec::new();
-        let mut rest = text.trim_matches(is_space);
+        let mut rest = text.trim_end_matches(is_space);
         if from_right {
-            while !rest.is_empty() {
+            while !rest.trim_start_matches(is_space).is_empty() {
                 match rest.char_indices().rev().find(|(_, letter)| is_space(*letter)) {
                     Some((at, letter)) if parts.len() < limit => {
                         parts.push(&rest[at + letter.len_utf8()..]);
@@ -214,6 +214,10 @@ pub(super) fn call(state: &mut State<'_>, text: &Arc<str>, name: &str, mut args:
     let cased = |wanted: fn(&char) -> bool, other: fn(&char) -> bool| {
         text.chars().any(|letter| wanted(&letter)) && !text.chars().any(|letter| other(&letter))
     };
+    if !args.is_empty() && (name.starts_with("is") || matches!(name, "upper" | "lower" | "title" | "capitalize" | "swapcase" | "casefold")) {
+        let given = args.positional.len() + args.keyword.len();
+        return Err(Error::type_error(format!("str.{name}() takes no arguments ({given} given)")));
+    }
     Ok(match name {
         "upper" => text.to_uppercase().into(),
         "lower" => text.to_lowercase().into(),

@@ -106,25 +106,20 @@ fn zip_strict(_: &mut State<'_>, args: CallArgs) -> Result<Value> {
     zipped(&args.positional)
 }
 
-/// Lists of `a` without what the lists of `b` have under the same key, both without regard to case.
+/// The lists of `a` without what the list of `b` under the same key has, both without regard to case.
 fn diff_of_two_dicts(_: &mut State<'_>, args: CallArgs) -> Result<Value> {
     let [a, b] = args.bind("diff_of_two_dicts", ["dict_a", "dict_b"], 2)?;
-    let lower = |value: Option<Value>| -> Result<Vec<(Value, Vec<String>, Vec<Value>)>> {
-        let entries = crate::methods::entries_of(&value.unwrap_or(Value::None))?;
-        entries
-            .into_iter()
-            .map(|(key, list)| {
-                let items = list.items()?;
-                let lowered = items.iter().map(|item| item.to_string().to_lowercase()).collect();
-                Ok((key.to_string().to_lowercase().into(), lowered, items))
-            })
-            .collect()
-    };
-    let (a, b) = (lower(a)?, lower(b)?);
+    let entries = |value: Option<Value>| crate::methods::entries_of(&value.unwrap_or(Value::None));
+    let lower = |value: &Value| value.to_string().to_lowercase();
+    let mut others: Vec<(String, Vec<String>)> = Vec::new();
+    for (key, list) in entries(b)? {
+        others.push((lower(&key), list.items()?.iter().map(lower).collect()));
+    }
     let mut map = DictMap::default();
-    for (key, lowered, _) in a {
-        let other = b.iter().find(|(known, ..)| *known == key).map(|(_, lowered, _)| lowered.as_slice()).unwrap_or_default();
-        let left: Vec<Value> = lowered.iter().filter(|item| !other.contains(item)).map(Value::from).collect();
+    for (key, list) in entries(a)? {
+        let other = others.iter().find(|(known, _)| *known == lower(&key)).map(|(_, items)| items);
+        let left: Vec<Value> =
+            list.items()?.into_iter().filter(|item| !other.is_some_and(|other| other.contains(&lower(item)))).collect();
         if !left.is_empty() {
             map.insert(Key::new(key)?, Value::list(left));
         }

@@ -27,7 +27,7 @@ pub(super) fn collect(body: &[Node]) -> Vec<StaticCall> {
 fn in_body(body: &[Node], calls: &mut Vec<StaticCall>) {
     for node in body {
         match &node.kind {
-            Statement::Text(_) | Statement::Break | Statement::Continue | Statement::NoLoader(_) => {}
+            Statement::Text(_) | Statement::Break | Statement::Continue | Statement::NoLoader => {}
             Statement::Emit(value) | Statement::Do(value) | Statement::Set { value, .. } => in_expr(value, calls),
             Statement::If { branches, otherwise } => {
                 for (condition, body) in branches {

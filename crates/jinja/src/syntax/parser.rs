@@ -351,17 +351,12 @@ impl<'s> Parser<'s> {
                 }
                 return Ok(Parsed::Many(items));
             }
-            other => {
+            _ => {
                 // Jinja has nothing to load from either: the tag only fails when it is reached.
                 while !matches!(self.current(), Token::BlockEnd | Token::End) {
                     self.advance();
                 }
-                Statement::NoLoader(match other {
-                    "include" => "include",
-                    "import" => "import",
-                    "from" => "from",
-                    _ => "extends",
-                })
+                Statement::NoLoader
             }
         }))
     }
@@ -434,6 +429,10 @@ impl<'s> Parser<'s> {
             let at_end = matches!(self.current(), Token::BlockEnd | Token::Sign(")" | "=")) || ends(self.current());
             if at_end && is_tuple {
                 break;
+            }
+            if at_end {
+                let got = Value::str(self.current().describe()).repr();
+                return Err(Error::syntax(format!("Expected an expression, got {got}"), self.line()));
             }
             targets.push(self.single_target(attributes)?);
             if !self.skip_sign(",") {

@@ -1,7 +1,7 @@
 //! Iteration: what a `for` loop, a filter or `list()` walks over.
 
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use super::{Object, Value};
 use crate::{Error, ErrorKind, Result};
@@ -116,11 +116,5 @@ impl Value {
 
     fn not_iterable(&self) -> Error {
         Error::type_error(format!("'{}' object is not iterable", self.type_name()))
-    }
-
-    /// Takes one item from an iterator (`next(x)`); `None` at its end.
-    pub(crate) fn next_item(&self) -> Option<Result<Value>> {
-        let shared = self.downcast_ref::<OneShot>()?;
-        shared.rest.lock().unwrap_or_else(PoisonError::into_inner).next()
     }
 }

@@ -18,14 +18,14 @@ use num_bigint::BigInt;
 pub use access::Slice;
 pub(crate) use access::position;
 pub(crate) use compare::same_object;
-pub use containers::{Dict, DictMap, FastHasher, Key, List, Set, SetMap, StrKey, Tuple};
+pub use containers::{Dict, DictMap, Key, List, Set, SetMap, StrKey, Tuple};
 pub(crate) use convert::json_key;
 pub use decimal::Decimal;
 pub use iterate::{ValueIter, one_shot};
 pub(crate) use iterate::MAX_COLLECTED;
 pub(crate) use number::Operator;
 pub use object::{CallArgs, Object};
-pub(crate) use object::{BoundMethod, argument_count_error};
+pub(crate) use object::BoundMethod;
 pub(crate) use text::{delta_parts, float_repr, offset_text, write_str_repr};
 
 /// A value of a template. Cloning is cheap: at most a reference count.

@@ -197,7 +197,7 @@ impl CallArgs {
     }
 }
 
-pub(crate) fn argument_count_error(function: &str, most: usize, required: usize, given: usize) -> Error {
+fn argument_count_error(function: &str, most: usize, required: usize, given: usize) -> Error {
     let were = if given == 1 { "was" } else { "were" };
     let takes = if required < most { format!("from {required} to {most}") } else { most.to_string() };
     let plural = if most == 1 { "" } else { "s" };
