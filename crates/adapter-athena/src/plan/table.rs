@@ -7,7 +7,7 @@ use super::draft::{Draft, backup_name, staged_name};
 use crate::{
     errors,
     location::Lifetime,
-    step::{Archive, Predecessor, Step},
+    step::{Archive, Predecessor, Step, stage_name},
     warehouse::is_s3_tables,
 };
 
@@ -35,6 +35,7 @@ pub(super) async fn create_or_replace(
     let part = target.identifier.clone();
     let staged = staged_name(&target);
     draft.drop_leftover(&staged).await?;
+    draft.drop_leftover(&stage_name(&target)).await?;
     let Some(existing) = &draft.existing else {
         let backup = backup_name(&target);
         draft.drop_leftover(&backup).await?;

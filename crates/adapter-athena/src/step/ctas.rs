@@ -9,6 +9,7 @@ use crate::{
     config::Layout,
     errors,
     types::quoted_list,
+    warehouse::target_of_build,
 };
 
 /// When a statement is split by partitions.
@@ -39,6 +40,12 @@ pub(crate) struct Ctas {
     pub(crate) stage_location: Option<S3Uri>,
     pub(crate) sql: String,
     pub(crate) batching: Batching,
+}
+
+/// Where the rows of a table wait that is built in batches; the same for a table and its replacement, so that leftovers are found.
+pub(crate) fn stage_name(relation: &RelationName) -> RelationName {
+    let target = target_of_build(relation).unwrap_or_else(|| relation.clone());
+    target.with_identifier(format!("{}__tmp_not_partitioned", target.identifier))
 }
 
 /// The words by which Athena says that a statement writes too many partitions.
@@ -73,7 +80,7 @@ impl Ctas {
 
     /// First everything into a table without partitions, then from there partition by partition.
     async fn staged(&self, build: &mut Build<'_>, location: Option<&S3Uri>) -> AdapterResult<()> {
-        let stage = self.relation.with_identifier(format!("{}__tmp_not_partitioned", self.relation.identifier));
+        let stage = stage_name(&self.relation);
         tables::drop_relation(build.warehouse, &stage).await?;
         let layout = self.layout.unpartitioned();
         self.create(build, self.stage_location.as_ref(), &layout, &stage, &self.sql).await?;
@@ -103,7 +110,14 @@ impl Ctas {
                 "insert into {} ({columns})\n    select {columns}\n    from {stage}\n    where {condition}",
                 self.relation
             );
-            rows += build.sql(&sql, &self.relation).await?.rows.unwrap_or(0);
+            match build.sql(&sql, &self.relation).await {
+                Ok(outcome) => rows += outcome.rows.unwrap_or(0),
+                Err(error) => {
+                    // Half a table is worse than none; it was created a moment ago by this very step.
+                    let _ = tables::drop_relation(build.warehouse, &self.relation).await;
+                    return Err(error);
+                }
+            }
         }
         Ok(rows)
     }

@@ -16,7 +16,7 @@ use names::{RelationName, S3Uri, UniqueId};
 
 pub(crate) use columns::{SchemaChangeMode, SyncColumns};
 pub(crate) use contract::CheckContract;
-pub(crate) use ctas::{Batching, Ctas};
+pub(crate) use ctas::{Batching, Ctas, stage_name};
 pub(crate) use describe::{Describe, python_text};
 pub(crate) use insert::InsertFrom;
 pub(crate) use merge::{Merge, MergeRule};

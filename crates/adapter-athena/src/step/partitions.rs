@@ -39,21 +39,59 @@ pub(super) async fn swap(
         tables::partitions_of(warehouse, &target).await?
     };
 
-    let catalog = warehouse.catalog_id(&target.database).await?;
+    let skip_archive = archive == Archive::Skip;
     let input = TableInput { name: target.identifier.clone(), ..new.input };
-    let options = UpdateOptions { skip_archive: archive == Archive::Skip, expected_version: old.version_id.clone() };
-    let updated = warehouse.services.glue.update_table(catalog.as_deref(), &target.schema, input, options).await;
-    updated.map_err(|error| errors::of_api(&error, None))?;
-
-    if same_keys {
-        let vanished = repoint(warehouse, &target, &old_partitions, &new_partitions).await?;
-        tables::delete_partitions(warehouse, &target, &vanished).await?;
-    } else {
-        let all: Vec<Vec<String>> = old_partitions.into_iter().map(|partition| partition.input.values).collect();
-        tables::delete_partitions(warehouse, &target, &all).await?;
-        tables::create_partitions(warehouse, &target, inputs(&new_partitions)).await?;
+    update_table(warehouse, &target, input, UpdateOptions { skip_archive, expected_version: old.version_id }).await?;
+    let followed = follow(warehouse, &target, same_keys, &old_partitions, &new_partitions).await;
+    if let Err(error) = followed {
+        // The first error is the one to tell. What cannot be put back now is repaired by the next run, which replaces the table.
+        let _ = put_back(warehouse, &target, old.input, &old_partitions).await;
+        return Err(error);
     }
     warehouse.look_again(&target).await
+}
+
+/// Partitions after their table.
+async fn follow(
+    warehouse: &Warehouse,
+    target: &RelationName,
+    same_keys: bool,
+    old: &[Partition],
+    new: &[Partition],
+) -> AdapterResult<()> {
+    if same_keys {
+        let vanished = repoint(warehouse, target, old, new).await?;
+        return tables::delete_partitions(warehouse, target, &vanished).await;
+    }
+    let all: Vec<Vec<String>> = old.iter().map(|partition| partition.input.values.clone()).collect();
+    tables::delete_partitions(warehouse, target, &all).await?;
+    let inputs = new.iter().map(|partition| partition.input.clone()).collect();
+    tables::create_partitions(warehouse, target, inputs).await
+}
+
+/// The old table with its old partitions, whatever of the new ones is there.
+async fn put_back(
+    warehouse: &Warehouse,
+    target: &RelationName,
+    input: TableInput,
+    partitions: &[Partition],
+) -> AdapterResult<()> {
+    let version = warehouse.table(target).await?.and_then(|table| table.version_id);
+    let there = tables::partitions_of(warehouse, target).await?;
+    update_table(warehouse, target, input, UpdateOptions { skip_archive: true, expected_version: version }).await?;
+    let vanished = repoint(warehouse, target, &there, partitions).await?;
+    tables::delete_partitions(warehouse, target, &vanished).await
+}
+
+async fn update_table(
+    warehouse: &Warehouse,
+    target: &RelationName,
+    input: TableInput,
+    options: UpdateOptions,
+) -> AdapterResult<()> {
+    let catalog = warehouse.catalog_id(&target.database).await?;
+    let updated = warehouse.services.glue.update_table(catalog.as_deref(), &target.schema, input, options).await;
+    updated.map_err(|error| errors::of_api(&error, None))
 }
 
 /// Points the target's partitions at the staged ones and adds those that it lacks; all other partitions stay. Files that were replaced
@@ -126,10 +164,6 @@ async fn repoint(
     let successors: HashMap<&[String], ()> = new.iter().map(|partition| (values(partition), ())).collect();
     let vanished = old.iter().filter(|partition| !successors.contains_key(values(partition)));
     Ok(vanished.map(|partition| partition.input.values.clone()).collect())
-}
-
-fn inputs(partitions: &[Partition]) -> Vec<PartitionInput> {
-    partitions.iter().map(|partition| partition.input.clone()).collect()
 }
 
 fn values(partition: &Partition) -> &[String] {

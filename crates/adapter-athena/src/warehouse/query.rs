@@ -79,7 +79,7 @@ impl Warehouse {
             }
             if is_commit_conflict(&execution) && conflicts < self.profile.num_iceberg_retries && !self.is_cancelled() {
                 conflicts += 1;
-                tokio::time::sleep(backoff(&token_base, conflicts)).await;
+                tokio::time::sleep(backoff(self.profile.poll_interval, &token_base, conflicts)).await;
                 continue;
             }
             let cancelled = execution.status.state == QueryExecutionState::Cancelled && self.is_cancelled();
@@ -196,7 +196,7 @@ impl Warehouse {
                 Ok(answer) => return Ok(answer),
                 Err(error) if is_passing(&error) && attempt < retries => {
                     attempt += 1;
-                    tokio::time::sleep(backoff(seed, attempt)).await;
+                    tokio::time::sleep(backoff(self.profile.poll_interval, seed, attempt)).await;
                 }
                 Err(error) => return Err(errors::of_api(&error, Some(text))),
             }
@@ -263,10 +263,10 @@ fn is_passing(error: &ApiError) -> bool {
     error.is_throttling() || words.iter().any(|word| error.code == *word || error.message.contains(word))
 }
 
-/// Between nothing and `2^(attempt-1)` seconds, at most 100; spread by the seed, so that two callers do not meet again.
-fn backoff(seed: &str, attempt: u32) -> Duration {
+/// Between nothing and `2^(attempt-1)` poll intervals, at most 100; spread by the seed, so that two callers do not meet again.
+fn backoff(unit: Duration, seed: &str, attempt: u32) -> Duration {
     let most = 100.0_f64.min(2.0_f64.powi(i32::try_from(attempt.saturating_sub(1)).unwrap_or(30).min(30)));
     let digest = Md5::digest(format!("{seed}{attempt}"));
     let fraction = f64::from(u16::from_le_bytes([digest[0], digest[1]])) / f64::from(u16::MAX);
-    Duration::from_secs_f64(most * fraction)
+    unit.mul_f64(most * fraction)
 }
