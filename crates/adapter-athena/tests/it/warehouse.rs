@@ -209,8 +209,9 @@ impl World {
     }
 
     fn run(&mut self, sql: &str) -> Result<(Option<i64>, Vec<String>, Vec<Vec<String>>), String> {
-        let body = sql.trim();
-        let squeezed = pattern(r"\s+").replace_all(body, " ").into_owned();
+        let body: Vec<&str> = sql.lines().filter(|line| !line.starts_with("-- ")).collect();
+        let body = body.join("\n");
+        let squeezed = pattern(r"\s+").replace_all(body.trim(), " ").into_owned();
         let capture = |text: &'static str| pattern(text).captures(&squeezed).map(|found| {
             found.iter().skip(1).map(|group| group.map_or(String::new(), |group| group.as_str().to_owned())).collect::<Vec<_>>()
         });
@@ -328,7 +329,7 @@ impl Athena for Warehouse {
             }
             Err(message) => (QueryExecutionState::Failed, Some(message), QueryResults::default()),
         };
-        let is_dml = ["select", "insert", "merge", "create table"].iter().any(|word| sql.starts_with(word));
+        let is_dml = ["select", "insert", "merge", "create table"].iter().any(|word| sql.lines().any(|line| line.starts_with(word)));
         let execution = QueryExecution {
             query_execution_id: id.clone(),
             statement_type: Some(if is_dml { StatementType::Dml } else { StatementType::Ddl }),
