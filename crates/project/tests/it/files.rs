@@ -101,17 +101,47 @@ const EXPECTED_SUMS: [&str; 8] = [
     "seeds/w2.csv sha256 fcae108ae23d6c106c7f5dfd2c1379568ae18bedae4f82d18784731715a2b668",
 ];
 
+/// Source: what `dbt ls` of dbt Core 1.12.0 lists of such a project.
 #[test]
 fn dbtignore_hides_files_and_directories() {
-    let (files, _) = read(&[
-        PROJECT,
-        (".dbtignore", b"# comment\nold/\n*.bak.sql\n/models/secret.yml\n!models/old/keep.sql\n"),
-        ("models/a.sql", b"select 1"),
-        ("models/b.bak.sql", b"select 1"),
-        ("models/old/c.sql", b"select 1"),
-        ("models/secret.yml", b"version: 2"),
-    ]);
-    assert_eq!(files.files.iter().map(|file| file.path.as_str()).collect::<Vec<_>>(), ["models/a.sql"]);
+    let ignore = b"# c\nold/\n!models/old/keep.sql\n*.bak.sql\n/models/x/a.sql\nmodels/x/[bc].sql\n\\!odd.sql\n/models/secret.yml\n";
+    let mut files: Vec<(&str, &[u8])> = vec![PROJECT, (".dbtignore", ignore), ("models/secret.yml", b"version: 2")];
+    for path in ["old/keep", "old/gone", ".hid/h", "x/a", "x/b", "x/d", "y.bak", "z", "!odd"] {
+        files.push((Box::leak(format!("models/{path}.sql").into_boxed_str()), b"select 1 as x"));
+    }
+    let (files, diagnostics) = read(&files);
+    assert!(diagnostics.is_empty(), "{diagnostics:?}");
+    assert_eq!(
+        files.files.iter().map(|file| file.path.as_str()).collect::<Vec<_>>(),
+        ["models/.hid/h.sql", "models/old/keep.sql", "models/x/d.sql", "models/z.sql"]
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn links_to_files_are_read_and_links_to_directories_are_not_followed() {
+    let directory = tempfile::tempdir().unwrap();
+    let write = |path: &str, text: &str| {
+        let path = directory.path().join(path);
+        fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+        fs_err::write(path, text).unwrap();
+    };
+    write("dbt_project.yml", "name: shop\n");
+    write("elsewhere/a.sql", "select 1");
+    write("models/b.sql", "select 1");
+    let link = |to: &str, from: &str| {
+        fs_err::os::unix::fs::symlink(directory.path().join(to), directory.path().join(from)).unwrap();
+    };
+    link("elsewhere/a.sql", "models/linked.sql");
+    link("elsewhere", "models/directory");
+    link("nowhere", "models/broken.sql");
+    let (project, _) = DbtProject::load(directory.path(), "", &Verbatim);
+    let (files, diagnostics) = ProjectFiles::read(&project.unwrap(), 1);
+    assert!(diagnostics.is_empty(), "{diagnostics:?}");
+    assert_eq!(
+        files.files.iter().map(|file| file.path.as_str()).collect::<Vec<_>>(),
+        ["models/b.sql", "models/linked.sql"]
+    );
 }
 
 #[test]
