@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# Our own client (crate `athena-client`) against a server that is not ours: moto in server mode, for Glue, S3 and STS.
+#
+#   ./moto.sh
+#
+# Needs Python 3.10 or later; moto goes into $VENV.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+venv=${VENV:-/tmp/clients-venv}
+server=
+trap '[ -z "$server" ] || { kill "$server" && wait "$server"; } 2>/dev/null || true' EXIT
+
+[ -x "$venv/bin/python" ] || python3 -m venv "$venv"
+"$venv/bin/pip" install --quiet --disable-pip-version-check --only-binary=:all: 'moto[server]==5.2.5'
+port=$("$venv/bin/python" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+"$venv/bin/moto_server" -H 127.0.0.1 -p "$port" >/dev/null 2>&1 &
+server=$!
+"$venv/bin/python" "$here/wait_for.py" "$port"
+cd "$here/../.."
+OWLET_THIRD_PARTY_ENDPOINT=http://127.0.0.1:$port cargo test -p athena-client --test it third_party -- --nocapture
