@@ -245,3 +245,56 @@ fn decode_sequence(token: &str) -> Option<i64> {
     let text = String::from_utf8(BASE64_STANDARD.decode(token).ok()?).ok()?;
     text.strip_prefix("before:")?.parse().ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use store::Durability;
+
+    use super::*;
+
+    fn execution(id: &str) -> QueryExecution {
+        serde_json::from_value(serde_json::json!({
+            "QueryExecutionId": id, "Query": "SELECT 1", "WorkGroup": "primary",
+            "Status": { "State": "RUNNING", "SubmissionDateTime": 1.5e9 },
+        }))
+        .expect("an execution")
+    }
+
+    #[tokio::test]
+    async fn what_a_stopped_process_left_running_has_failed() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let store = Store::open(dir.path(), Durability::Process).await.expect("a store");
+        let history = History::open(store.clone(), Utc::now()).await.expect("a history");
+        history.insert(&execution("left"), None).await.expect("stored");
+        history.insert(&execution("ended"), None).await.expect("stored");
+        let mut ended = Record { execution: execution("ended"), result: None };
+        ended.execution.status.state = QueryExecutionState::Succeeded;
+        history.finish(&ended).await.expect("stored");
+        store.close().await;
+
+        let store = Store::open(dir.path(), Durability::Process).await.expect("a store");
+        let history = History::open(store, Utc::now()).await.expect("a history");
+        let left = history.get("left").await.expect("read").expect("there").execution;
+        assert_eq!(left.status.state, QueryExecutionState::Failed);
+        assert!(left.status.completion_date_time.is_some());
+        assert_eq!(left.status.athena_error.expect("an error").error_message, INTERRUPTED);
+        let ended = history.get("ended").await.expect("read").expect("there").execution;
+        assert_eq!(ended.status.state, QueryExecutionState::Succeeded);
+    }
+
+    #[tokio::test]
+    async fn lists_are_newest_first_and_continue() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let store = Store::open(dir.path(), Durability::Process).await.expect("a store");
+        let history = History::open(store, Utc::now()).await.expect("a history");
+        for id in ["a", "b", "c"] {
+            history.insert(&execution(id), None).await.expect("stored");
+        }
+        let first = history.list("primary", None, 2).await.expect("a page");
+        assert_eq!(first.ids, ["c", "b"]);
+        let second = history.list("primary", first.next_token.as_deref(), 2).await.expect("a page");
+        assert_eq!(second, ExecutionPage { ids: vec!["a".to_owned()], next_token: None });
+        assert!(history.list("primary", Some("?"), 2).await.is_err());
+        assert!(!history.is_used("other").await.expect("read"));
+    }
+}

@@ -92,7 +92,8 @@ impl LakehouseError {
     }
 }
 
-/// An open lakehouse. Dropping it stops what runs; [`Lakehouse::close`] also waits for it.
+/// An open lakehouse, and the owner of its directory: keep it as long as its services are used. Dropping it stops what runs;
+/// [`Lakehouse::close`] also waits for it.
 pub struct Lakehouse {
     services: Services,
     athena: EmbeddedAthena,
@@ -194,6 +195,12 @@ impl Lakehouse {
     pub async fn close(&self) {
         self.athena.stop_all().await;
         self.store.close().await;
+    }
+}
+
+impl Drop for Lakehouse {
+    fn drop(&mut self) {
+        self.athena.inner.cancel.cancel();
     }
 }
 

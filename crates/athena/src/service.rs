@@ -54,12 +54,6 @@ pub(crate) struct Inner {
     pub(crate) cancel: CancellationToken,
 }
 
-impl Drop for Inner {
-    fn drop(&mut self) {
-        self.cancel.cancel();
-    }
-}
-
 impl EmbeddedAthena {
     pub(crate) fn now(&self) -> DateTime<Utc> {
         (self.inner.clock)()

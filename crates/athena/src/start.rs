@@ -23,6 +23,8 @@ use crate::{
 
 /// Bytes of UTF-8. Source: Athena service quotas.
 const LONGEST_QUERY: usize = 262_144;
+/// Queries that run or wait. Source: Athena service quotas, active DML queries in us-east-1.
+const MOST_ACTIVE: usize = 200;
 
 impl EmbeddedAthena {
     /// Checks the request, stores a QUEUED execution, and lets it run.
@@ -38,6 +40,13 @@ impl EmbeddedAthena {
         let statement = athena_sql::parse(&request.query_string)
             .map_err(|error| ApiError::invalid_request("MALFORMED_QUERY", error.to_string()))?;
         let kind = self.classify(&statement, &request, &work_group.name).await?;
+        if self.inner.live.running().len() >= MOST_ACTIVE {
+            return Err(ApiError::new(
+                "TooManyRequestsException",
+                "You have exceeded the limit for the number of queries you can run concurrently. Please reduce the number of concurrent \
+                 queries submitted by this account. Contact customer support to request a concurrent query limit increase.",
+            ));
+        }
 
         let id = uuid::Uuid::new_v4().to_string();
         let location = kind.location(&prefix, &id);

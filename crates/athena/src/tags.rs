@@ -55,6 +55,24 @@ impl EmbeddedAthena {
         page(self.tags_of(arn).await?, token, limit)
     }
 
+    /// Glue's `GetTags`: its ARNs name databases and tables, which are not looked up.
+    pub async fn glue_tags(&self, arn: &str) -> ApiResult<Vec<Tag>> {
+        self.tags_of(arn).await
+    }
+
+    /// Glue's `TagResource`.
+    pub async fn tag_glue_resource(&self, arn: &str, tags: &[Tag]) -> ApiResult<()> {
+        self.put_tags(arn, tags).await
+    }
+
+    /// Glue's `UntagResource`.
+    pub async fn untag_glue_resource(&self, arn: &str, keys: &[String]) -> ApiResult<()> {
+        for key in keys {
+            self.inner.registry.delete(Kind::Tag, arn, key).await?;
+        }
+        Ok(())
+    }
+
     pub(crate) async fn put_tags(&self, arn: &str, tags: &[Tag]) -> ApiResult<()> {
         for tag in tags {
             self.inner.registry.put(Kind::Tag, arn, &tag.key, tag).await?;

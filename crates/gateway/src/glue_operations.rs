@@ -173,6 +173,23 @@ pub(crate) async fn call(lakehouse: &Lakehouse, operation: &str, mut input: Inpu
             Ok(json!({ "PartitionIndexDescriptorList": [] }))
         }
 
+        "GetTags" => {
+            let tags = lakehouse.athena().glue_tags(input.text("ResourceArn")).await?;
+            let tags: serde_json::Map<String, Value> =
+                tags.into_iter().map(|tag| (tag.key, Value::String(tag.value))).collect();
+            Ok(json!({ "Tags": tags }))
+        }
+        "TagResource" => {
+            let tags: std::collections::BTreeMap<String, String> = required(&mut input, "TagsToAdd")?;
+            let tags: Vec<athena::Tag> =
+                tags.into_iter().map(|(key, value)| athena::Tag { key, value }).collect();
+            done(lakehouse.athena().tag_glue_resource(input.text("ResourceArn"), &tags).await)
+        }
+        "UntagResource" => {
+            let keys = input.texts("TagsToRemove");
+            done(lakehouse.athena().untag_glue_resource(input.text("ResourceArn"), &keys).await)
+        }
+
         // There are none: Hive, Spark and Trino ask when they start.
         "GetUserDefinedFunctions" => Ok(json!({ "UserDefinedFunctions": [] })),
         "GetUserDefinedFunction" => Err(ApiError::entity_not_found("Cannot find function.")),
