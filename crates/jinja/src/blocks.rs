@@ -136,10 +136,7 @@ pub fn extract_blocks<'s>(source: &'s str, kinds: &[BlockKind]) -> Result<Extrac
     if let Some((kind, tag)) = open {
         let line = scanner.line(tag.end);
         return Err(scanner.fail(
-            format!(
-                "Reached EOF without finding a close tag for {} (searched from line {line})",
-                kind.tag()
-            ),
+            format!("Reached EOF without finding a close tag for {} (searched from line {line})", kind.tag()),
             tag.start,
         ));
     }

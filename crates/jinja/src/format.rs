@@ -32,7 +32,8 @@ pub(crate) fn percent(text: &str, args: &Value) -> Result<Value> {
     let mapping = crate::methods::mapping_entries(args);
     let mut used_names = false;
     let mut next = positional.iter();
-    let mut argument = || next.next().cloned().ok_or_else(|| Error::type_error("not enough arguments for format string"));
+    let mut argument =
+        || next.next().cloned().ok_or_else(|| Error::type_error("not enough arguments for format string"));
     let mut letters = text.chars().peekable();
     while let Some(letter) = letters.next() {
         if letter != '%' {
@@ -226,7 +227,9 @@ fn format_number(spec: &Spec, value: &Value) -> Result<(String, String)> {
                 let hundred = number.multiply(&crate::Decimal::from(100));
                 hundred.quantized(places.unwrap_or(6).min(MAX_WIDTH) as i64).to_string() + "%"
             }
-            (Some('f' | 'F'), places) => number.quantized(places.map_or_else(|| (-number.exponent()).max(0), |p| p.min(1000) as i64)).to_string(),
+            (Some('f' | 'F'), places) => {
+                number.quantized(places.map_or_else(|| (-number.exponent()).max(0), |p| p.min(1000) as i64)).to_string()
+            }
             (_, Some(places)) => number.quantized(places.min(1000) as i64).to_string(),
             _ => number.to_string(),
         };
@@ -236,7 +239,8 @@ fn format_number(spec: &Spec, value: &Value) -> Result<(String, String)> {
         }
         return Ok((sign, text));
     }
-    let float = matches!(value, Value::Float(_) | Value::Decimal(_)) || matches!(kind, Some('e' | 'E' | 'f' | 'F' | 'g' | 'G' | '%'));
+    let float = matches!(value, Value::Float(_) | Value::Decimal(_))
+        || matches!(kind, Some('e' | 'E' | 'f' | 'F' | 'g' | 'G' | '%'));
     let (sign, mut text) = if float {
         let number = value.as_f64().unwrap_or(f64::NAN);
         let sign = if number.is_sign_negative() && !number.is_nan() { "-".to_owned() } else { positive_sign(spec) };
@@ -359,7 +363,9 @@ fn pad(out: &mut String, spec: &Spec, sign: &str, text: &str) -> Result<()> {
     let missing = spec.width.saturating_sub(length);
     let (fill, align) = match (spec.fill, spec.align, spec.zero) {
         (None, None, true) => ('0', '='),
-        (fill, align, zero) => (fill.unwrap_or(if zero && align != Some('<') { '0' } else { ' ' }), align.unwrap_or('>')),
+        (fill, align, zero) => {
+            (fill.unwrap_or(if zero && align != Some('<') { '0' } else { ' ' }), align.unwrap_or('>'))
+        }
     };
     let fills = |count: usize| std::iter::repeat_n(fill, count);
     match align {
@@ -415,7 +421,8 @@ fn parse_spec(text: &str) -> Result<Spec> {
     spec.width = digits(&mut letters).unwrap_or(0);
     spec.grouping = letters.next_if(|letter| matches!(letter, ',' | '_'));
     if letters.next_if_eq(&'.').is_some() {
-        spec.precision = Some(digits(&mut letters).ok_or_else(|| Error::value_error("Format specifier missing precision"))?);
+        spec.precision =
+            Some(digits(&mut letters).ok_or_else(|| Error::value_error("Format specifier missing precision"))?);
     }
     spec.kind = letters.next();
     if letters.next().is_some() {
@@ -530,7 +537,8 @@ fn format_at(state: &State<'_>, text: &str, args: &CallArgs, automatic: &mut i64
                 return Err(Error::value_error(format!("Unknown conversion specifier {other}")));
             }
         };
-        let spec = if spec.contains('{') { format_at(state, spec, args, automatic, depth + 1)? } else { spec.to_owned() };
+        let spec =
+            if spec.contains('{') { format_at(state, spec, args, automatic, depth + 1)? } else { spec.to_owned() };
         out.push_str(&format_value(&value, &spec)?);
     }
     out.push_str(rest);
@@ -548,9 +556,11 @@ fn field_value(state: &State<'_>, path: &str, args: &CallArgs, automatic: &mut i
         first.parse::<i64>().ok()
     };
     let mut value = match index {
-        Some(index) => args.positional.get(usize::try_from(index).unwrap_or(usize::MAX)).cloned().ok_or_else(|| {
-            Error::new(ErrorKind::Index, "tuple index out of range")
-        })?,
+        Some(index) => args
+            .positional
+            .get(usize::try_from(index).unwrap_or(usize::MAX))
+            .cloned()
+            .ok_or_else(|| Error::new(ErrorKind::Index, "tuple index out of range"))?,
         None => args
             .keyword
             .iter()

@@ -47,7 +47,7 @@ impl State<'_> {
                     }
                     Err(error) => Err(error),
                 },
-                other => self.statement(other, out),
+                other => stacker::maybe_grow(192 * 1024, 2 * 1024 * 1024, || self.statement(other, out)),
             };
             match flow {
                 Ok(Flow::Next) => {}
@@ -184,10 +184,7 @@ impl State<'_> {
                     _ => false,
                 };
                 if !set {
-                    return Err(Error::new(
-                        ErrorKind::Runtime,
-                        "cannot assign attribute on non-namespace object",
-                    ));
+                    return Err(Error::new(ErrorKind::Runtime, "cannot assign attribute on non-namespace object"));
                 }
             }
             Target::Tuple(targets) => {

@@ -24,9 +24,7 @@ impl State<'_> {
             }
             ExprKind::Call(function, arguments) => self.evaluate_call(function, arguments, None),
             // The rest is kept out of this frame: names, attributes and calls are what templates are deep in.
-            _ if expr.depth > 24 => {
-                stacker::maybe_grow(128 * 1024, 2 * 1024 * 1024, || self.evaluate_other(expr))
-            }
+            _ if expr.depth > 24 => stacker::maybe_grow(128 * 1024, 2 * 1024 * 1024, || self.evaluate_other(expr)),
             _ => self.evaluate_other(expr),
         }
     }

@@ -30,7 +30,9 @@ impl Object for LocalMacro {
         let definition = &self.definition;
         Some(match name {
             "name" => Value::Str(Arc::clone(&definition.name.text)),
-            "arguments" => Value::list(definition.parameters.iter().map(|p| Value::Str(Arc::clone(&p.name.text))).collect()),
+            "arguments" => {
+                Value::list(definition.parameters.iter().map(|p| Value::Str(Arc::clone(&p.name.text))).collect())
+            }
             "catch_kwargs" => definition.kwargs.is_some().into(),
             "catch_varargs" => definition.varargs.is_some().into(),
             "caller" => definition.caller.is_some().into(),

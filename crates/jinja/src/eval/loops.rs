@@ -160,9 +160,7 @@ impl Object for Loop {
     fn call(&self, state: &mut State<'_>, args: CallArgs) -> Result<Value> {
         let [items] = args.bind("loop", ["iterable"], 1)?;
         let Some((each, base)) = &self.recursion else {
-            return Err(Error::type_error(
-                "The loop must have the 'recursive' marker to be called recursively.",
-            ));
+            return Err(Error::type_error("The loop must have the 'recursive' marker to be called recursively."));
         };
         if *base != state.frame.base {
             return Err(Error::new(ErrorKind::Runtime, "loop(...) can only be called from its own template or macro"));

@@ -10,8 +10,8 @@ mod native;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-pub use macros::{MacroDef, MacroKind, Parameter};
 pub(crate) use expressions::compare;
+pub use macros::{MacroDef, MacroKind, Parameter};
 pub(crate) use native::Marker;
 
 use crate::syntax::ast::Symbol;
@@ -222,9 +222,7 @@ impl<'g> State<'g> {
         }
         match self.lookup(&symbol.text) {
             Some(value) => value,
-            None => {
-                self.undefined_with(Undefined { name: Some(Arc::clone(&symbol.text)), ..Undefined::default() })
-            }
+            None => self.undefined_with(Undefined { name: Some(Arc::clone(&symbol.text)), ..Undefined::default() }),
         }
     }
 

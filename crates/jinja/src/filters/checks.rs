@@ -45,9 +45,7 @@ pub(crate) fn test(name: &str) -> Option<Test> {
         "callable" => |_, value, _| Ok(value.is_callable() || value.is_undefined()),
         "even" => |_, value, _| Ok(remainder(value, 2)? == Value::Int(0)),
         "odd" => |_, value, _| Ok(remainder(value, 2)? == Value::Int(1)),
-        "divisibleby" => {
-            |_, value, args| Ok(value.operate(Operator::Remainder, &argument(args)?)? == Value::Int(0))
-        }
+        "divisibleby" => |_, value, args| Ok(value.operate(Operator::Remainder, &argument(args)?)? == Value::Int(0)),
         "eq" | "equalto" | "==" => |_, value, args| Ok(*value == argument(args)?),
         "ne" | "!=" => |_, value, args| Ok(*value != argument(args)?),
         "lt" | "lessthan" | "<" => |_, value, args| compare(value, Comparison::Less, &argument(args)?),

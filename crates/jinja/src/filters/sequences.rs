@@ -3,7 +3,7 @@
 use super::{Filter, flag, follow, ignoring_case, integer};
 use crate::methods::{mapping_entries, sort};
 use crate::value::Operator;
-use crate::{CallArgs, DictMap, Dict, Error, ErrorKind, Key, Result, State, Value, one_shot};
+use crate::{CallArgs, Dict, DictMap, Error, ErrorKind, Key, Result, State, Value, one_shot};
 
 /// The filter of this name.
 pub(super) fn filter(name: &str) -> Option<Filter> {
@@ -174,7 +174,7 @@ fn extreme(state: &mut State<'_>, value: Value, args: CallArgs, name: &str) -> R
         return Ok(state.undefined_hint("No aggregated item, sequence was empty.".to_owned(), None));
     };
     for (key, item) in pairs {
-        let order = if name == "min" { key.compare(&best, "<")? } else { best.compare(&key, ">")?.map(|o| o) };
+        let order = if name == "min" { key.compare(&best, "<")? } else { best.compare(&key, ">")? };
         if order.is_some_and(|order| order.is_lt()) {
             best = key;
             found = item;
@@ -245,9 +245,8 @@ fn groupby(state: &mut State<'_>, value: Value, args: CallArgs) -> Result<Value>
             _ => groups.push((key, pair[0].clone(), vec![pair[1].clone()])),
         }
     }
-    let groups = groups.into_iter().map(|(_, grouper, items)| {
-        Value::object(Group { grouper, list: Value::list(items) })
-    });
+    let groups =
+        groups.into_iter().map(|(_, grouper, items)| Value::object(Group { grouper, list: Value::list(items) }));
     Ok(Value::list(groups.collect()))
 }
 

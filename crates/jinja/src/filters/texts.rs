@@ -47,11 +47,7 @@ pub(super) fn filter(name: &str) -> Option<Filter> {
                     "can't handle positional and keyword arguments at the same time",
                 ));
             }
-            let given = if args.keyword.is_empty() {
-                Value::tuple(args.positional)
-            } else {
-                Value::dict(args.keyword)
-            };
+            let given = if args.keyword.is_empty() { Value::tuple(args.positional) } else { Value::dict(args.keyword) };
             crate::format::percent(&value.to_string(), &given)
         },
         "indent" => indent,
@@ -59,7 +55,11 @@ pub(super) fn filter(name: &str) -> Option<Filter> {
         "wordwrap" => wordwrap,
         "wordcount" => |_, value, _| {
             let text = value.to_string();
-            Ok(text.split(|letter: char| !(letter == '_' || letter.is_alphanumeric())).filter(|word| !word.is_empty()).count().into())
+            Ok(text
+                .split(|letter: char| !(letter == '_' || letter.is_alphanumeric()))
+                .filter(|word| !word.is_empty())
+                .count()
+                .into())
         },
         "striptags" => |_, value, _| Ok(striptags(&value.to_string()).into()),
         "urlencode" => urlencode,
@@ -82,7 +82,11 @@ pub(super) fn filter(name: &str) -> Option<Filter> {
             Value::Float(number) => Ok(Value::Float(number.abs())),
             Value::TimeDelta(delta) => Ok(Value::TimeDelta(delta.abs())),
             _ if value.is_number() => {
-                if value.compare(&Value::Int(0), "<")?.is_some_and(|order| order.is_lt()) { value.negate() } else { value.positive() }
+                if value.compare(&Value::Int(0), "<")?.is_some_and(|order| order.is_lt()) {
+                    value.negate()
+                } else {
+                    value.positive()
+                }
             }
             _ => Err(Error::type_error(format!("bad operand type for abs(): '{}'", value.type_name()))),
         },
@@ -103,7 +107,9 @@ pub(super) fn filter(name: &str) -> Option<Filter> {
                 Value::Dict(_) if !crate::methods::has_method(&value, &name) => {
                     let undefined = state.undefined(&name);
                     Ok(match undefined {
-                        Value::Undefined(_) => value.missing(&Value::from(name), state.mode() == crate::UndefinedMode::Capture),
+                        Value::Undefined(_) => {
+                            value.missing(&Value::from(name), state.mode() == crate::UndefinedMode::Capture)
+                        }
                         other => other,
                     })
                 }
@@ -117,7 +123,8 @@ pub(super) fn filter(name: &str) -> Option<Filter> {
                 some => Some(integer(some, 0)?.clamp(0, 100) as usize),
             };
             let text = crate::modules::dump_json(&value, true, indent)?;
-            let text = text.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026").replace('\'', "\\u0027");
+            let text =
+                text.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026").replace('\'', "\\u0027");
             Ok(text.into())
         },
         _ => return None,
@@ -258,7 +265,12 @@ fn striptags(text: &str) -> String {
         }
     }
     let text = text.split(is_space).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
-    text.replace("&lt;", "<").replace("&gt;", ">").replace("&#39;", "'").replace("&#34;", "\"").replace("&quot;", "\"").replace("&amp;", "&")
+    text.replace("&lt;", "<")
+        .replace("&gt;", ">")
+        .replace("&#39;", "'")
+        .replace("&#34;", "\"")
+        .replace("&quot;", "\"")
+        .replace("&amp;", "&")
 }
 
 fn quote_url(text: &str, in_query: bool) -> String {
@@ -289,14 +301,16 @@ fn urlize(_: &mut State<'_>, value: Value, args: CallArgs) -> Result<Value> {
     let [limit, nofollow, target, rel, _] =
         args.bind("urlize", ["trim_url_limit", "nofollow", "target", "rel", "extra_schemes"], 0)?;
     let limit = limit.and_then(|limit| limit.as_i64()).map(|limit| limit.max(0) as usize);
-    let mut rels: Vec<String> = rel.map(|rel| rel.to_string().split_whitespace().map(str::to_owned).collect()).unwrap_or_default();
+    let mut rels: Vec<String> =
+        rel.map(|rel| rel.to_string().split_whitespace().map(str::to_owned).collect()).unwrap_or_default();
     if flag(nofollow) {
         rels.push("nofollow".to_owned());
     }
     rels.push("noopener".to_owned());
     rels.sort();
     rels.dedup();
-    let target = target.filter(|t| !t.is_none()).map(|t| format!(" target=\"{}\"", escaped(&t.to_string()))).unwrap_or_default();
+    let target =
+        target.filter(|t| !t.is_none()).map(|t| format!(" target=\"{}\"", escaped(&t.to_string()))).unwrap_or_default();
     let text = escaped(&value.to_string());
     let mut out = String::new();
     for piece in text.split_inclusive(is_space) {
@@ -319,7 +333,10 @@ fn urlize(_: &mut State<'_>, value: Value, args: CallArgs) -> Result<Value> {
                     }
                     _ => linked.to_owned(),
                 };
-                out.push_str(&format!("<a href=\"{href}\" rel=\"{}\"{target}>{shown}</a>{punctuation}", rels.join(" ")));
+                out.push_str(&format!(
+                    "<a href=\"{href}\" rel=\"{}\"{target}>{shown}</a>{punctuation}",
+                    rels.join(" ")
+                ));
             }
             None => out.push_str(word),
         }
@@ -337,7 +354,10 @@ fn xmlattr(_: &mut State<'_>, value: Value, args: CallArgs) -> Result<Value> {
         }
         let key = key.to_string();
         if key.contains(|letter: char| is_space(letter) || "/>=".contains(letter)) {
-            return Err(Error::value_error(format!("Invalid character in attribute name: {}", Value::from(key).repr())));
+            return Err(Error::value_error(format!(
+                "Invalid character in attribute name: {}",
+                Value::from(key).repr()
+            )));
         }
         parts.push(format!("{}=\"{}\"", escaped(&key), escaped(&value.to_string())));
     }

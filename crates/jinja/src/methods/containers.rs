@@ -7,8 +7,22 @@ use crate::value::Slice;
 use crate::{CallArgs, Dict, Error, ErrorKind, Key, List, Result, Set, SetMap, State, Tuple, Value};
 
 pub(super) const SET_METHODS: &[&str] = &[
-    "add", "remove", "discard", "pop", "clear", "copy", "update", "union", "intersection", "difference",
-    "symmetric_difference", "issubset", "issuperset", "isdisjoint", "intersection_update", "difference_update",
+    "add",
+    "remove",
+    "discard",
+    "pop",
+    "clear",
+    "copy",
+    "update",
+    "union",
+    "intersection",
+    "difference",
+    "symmetric_difference",
+    "issubset",
+    "issuperset",
+    "isdisjoint",
+    "intersection_update",
+    "difference_update",
 ];
 
 fn attribute_error(kind: &str, name: &str) -> Error {
@@ -44,9 +58,9 @@ pub(super) fn call_list(state: &mut State<'_>, list: &List, name: &str, mut args
         }
         "insert" => {
             let [index, item] = args.bind(name, ["index", "object"], 2)?;
-            let index = index.and_then(|index| index.as_i64()).ok_or_else(|| {
-                Error::type_error("'insert' needs an integer index")
-            })?;
+            let index = index
+                .and_then(|index| index.as_i64())
+                .ok_or_else(|| Error::type_error("'insert' needs an integer index"))?;
             let mut items = list.write();
             let length = items.len() as i64;
             let at = if index < 0 { (index + length).max(0) } else { index.min(length) };
@@ -241,7 +255,11 @@ pub(super) fn call_set(set: &Set, name: &str, args: CallArgs) -> Result<Value> {
         "remove" | "discard" => {
             let key = Key::new(first)?;
             let removed = set.write().shift_remove(&key);
-            if removed || name == "discard" { Ok(Value::None) } else { Err(Error::new(ErrorKind::Key, key.value().repr())) }
+            if removed || name == "discard" {
+                Ok(Value::None)
+            } else {
+                Err(Error::new(ErrorKind::Key, key.value().repr()))
+            }
         }
         "pop" => {
             let first = set.write().shift_remove_index(0);

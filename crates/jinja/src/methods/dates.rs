@@ -94,9 +94,7 @@ pub(super) fn call(value: &Value, name: &str, args: CallArgs) -> Result<Value> {
         "date" => Value::Date(date),
         "time" => Value::Time(time),
         "total_seconds" => match value {
-            Value::TimeDelta(delta) => {
-                Value::Float(delta.num_seconds() as f64 + f64::from(delta.subsec_nanos()) / 1e9)
-            }
+            Value::TimeDelta(delta) => Value::Float(delta.num_seconds() as f64 + f64::from(delta.subsec_nanos()) / 1e9),
             _ => Value::None,
         },
         "timestamp" => match value {
@@ -122,7 +120,12 @@ pub(super) fn call(value: &Value, name: &str, args: CallArgs) -> Result<Value> {
         },
         "tzname" => strftime(value, "%Z").map(|name| if name.is_empty() { Value::None } else { name.into() })?,
         "replace" => replace(value, args)?,
-        _ => return Err(Error::new(ErrorKind::Attribute, format!("'{}' object has no attribute '{name}'", value.type_name()))),
+        _ => {
+            return Err(Error::new(
+                ErrorKind::Attribute,
+                format!("'{}' object has no attribute '{name}'", value.type_name()),
+            ));
+        }
     })
 }
 
@@ -149,9 +152,9 @@ fn replace(value: &Value, args: CallArgs) -> Result<Value> {
         let index = names.iter().position(|known| *known == name);
         match index.and_then(|index| given[index].as_ref()) {
             None => Ok(old),
-            Some(value) => value
-                .as_i64()
-                .ok_or_else(|| Error::type_error(format!("'{}' object cannot be interpreted as an integer", value.type_name()))),
+            Some(value) => value.as_i64().ok_or_else(|| {
+                Error::type_error(format!("'{}' object cannot be interpreted as an integer", value.type_name()))
+            }),
         }
     };
     let date = crate::modules::make_date(
@@ -181,7 +184,17 @@ fn replace(value: &Value, args: CallArgs) -> Result<Value> {
 pub(crate) fn strftime(value: &Value, format: &str) -> Result<String> {
     const DAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
     const MONTHS: [&str; 12] = [
-        "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+        "January",
+        "February",
+        "March",
+        "April",
+        "May",
+        "June",
+        "July",
+        "August",
+        "September",
+        "October",
+        "November",
         "December",
     ];
     let (date, time, zone) = parts(value);
@@ -329,9 +342,11 @@ pub(crate) fn strptime(text: &str, format: &str) -> Result<Value> {
     let mut parsed = chrono::format::Parsed::new();
     let items: Vec<chrono::format::Item<'_>> = chrono::format::StrftimeItems::new(&adapted).collect();
     chrono::format::parse(&mut parsed, text, items.iter()).map_err(|_| failed())?;
-    let year = parsed.year().or_else(|| parsed.year_mod_100().map(|year| if year < 69 { year + 2000 } else { year + 1900 }));
+    let year =
+        parsed.year().or_else(|| parsed.year_mod_100().map(|year| if year < 69 { year + 2000 } else { year + 1900 }));
     let date = parsed.to_naive_date().or_else(|error| {
-        NaiveDate::from_ymd_opt(year.unwrap_or(1900), parsed.month().unwrap_or(1), parsed.day().unwrap_or(1)).ok_or(error)
+        NaiveDate::from_ymd_opt(year.unwrap_or(1900), parsed.month().unwrap_or(1), parsed.day().unwrap_or(1))
+            .ok_or(error)
     });
     let date = date.map_err(|_| failed())?;
     let hour = parsed.hour_div_12().unwrap_or(0) * 12 + parsed.hour_mod_12().unwrap_or(0);

@@ -19,12 +19,23 @@ pub(crate) fn has_method(value: &Value, name: &str) -> bool {
         Value::Str(_) => strings::METHODS.contains(&name),
         Value::List(_) => matches!(
             name,
-            "append" | "extend" | "insert" | "pop" | "remove" | "index" | "count" | "reverse" | "sort" | "copy" | "clear"
+            "append"
+                | "extend"
+                | "insert"
+                | "pop"
+                | "remove"
+                | "index"
+                | "count"
+                | "reverse"
+                | "sort"
+                | "copy"
+                | "clear"
         ),
         Value::Tuple(_) => matches!(name, "index" | "count"),
         Value::Dict(_) => matches!(
             name,
-            "get" | "items"
+            "get"
+                | "items"
                 | "keys"
                 | "values"
                 | "update"
@@ -39,7 +50,10 @@ pub(crate) fn has_method(value: &Value, name: &str) -> bool {
         Value::Bytes(_) => matches!(name, "decode" | "hex"),
         Value::Date(_) | Value::DateTime(_) | Value::Time(_) | Value::TimeDelta(_) => dates::has_method(value, name),
         Value::Decimal(_) => {
-            matches!(name, "quantize" | "normalize" | "to_integral_value" | "is_zero" | "is_signed" | "as_tuple" | "sqrt")
+            matches!(
+                name,
+                "quantize" | "normalize" | "to_integral_value" | "is_zero" | "is_signed" | "as_tuple" | "sqrt"
+            )
         }
         Value::Int(_) | Value::Bool(_) | Value::BigInt(_) => matches!(name, "bit_length" | "as_integer_ratio"),
         Value::Float(_) => matches!(name, "is_integer"),

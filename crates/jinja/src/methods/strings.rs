@@ -6,11 +6,52 @@ use crate::value::Slice;
 use crate::{CallArgs, Error, ErrorKind, Result, State, Value};
 
 pub(super) const METHODS: &[&str] = &[
-    "upper", "lower", "strip", "lstrip", "rstrip", "replace", "split", "rsplit", "splitlines", "partition",
-    "rpartition", "startswith", "endswith", "find", "rfind", "index", "rindex", "count", "join", "format",
-    "format_map", "title", "capitalize", "swapcase", "casefold", "center", "ljust", "rjust", "zfill", "isdigit",
-    "isdecimal", "isnumeric", "isalpha", "isalnum", "isspace", "isupper", "islower", "istitle", "isidentifier",
-    "isascii", "isprintable", "encode", "removeprefix", "removesuffix", "expandtabs", "translate",
+    "upper",
+    "lower",
+    "strip",
+    "lstrip",
+    "rstrip",
+    "replace",
+    "split",
+    "rsplit",
+    "splitlines",
+    "partition",
+    "rpartition",
+    "startswith",
+    "endswith",
+    "find",
+    "rfind",
+    "index",
+    "rindex",
+    "count",
+    "join",
+    "format",
+    "format_map",
+    "title",
+    "capitalize",
+    "swapcase",
+    "casefold",
+    "center",
+    "ljust",
+    "rjust",
+    "zfill",
+    "isdigit",
+    "isdecimal",
+    "isnumeric",
+    "isalpha",
+    "isalnum",
+    "isspace",
+    "isupper",
+    "islower",
+    "istitle",
+    "isidentifier",
+    "isascii",
+    "isprintable",
+    "encode",
+    "removeprefix",
+    "removesuffix",
+    "expandtabs",
+    "translate",
 ];
 
 const MAX_WIDTH: i64 = 1_000_000;
@@ -146,7 +187,8 @@ fn split(text: &str, separator: Option<&str>, limit: i64, from_right: bool) -> R
 
 /// The part between two letter positions, and how many letters come before it.
 fn window(text: &str, start: Option<Value>, end: Option<Value>) -> Result<Option<(String, i64)>> {
-    let bound = |value: Option<Value>| value.filter(|value| !value.is_none()).map(|v| number_argument(Some(v), 0)).transpose();
+    let bound =
+        |value: Option<Value>| value.filter(|value| !value.is_none()).map(|v| number_argument(Some(v), 0)).transpose();
     let (start, end) = (bound(start)?, bound(end)?);
     let length = text.chars().count() as i64;
     let first = match start {
@@ -214,7 +256,10 @@ pub(super) fn call(state: &mut State<'_>, text: &Arc<str>, name: &str, mut args:
     let cased = |wanted: fn(&char) -> bool, other: fn(&char) -> bool| {
         text.chars().any(|letter| wanted(&letter)) && !text.chars().any(|letter| other(&letter))
     };
-    if !args.is_empty() && (name.starts_with("is") || matches!(name, "upper" | "lower" | "title" | "capitalize" | "swapcase" | "casefold")) {
+    if !args.is_empty()
+        && (name.starts_with("is")
+            || matches!(name, "upper" | "lower" | "title" | "capitalize" | "swapcase" | "casefold"))
+    {
         let given = args.positional.len() + args.keyword.len();
         return Err(Error::type_error(format!("str.{name}() takes no arguments ({given} given)")));
     }
@@ -302,7 +347,12 @@ pub(super) fn call(state: &mut State<'_>, text: &Arc<str>, name: &str, mut args:
         "join" => {
             let [items] = args.bind(name, ["iterable"], 1)?;
             let mut out = String::new();
-            for (index, item) in items.unwrap_or(Value::None).iter().map_err(|_| Error::type_error("can only join an iterable"))?.enumerate() {
+            for (index, item) in items
+                .unwrap_or(Value::None)
+                .iter()
+                .map_err(|_| Error::type_error("can only join an iterable"))?
+                .enumerate()
+            {
                 if index > 0 {
                     out.push_str(text);
                 }
@@ -343,7 +393,7 @@ pub(super) fn call(state: &mut State<'_>, text: &Arc<str>, name: &str, mut args:
             };
             format!("{sign}{}{digits}", "0".repeat(missing)).into()
         }
-        "isdigit" | "isdecimal" => all(|letter| letter.is_numeric() && letter.to_digit(10).is_some()).into(),
+        "isdigit" | "isdecimal" => all(|letter| letter.is_ascii_digit()).into(),
         "isnumeric" => all(char::is_numeric).into(),
         "isalpha" => all(char::is_alphabetic).into(),
         "isalnum" => all(char::is_alphanumeric).into(),

@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use super::{dump_json, parse_json};
-use crate::{CallArgs, DictMap, Dict, Error, ErrorKind, Key, Result, State, Value, ValueIter, one_shot};
+use crate::{CallArgs, Dict, DictMap, Error, ErrorKind, Key, Result, State, Value, ValueIter, one_shot};
 
 type Function = fn(&mut State<'_>, CallArgs) -> Result<Value>;
 
@@ -32,7 +32,8 @@ pub fn builtin_names() -> impl Iterator<Item = &'static str> {
 pub fn builtin(name: &str) -> Option<Value> {
     static VALUES: OnceLock<Vec<Value>> = OnceLock::new();
     let index = FUNCTIONS.iter().position(|(known, _)| *known == name)?;
-    let values = VALUES.get_or_init(|| FUNCTIONS.iter().map(|(name, function)| Value::function(name, *function)).collect());
+    let values =
+        VALUES.get_or_init(|| FUNCTIONS.iter().map(|(name, function)| Value::function(name, *function)).collect());
     values.get(index).cloned()
 }
 
@@ -120,7 +121,8 @@ fn diff_of_two_dicts(_: &mut State<'_>, args: CallArgs) -> Result<Value> {
         let other = others.iter().find(|(known, _)| *known == lower(&key)).map(|(_, items)| items);
         let left: Vec<Value> =
             list.items()?.into_iter().filter(|item| !other.is_some_and(|other| other.contains(&lower(item)))).collect();
-        if !left.is_empty() {
+        // A key that `b` does not have is kept even with an empty list.
+        if other.is_none() || !left.is_empty() {
             map.insert(Key::new(key)?, Value::list(left));
         }
     }
@@ -135,7 +137,7 @@ fn try_or_compiler_error(state: &mut State<'_>, mut args: CallArgs) -> Result<Va
     let function = args.positional.pop().unwrap_or(Value::None);
     let message = args.positional.pop().unwrap_or(Value::None);
     let call = CallArgs { positional: rest, keyword: args.keyword };
-    state.call(&function, call).map_err(|error| {
-        if error.is_return() { error } else { Error::new(ErrorKind::Runtime, message.to_string()) }
-    })
+    state
+        .call(&function, call)
+        .map_err(|error| if error.is_return() { error } else { Error::new(ErrorKind::Runtime, message.to_string()) })
 }

@@ -9,28 +9,57 @@ use crate::methods::{in_zone, parse_iso, strptime};
 use crate::{CallArgs, DateTime, Error, ErrorKind, Result, Value, Zone};
 
 pub(super) fn module(clock: Clock) -> Value {
-    Namespace::module("datetime", vec![
-        ("date", date_class(Arc::clone(&clock))),
-        ("datetime", datetime_class(clock)),
-        ("time", Namespace::class("datetime.time", Value::function("time", |_, args| time(args)), vec![
-            ("min", Value::Time(NaiveTime::MIN)),
-            ("max", NaiveTime::from_hms_micro_opt(23, 59, 59, 999_999).map_or(Value::None, Value::Time)),
-        ])),
-        ("timedelta", Namespace::class("datetime.timedelta", Value::function("timedelta", |_, args| timedelta(args)), vec![])),
-        ("timezone", Namespace::class("datetime.timezone", Value::function("timezone", |_, args| {
-            let [offset, _name] = args.bind("timezone", ["offset", "name"], 1)?;
-            match offset {
-                Some(Value::TimeDelta(delta)) => match i32::try_from(delta.num_seconds()) {
-                    Ok(seconds) if seconds.abs() < 86_400 => Ok(zone_value(Zone::Fixed(seconds))),
-                    _ => Err(Error::value_error("offset must be a timedelta strictly between -24 and 24 hours")),
-                },
-                _ => Err(Error::type_error("timezone() argument 1 must be datetime.timedelta")),
-            }
-        }), vec![("utc", zone_value(Zone::Utc))])),
-        ("tzinfo", Namespace::class("datetime.tzinfo", Value::function("tzinfo", |_, _| Ok(zone_value(Zone::Utc))), vec![])),
-        ("MINYEAR", Value::Int(1)),
-        ("MAXYEAR", Value::Int(9999)),
-    ])
+    Namespace::module(
+        "datetime",
+        vec![
+            ("date", date_class(Arc::clone(&clock))),
+            ("datetime", datetime_class(clock)),
+            (
+                "time",
+                Namespace::class(
+                    "datetime.time",
+                    Value::function("time", |_, args| time(args)),
+                    vec![
+                        ("min", Value::Time(NaiveTime::MIN)),
+                        ("max", NaiveTime::from_hms_micro_opt(23, 59, 59, 999_999).map_or(Value::None, Value::Time)),
+                    ],
+                ),
+            ),
+            (
+                "timedelta",
+                Namespace::class("datetime.timedelta", Value::function("timedelta", |_, args| timedelta(args)), vec![]),
+            ),
+            (
+                "timezone",
+                Namespace::class(
+                    "datetime.timezone",
+                    Value::function("timezone", |_, args| {
+                        let [offset, _name] = args.bind("timezone", ["offset", "name"], 1)?;
+                        match offset {
+                            Some(Value::TimeDelta(delta)) => match i32::try_from(delta.num_seconds()) {
+                                Ok(seconds) if seconds.abs() < 86_400 => Ok(zone_value(Zone::Fixed(seconds))),
+                                _ => Err(Error::value_error(
+                                    "offset must be a timedelta strictly between -24 and 24 hours",
+                                )),
+                            },
+                            _ => Err(Error::type_error("timezone() argument 1 must be datetime.timedelta")),
+                        }
+                    }),
+                    vec![("utc", zone_value(Zone::Utc))],
+                ),
+            ),
+            (
+                "tzinfo",
+                Namespace::class(
+                    "datetime.tzinfo",
+                    Value::function("tzinfo", |_, _| Ok(zone_value(Zone::Utc))),
+                    vec![],
+                ),
+            ),
+            ("MINYEAR", Value::Int(1)),
+            ("MAXYEAR", Value::Int(9999)),
+        ],
+    )
 }
 
 fn whole(value: &Option<Value>, default: i64) -> Result<i64> {
@@ -73,30 +102,43 @@ fn date_class(clock: Clock) -> Value {
         let [year, month, day] = args.bind("date", ["year", "month", "day"], 3)?;
         make_date(whole(&year, 1)?, whole(&month, 1)?, whole(&day, 1)?).map(Value::Date)
     });
-    Namespace::class("datetime.date", constructor, vec![
-        ("today", Value::function("today", move |_, _| Ok(Value::Date(clock().date_naive())))),
-        ("fromisoformat", Value::function("fromisoformat", |_, args| {
-            let text = text_argument("fromisoformat", args)?;
-            match parse_iso(&text)? {
-                Value::DateTime(value) if text.len() == 10 => Ok(Value::Date(value.local.date())),
-                _ => Err(Error::value_error(format!("Invalid isoformat string: {}", Value::from(text).repr()))),
-            }
-        })),
-        ("fromordinal", Value::function("fromordinal", |_, args| {
-            let [days] = args.bind("fromordinal", ["ordinal"], 1)?;
-            i32::try_from(whole(&days, 1)?)
-                .ok()
-                .and_then(NaiveDate::from_num_days_from_ce_opt)
-                .map(Value::Date)
-                .ok_or_else(|| Error::value_error("ordinal must be >= 1"))
-        })),
-        ("fromtimestamp", Value::function("fromtimestamp", |_, args| match from_timestamp(args)? {
-            Value::DateTime(value) => Ok(Value::Date(value.local.date())),
-            other => Ok(other),
-        })),
-        ("min", NaiveDate::from_ymd_opt(1, 1, 1).map_or(Value::None, Value::Date)),
-        ("max", NaiveDate::from_ymd_opt(9999, 12, 31).map_or(Value::None, Value::Date)),
-    ])
+    Namespace::class(
+        "datetime.date",
+        constructor,
+        vec![
+            ("today", Value::function("today", move |_, _| Ok(Value::Date(clock().date_naive())))),
+            (
+                "fromisoformat",
+                Value::function("fromisoformat", |_, args| {
+                    let text = text_argument("fromisoformat", args)?;
+                    match parse_iso(&text)? {
+                        Value::DateTime(value) if text.len() == 10 => Ok(Value::Date(value.local.date())),
+                        _ => Err(Error::value_error(format!("Invalid isoformat string: {}", Value::from(text).repr()))),
+                    }
+                }),
+            ),
+            (
+                "fromordinal",
+                Value::function("fromordinal", |_, args| {
+                    let [days] = args.bind("fromordinal", ["ordinal"], 1)?;
+                    i32::try_from(whole(&days, 1)?)
+                        .ok()
+                        .and_then(NaiveDate::from_num_days_from_ce_opt)
+                        .map(Value::Date)
+                        .ok_or_else(|| Error::value_error("ordinal must be >= 1"))
+                }),
+            ),
+            (
+                "fromtimestamp",
+                Value::function("fromtimestamp", |_, args| match from_timestamp(args)? {
+                    Value::DateTime(value) => Ok(Value::Date(value.local.date())),
+                    other => Ok(other),
+                }),
+            ),
+            ("min", NaiveDate::from_ymd_opt(1, 1, 1).map_or(Value::None, Value::Date)),
+            ("max", NaiveDate::from_ymd_opt(9999, 12, 31).map_or(Value::None, Value::Date)),
+        ],
+    )
 }
 
 fn text_argument(name: &str, args: CallArgs) -> Result<String> {
@@ -108,7 +150,8 @@ fn text_argument(name: &str, args: CallArgs) -> Result<String> {
 
 fn from_timestamp(args: CallArgs) -> Result<Value> {
     let [seconds, zone] = args.bind("fromtimestamp", ["timestamp", "tz"], 1)?;
-    let seconds = seconds.and_then(|seconds| seconds.as_f64()).ok_or_else(|| Error::type_error("a number is required"))?;
+    let seconds =
+        seconds.and_then(|seconds| seconds.as_f64()).ok_or_else(|| Error::type_error("a number is required"))?;
     let utc = chrono::DateTime::from_timestamp_micros((seconds * 1e6).round_ties_even() as i64)
         .ok_or_else(|| Error::new(ErrorKind::Overflow, "timestamp out of range"))?;
     Ok(match zone.filter(|zone| !zone.is_none()).and_then(|zone| zone_of(&zone)) {
@@ -127,31 +170,49 @@ fn datetime_class(clock: Clock) -> Value {
         Ok(Value::DateTime(Arc::new(DateTime { local: date.and_time(time), zone })))
     });
     let (now, today, utcnow) = (Arc::clone(&clock), Arc::clone(&clock), clock);
-    Namespace::class("datetime.datetime", constructor, vec![
-        ("now", Value::function("now", move |_, args| {
-            let [zone] = args.bind("now", ["tz"], 0)?;
-            let utc = truncated(now());
-            Ok(match zone.and_then(|zone| zone_of(&zone)) {
-                Some(zone) => in_zone(utc, zone),
-                None => utc.into(),
-            })
-        })),
-        ("today", Value::function("today", move |_, _| Ok(truncated(today()).into()))),
-        ("utcnow", Value::function("utcnow", move |_, _| Ok(truncated(utcnow()).into()))),
-        ("strptime", Value::function("strptime", |_, args| match args.bind("strptime", ["date_string", "format"], 2)? {
-            [Some(Value::Str(text)), Some(Value::Str(format))] => strptime(&text, &format),
-            _ => Err(Error::type_error("strptime() argument 1 must be str")),
-        })),
-        ("fromisoformat", Value::function("fromisoformat", |_, args| parse_iso(&text_argument("fromisoformat", args)?))),
-        ("fromtimestamp", Value::function("fromtimestamp", |_, args| from_timestamp(args))),
-        ("utcfromtimestamp", Value::function("utcfromtimestamp", |_, args| from_timestamp(args))),
-        ("combine", Value::function("combine", |_, args| match args.bind("combine", ["date", "time"], 2)? {
-            [Some(Value::Date(date)), Some(Value::Time(time))] => Ok(date.and_time(time).into()),
-            [Some(Value::DateTime(value)), Some(Value::Time(time))] => Ok(value.local.date().and_time(time).into()),
-            _ => Err(Error::type_error("combine() needs a date and a time")),
-        })),
-        ("min", NaiveDate::from_ymd_opt(1, 1, 1).map_or(Value::None, |date| date.and_time(NaiveTime::MIN).into())),
-    ])
+    Namespace::class(
+        "datetime.datetime",
+        constructor,
+        vec![
+            (
+                "now",
+                Value::function("now", move |_, args| {
+                    let [zone] = args.bind("now", ["tz"], 0)?;
+                    let utc = truncated(now());
+                    Ok(match zone.and_then(|zone| zone_of(&zone)) {
+                        Some(zone) => in_zone(utc, zone),
+                        None => utc.into(),
+                    })
+                }),
+            ),
+            ("today", Value::function("today", move |_, _| Ok(truncated(today()).into()))),
+            ("utcnow", Value::function("utcnow", move |_, _| Ok(truncated(utcnow()).into()))),
+            (
+                "strptime",
+                Value::function("strptime", |_, args| match args.bind("strptime", ["date_string", "format"], 2)? {
+                    [Some(Value::Str(text)), Some(Value::Str(format))] => strptime(&text, &format),
+                    _ => Err(Error::type_error("strptime() argument 1 must be str")),
+                }),
+            ),
+            (
+                "fromisoformat",
+                Value::function("fromisoformat", |_, args| parse_iso(&text_argument("fromisoformat", args)?)),
+            ),
+            ("fromtimestamp", Value::function("fromtimestamp", |_, args| from_timestamp(args))),
+            ("utcfromtimestamp", Value::function("utcfromtimestamp", |_, args| from_timestamp(args))),
+            (
+                "combine",
+                Value::function("combine", |_, args| match args.bind("combine", ["date", "time"], 2)? {
+                    [Some(Value::Date(date)), Some(Value::Time(time))] => Ok(date.and_time(time).into()),
+                    [Some(Value::DateTime(value)), Some(Value::Time(time))] => {
+                        Ok(value.local.date().and_time(time).into())
+                    }
+                    _ => Err(Error::type_error("combine() needs a date and a time")),
+                }),
+            ),
+            ("min", NaiveDate::from_ymd_opt(1, 1, 1).map_or(Value::None, |date| date.and_time(NaiveTime::MIN).into())),
+        ],
+    )
 }
 
 /// Python's clock has microseconds.
@@ -172,10 +233,7 @@ fn timedelta(args: CallArgs) -> Result<Value> {
     for (value, micros) in args.bind("timedelta", NAMES, 0)?.into_iter().zip(MICROS) {
         let Some(value) = value else { continue };
         let Some(amount) = value.as_f64() else {
-            return Err(Error::type_error(format!(
-                "unsupported type for timedelta component: {}",
-                value.type_name()
-            )));
+            return Err(Error::type_error(format!("unsupported type for timedelta component: {}", value.type_name())));
         };
         total += amount * micros;
     }

@@ -1,7 +1,7 @@
 //! Jinja's own globals: `range`, `dict`, `namespace`, `cycler`, `joiner`, `lipsum`.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crate::{CallArgs, Dict, DictMap, Error, ErrorKind, Key, Object, Result, State, Value, ValueIter};
 
@@ -39,9 +39,6 @@ fn range(_: &mut State<'_>, args: CallArgs) -> Result<Value> {
     }
     let mut numbers = Vec::new();
     for value in &args.positional {
-        if let Value::Undefined(undefined) = value {
-            return Err(undefined.error());
-        }
         numbers.push(value.as_i64().ok_or_else(|| {
             Error::type_error(format!("'{}' object cannot be interpreted as an integer", value.type_name()))
         })?);

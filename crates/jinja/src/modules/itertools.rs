@@ -8,91 +8,140 @@ use crate::{CallArgs, Error, ErrorKind, Result, State, Value, one_shot};
 const MAX_ROWS: usize = 1_000_000;
 
 pub(super) fn module() -> Value {
-    Namespace::module("itertools", vec![
-        ("count", Value::function("count", |_, args| {
-            let [start, step] = args.bind("count", ["start", "step"], 0)?;
-            let (start, step) = (start.unwrap_or(Value::Int(0)), step.unwrap_or(Value::Int(1)));
-            let mut next = start;
-            Ok(one_shot("itertools.count", std::iter::from_fn(move || {
-                let following = next.operate(Operator::Add, &step);
-                Some(following.map(|following| std::mem::replace(&mut next, following)))
-            })))
-        })),
-        ("cycle", Value::function("cycle", |_, args| {
-            let [items] = args.bind("cycle", ["iterable"], 1)?;
-            let items = items.unwrap_or(Value::None).items()?;
-            Ok(one_shot("itertools.cycle", items.into_iter().cycle().map(Ok)))
-        })),
-        ("repeat", Value::function("repeat", |_, args| {
-            let [item, times] = args.bind("repeat", ["object", "times"], 1)?;
-            let item = item.unwrap_or(Value::None);
-            let times = times.map_or(usize::MAX, |times| times.as_i64().unwrap_or(0).max(0) as usize);
-            Ok(one_shot("itertools.repeat", std::iter::repeat_with(move || Ok(item.clone())).take(times)))
-        })),
-        ("accumulate", Value::function("accumulate", accumulate)),
-        ("chain", Namespace::class("itertools.chain", Value::function("chain", |_, args| chain(&args.positional)), vec![
-            ("from_iterable", Value::function("from_iterable", |_, args| {
-                let [sources] = args.bind("from_iterable", ["iterable"], 1)?;
-                chain(&sources.unwrap_or(Value::None).items()?)
-            })),
-        ])),
-        ("compress", Value::function("compress", |_, args| {
-            let [data, selectors] = args.bind("compress", ["data", "selectors"], 2)?;
-            let data = data.unwrap_or(Value::None).iter()?;
-            let selectors = selectors.unwrap_or(Value::None).iter()?;
-            Ok(one_shot("itertools.compress", data.zip(selectors).filter_map(|(item, keep)| match keep {
-                Ok(keep) => keep.is_true().then_some(item),
-                Err(error) => Some(Err(error)),
-            })))
-        })),
-        ("islice", Value::function("islice", islice)),
-        ("starmap", Value::function("starmap", |state, args| {
-            let [function, items] = args.bind("starmap", ["function", "iterable"], 2)?;
-            let (function, items) = (function.unwrap_or(Value::None), items.unwrap_or(Value::None));
-            let mut results = Vec::new();
-            for item in items.items()? {
-                results.push(state.call(&function, CallArgs::positional(item.items()?))?);
-            }
-            Ok(list("itertools.starmap", results))
-        })),
-        ("tee", Value::function("tee", |_, args| {
-            let [items, count] = args.bind("tee", ["iterable", "n"], 1)?;
-            let items = items.unwrap_or(Value::None).items()?;
-            let count = count.and_then(|count| count.as_i64()).unwrap_or(2).clamp(0, 100);
-            Ok(Value::tuple((0..count).map(|_| list("itertools._tee", items.clone())).collect()))
-        })),
-        ("zip_longest", Value::function("zip_longest", |_, mut args| {
-            let fill = args.take_keyword("fillvalue").unwrap_or(Value::None);
-            let columns: Result<Vec<Vec<Value>>> = args.positional.iter().map(Value::items).collect();
-            let columns = columns?;
-            let length = columns.iter().map(Vec::len).max().unwrap_or(0);
-            let rows = (0..length).map(|row| {
-                Value::tuple(columns.iter().map(|column| column.get(row).unwrap_or(&fill).clone()).collect())
-            });
-            Ok(list("itertools.zip_longest", rows.collect()))
-        })),
-        ("product", Value::function("product", product)),
-        ("permutations", Value::function("permutations", |_, args| {
-            let [items, length] = args.bind("permutations", ["iterable", "r"], 1)?;
-            let items = items.unwrap_or(Value::None).items()?;
-            let length = size(length, items.len())?;
-            pick("itertools.permutations", &items, length, |chosen, next| !chosen.contains(&next))
-        })),
-        ("combinations", Value::function("combinations", |_, args| {
-            let [items, length] = args.bind("combinations", ["iterable", "r"], 2)?;
-            let items = items.unwrap_or(Value::None).items()?;
-            let length = size(length, items.len())?;
-            pick("itertools.combinations", &items, length, |chosen, next| chosen.last().is_none_or(|last| next > *last))
-        })),
-        ("combinations_with_replacement", Value::function("combinations_with_replacement", |_, args| {
-            let [items, length] = args.bind("combinations_with_replacement", ["iterable", "r"], 2)?;
-            let items = items.unwrap_or(Value::None).items()?;
-            let length = size(length, items.len())?;
-            pick("itertools.combinations_with_replacement", &items, length, |chosen, next| {
-                chosen.last().is_none_or(|last| next >= *last)
-            })
-        })),
-    ])
+    Namespace::module(
+        "itertools",
+        vec![
+            (
+                "count",
+                Value::function("count", |_, args| {
+                    let [start, step] = args.bind("count", ["start", "step"], 0)?;
+                    let (start, step) = (start.unwrap_or(Value::Int(0)), step.unwrap_or(Value::Int(1)));
+                    let mut next = start;
+                    Ok(one_shot(
+                        "itertools.count",
+                        std::iter::from_fn(move || {
+                            let following = next.operate(Operator::Add, &step);
+                            Some(following.map(|following| std::mem::replace(&mut next, following)))
+                        }),
+                    ))
+                }),
+            ),
+            (
+                "cycle",
+                Value::function("cycle", |_, args| {
+                    let [items] = args.bind("cycle", ["iterable"], 1)?;
+                    let items = items.unwrap_or(Value::None).items()?;
+                    Ok(one_shot("itertools.cycle", items.into_iter().cycle().map(Ok)))
+                }),
+            ),
+            (
+                "repeat",
+                Value::function("repeat", |_, args| {
+                    let [item, times] = args.bind("repeat", ["object", "times"], 1)?;
+                    let item = item.unwrap_or(Value::None);
+                    let times = times.map_or(usize::MAX, |times| times.as_i64().unwrap_or(0).max(0) as usize);
+                    Ok(one_shot("itertools.repeat", std::iter::repeat_with(move || Ok(item.clone())).take(times)))
+                }),
+            ),
+            ("accumulate", Value::function("accumulate", accumulate)),
+            (
+                "chain",
+                Namespace::class(
+                    "itertools.chain",
+                    Value::function("chain", |_, args| chain(&args.positional)),
+                    vec![(
+                        "from_iterable",
+                        Value::function("from_iterable", |_, args| {
+                            let [sources] = args.bind("from_iterable", ["iterable"], 1)?;
+                            chain(&sources.unwrap_or(Value::None).items()?)
+                        }),
+                    )],
+                ),
+            ),
+            (
+                "compress",
+                Value::function("compress", |_, args| {
+                    let [data, selectors] = args.bind("compress", ["data", "selectors"], 2)?;
+                    let data = data.unwrap_or(Value::None).iter()?;
+                    let selectors = selectors.unwrap_or(Value::None).iter()?;
+                    Ok(one_shot(
+                        "itertools.compress",
+                        data.zip(selectors).filter_map(|(item, keep)| match keep {
+                            Ok(keep) => keep.is_true().then_some(item),
+                            Err(error) => Some(Err(error)),
+                        }),
+                    ))
+                }),
+            ),
+            ("islice", Value::function("islice", islice)),
+            (
+                "starmap",
+                Value::function("starmap", |state, args| {
+                    let [function, items] = args.bind("starmap", ["function", "iterable"], 2)?;
+                    let (function, items) = (function.unwrap_or(Value::None), items.unwrap_or(Value::None));
+                    let mut results = Vec::new();
+                    for item in items.items()? {
+                        results.push(state.call(&function, CallArgs::positional(item.items()?))?);
+                    }
+                    Ok(list("itertools.starmap", results))
+                }),
+            ),
+            (
+                "tee",
+                Value::function("tee", |_, args| {
+                    let [items, count] = args.bind("tee", ["iterable", "n"], 1)?;
+                    let items = items.unwrap_or(Value::None).items()?;
+                    let count = count.and_then(|count| count.as_i64()).unwrap_or(2).clamp(0, 100);
+                    Ok(Value::tuple((0..count).map(|_| list("itertools._tee", items.clone())).collect()))
+                }),
+            ),
+            (
+                "zip_longest",
+                Value::function("zip_longest", |_, mut args| {
+                    let fill = args.take_keyword("fillvalue").unwrap_or(Value::None);
+                    let columns: Result<Vec<Vec<Value>>> = args.positional.iter().map(Value::items).collect();
+                    let columns = columns?;
+                    let length = columns.iter().map(Vec::len).max().unwrap_or(0);
+                    let rows = (0..length).map(|row| {
+                        Value::tuple(columns.iter().map(|column| column.get(row).unwrap_or(&fill).clone()).collect())
+                    });
+                    Ok(list("itertools.zip_longest", rows.collect()))
+                }),
+            ),
+            ("product", Value::function("product", product)),
+            (
+                "permutations",
+                Value::function("permutations", |_, args| {
+                    let [items, length] = args.bind("permutations", ["iterable", "r"], 1)?;
+                    let items = items.unwrap_or(Value::None).items()?;
+                    let length = size(length, items.len())?;
+                    pick("itertools.permutations", &items, length, |chosen, next| !chosen.contains(&next))
+                }),
+            ),
+            (
+                "combinations",
+                Value::function("combinations", |_, args| {
+                    let [items, length] = args.bind("combinations", ["iterable", "r"], 2)?;
+                    let items = items.unwrap_or(Value::None).items()?;
+                    let length = size(length, items.len())?;
+                    pick("itertools.combinations", &items, length, |chosen, next| {
+                        chosen.last().is_none_or(|last| next > *last)
+                    })
+                }),
+            ),
+            (
+                "combinations_with_replacement",
+                Value::function("combinations_with_replacement", |_, args| {
+                    let [items, length] = args.bind("combinations_with_replacement", ["iterable", "r"], 2)?;
+                    let items = items.unwrap_or(Value::None).items()?;
+                    let length = size(length, items.len())?;
+                    pick("itertools.combinations_with_replacement", &items, length, |chosen, next| {
+                        chosen.last().is_none_or(|last| next >= *last)
+                    })
+                }),
+            ),
+        ],
+    )
 }
 
 fn list(name: &'static str, items: Vec<Value>) -> Value {

@@ -22,7 +22,9 @@ fn write(out: &mut String, value: &Value, sort: bool, indent: Option<usize>, dep
         Value::Bool(flag) => out.push_str(if *flag { "true" } else { "false" }),
         Value::Int(_) | Value::BigInt(_) => value.write_str(out),
         Value::Float(number) if number.is_nan() => out.push_str("NaN"),
-        Value::Float(number) if number.is_infinite() => out.push_str(if *number > 0.0 { "Infinity" } else { "-Infinity" }),
+        Value::Float(number) if number.is_infinite() => {
+            out.push_str(if *number > 0.0 { "Infinity" } else { "-Infinity" })
+        }
         Value::Float(number) => out.push_str(&float_repr(*number)),
         Value::Str(text) => write_text(out, text),
         Value::List(_) | Value::Tuple(_) => {
@@ -41,10 +43,7 @@ fn write(out: &mut String, value: &Value, sort: bool, indent: Option<usize>, dep
                 let mut pairs: Vec<(Value, Value)> =
                     entries.into_iter().map(|(key, value)| (key.clone(), Value::tuple(vec![key, value]))).collect();
                 crate::methods::sort(&mut pairs, false)?;
-                entries = pairs
-                    .into_iter()
-                    .filter_map(|(key, pair)| Some((key, pair.items().ok()?.pop()?)))
-                    .collect();
+                entries = pairs.into_iter().filter_map(|(key, pair)| Some((key, pair.items().ok()?.pop()?))).collect();
             }
             out.push('{');
             for (index, (key, value)) in entries.iter().enumerate() {

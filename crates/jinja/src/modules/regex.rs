@@ -25,15 +25,22 @@ const FLAGS: [(&str, i64, char); 12] = [
 ];
 
 pub(super) fn module() -> Value {
-    let mut members: Vec<(&'static str, Value)> = FLAGS.iter().map(|(name, bit, _)| (*name, Value::Int(*bit))).collect();
-    members.push(("compile", Value::function("compile", |_, args| {
-        let [pattern, flags] = args.bind("compile", ["pattern", "flags"], 1)?;
-        pattern_of(&pattern.unwrap_or(Value::None), flags).map(|pattern| Value::Object(pattern))
-    })));
-    members.push(("escape", Value::function("escape", |_, args| {
-        let [text] = args.bind("escape", ["pattern"], 1)?;
-        Ok(escape(&text.unwrap_or(Value::None).to_string()).into())
-    })));
+    let mut members: Vec<(&'static str, Value)> =
+        FLAGS.iter().map(|(name, bit, _)| (*name, Value::Int(*bit))).collect();
+    members.push((
+        "compile",
+        Value::function("compile", |_, args| {
+            let [pattern, flags] = args.bind("compile", ["pattern", "flags"], 1)?;
+            pattern_of(&pattern.unwrap_or(Value::None), flags).map(|pattern| Value::Object(pattern))
+        }),
+    ));
+    members.push((
+        "escape",
+        Value::function("escape", |_, args| {
+            let [text] = args.bind("escape", ["pattern"], 1)?;
+            Ok(escape(&text.unwrap_or(Value::None).to_string()).into())
+        }),
+    ));
     members.push(("match", Value::function("match", |_, args| searching("match", args))));
     members.push(("fullmatch", Value::function("fullmatch", |_, args| searching("fullmatch", args))));
     members.push(("search", Value::function("search", |_, args| searching("search", args))));
@@ -41,11 +48,14 @@ pub(super) fn module() -> Value {
     members.push(("finditer", Value::function("finditer", |_, args| searching("finditer", args))));
     members.push(("sub", Value::function("sub", |state, args| replacing(state, "sub", args))));
     members.push(("subn", Value::function("subn", |state, args| replacing(state, "subn", args))));
-    members.push(("split", Value::function("split", |_, args| {
-        let [pattern, text, limit, flags] = args.bind("split", ["pattern", "string", "maxsplit", "flags"], 2)?;
-        let pattern = pattern_of(&pattern.unwrap_or(Value::None), flags)?;
-        pattern.split(&text_of(text)?, limit)
-    })));
+    members.push((
+        "split",
+        Value::function("split", |_, args| {
+            let [pattern, text, limit, flags] = args.bind("split", ["pattern", "string", "maxsplit", "flags"], 2)?;
+            let pattern = pattern_of(&pattern.unwrap_or(Value::None), flags)?;
+            pattern.split(&text_of(text)?, limit)
+        }),
+    ));
     Namespace::module("re", members)
 }
 
@@ -101,16 +111,19 @@ fn pattern_of(value: &Value, flags: Option<Value>) -> Result<Arc<Pattern>> {
 }
 
 fn compile(source: &Arc<str>, flags: i64) -> Result<Arc<Pattern>> {
-    let mut letters: Vec<char> = FLAGS.iter().filter(|(_, bit, letter)| flags & bit != 0 && *letter != ' ').map(|(.., l)| *l).collect();
+    let mut letters: Vec<char> =
+        FLAGS.iter().filter(|(_, bit, letter)| flags & bit != 0 && *letter != ' ').map(|(.., l)| *l).collect();
     letters.dedup();
     let prefix = if letters.is_empty() { String::new() } else { format!("(?{})", letters.iter().collect::<String>()) };
     // Python's end of text is `\Z`; `(?P=name)` is known to both.
     let adapted = source.replace("\\Z", "\\z");
     let build = |pattern: String| {
-        fancy_regex::RegexBuilder::new(&pattern)
-            .backtrack_limit(1_000_000)
-            .build()
-            .map_err(|error| Error::new(ErrorKind::Value, format!("invalid regular expression {}: {error}", Value::str(&**source).repr())))
+        fancy_regex::RegexBuilder::new(&pattern).backtrack_limit(1_000_000).build().map_err(|error| {
+            Error::new(
+                ErrorKind::Value,
+                format!("invalid regular expression {}: {error}", Value::str(&**source).repr()),
+            )
+        })
     };
     Ok(Arc::new(Pattern {
         source: Arc::clone(source),
@@ -133,12 +146,16 @@ impl fmt::Debug for Pattern {
 impl Pattern {
     fn search(&self, name: &str, text: &Arc<str>, from: usize) -> Result<Value> {
         let found = match name {
-            "match" => {
-                self.regex.captures_from_pos(text, from).map_err(failed)?.filter(|found| found.get(0).is_some_and(|m| m.start() == from))
-            }
-            "fullmatch" => {
-                self.full.captures_from_pos(text, from).map_err(failed)?.filter(|found| found.get(0).is_some_and(|m| m.start() == from))
-            }
+            "match" => self
+                .regex
+                .captures_from_pos(text, from)
+                .map_err(failed)?
+                .filter(|found| found.get(0).is_some_and(|m| m.start() == from)),
+            "fullmatch" => self
+                .full
+                .captures_from_pos(text, from)
+                .map_err(failed)?
+                .filter(|found| found.get(0).is_some_and(|m| m.start() == from)),
             "search" => self.regex.captures_from_pos(text, from).map_err(failed)?,
             _ => {
                 let mut all = Vec::new();
@@ -162,7 +179,14 @@ impl Pattern {
         Match { text: Arc::clone(text), groups, names }
     }
 
-    fn replace(&self, state: &mut State<'_>, name: &str, by: Value, text: &Arc<str>, count: Option<Value>) -> Result<Value> {
+    fn replace(
+        &self,
+        state: &mut State<'_>,
+        name: &str,
+        by: Value,
+        text: &Arc<str>,
+        count: Option<Value>,
+    ) -> Result<Value> {
         let limit = count.and_then(|count| count.as_i64()).filter(|count| *count > 0).unwrap_or(i64::MAX);
         let mut out = String::new();
         let (mut last, mut made) = (0, 0_i64);
@@ -218,7 +242,8 @@ fn expand(out: &mut String, template: &str, found: &Match) -> Result<()> {
         match letters.next() {
             Some('g') if letters.next_if_eq(&'<').is_some() => {
                 let name: String = letters.by_ref().take_while(|letter| *letter != '>').collect();
-                let group = found.index(&name.parse::<i64>().map_or_else(|_| Value::from(name.as_str()), Value::Int))?;
+                let group =
+                    found.index(&name.parse::<i64>().map_or_else(|_| Value::from(name.as_str()), Value::Int))?;
                 found.group(group).write_group(out);
             }
             Some(digit @ '0'..='9') => {
@@ -365,7 +390,8 @@ impl Object for Match {
                 [] => self.group(0),
                 [one] => self.group(self.index(one)?),
                 several => {
-                    let groups: Result<Vec<Value>> = several.iter().map(|key| Ok(self.group(self.index(key)?))).collect();
+                    let groups: Result<Vec<Value>> =
+                        several.iter().map(|key| Ok(self.group(self.index(key)?))).collect();
                     Value::tuple(groups?)
                 }
             },

@@ -87,29 +87,38 @@ impl Object for ZoneObject {
 
 pub(super) fn module() -> Value {
     let all: Vec<Value> = chrono_tz::TZ_VARIANTS.iter().map(|zone| Value::str(zone.name())).collect();
-    Namespace::module("pytz", vec![
-        ("utc", zone_value(Zone::Utc)),
-        ("UTC", zone_value(Zone::Utc)),
-        ("timezone", Value::function("timezone", |_, args| {
-            let [name] = args.bind("timezone", ["zone"], 1)?;
-            let name = name.unwrap_or(Value::None).to_string();
-            if name.eq_ignore_ascii_case("utc") {
-                return Ok(zone_value(Zone::Utc));
-            }
-            match name.parse::<chrono_tz::Tz>() {
-                Ok(zone) => Ok(zone_value(Zone::Named(zone))),
-                Err(_) => Err(Error::new(ErrorKind::Key, Value::from(name).repr())),
-            }
-        })),
-        ("FixedOffset", Value::function("FixedOffset", |_, args| {
-            let [minutes] = args.bind("FixedOffset", ["offset"], 1)?;
-            match minutes.and_then(|minutes| minutes.as_i64()) {
-                Some(minutes) if minutes.abs() < 1440 => Ok(zone_value(Zone::Fixed(minutes as i32 * 60))),
-                _ => Err(Error::value_error("absolute offset is too large")),
-            }
-        })),
-        ("all_timezones", Value::list(all.clone())),
-        ("common_timezones", Value::list(all)),
-        ("country_timezones", string_dict(Vec::new())),
-    ])
+    Namespace::module(
+        "pytz",
+        vec![
+            ("utc", zone_value(Zone::Utc)),
+            ("UTC", zone_value(Zone::Utc)),
+            (
+                "timezone",
+                Value::function("timezone", |_, args| {
+                    let [name] = args.bind("timezone", ["zone"], 1)?;
+                    let name = name.unwrap_or(Value::None).to_string();
+                    if name.eq_ignore_ascii_case("utc") {
+                        return Ok(zone_value(Zone::Utc));
+                    }
+                    match name.parse::<chrono_tz::Tz>() {
+                        Ok(zone) => Ok(zone_value(Zone::Named(zone))),
+                        Err(_) => Err(Error::new(ErrorKind::Key, Value::from(name).repr())),
+                    }
+                }),
+            ),
+            (
+                "FixedOffset",
+                Value::function("FixedOffset", |_, args| {
+                    let [minutes] = args.bind("FixedOffset", ["offset"], 1)?;
+                    match minutes.and_then(|minutes| minutes.as_i64()) {
+                        Some(minutes) if minutes.abs() < 1440 => Ok(zone_value(Zone::Fixed(minutes as i32 * 60))),
+                        _ => Err(Error::value_error("absolute offset is too large")),
+                    }
+                }),
+            ),
+            ("all_timezones", Value::list(all.clone())),
+            ("common_timezones", Value::list(all)),
+            ("country_timezones", string_dict(Vec::new())),
+        ],
+    )
 }

@@ -25,14 +25,33 @@ pub(crate) type Body = Vec<Node>;
 pub(crate) enum Statement {
     Text(Box<str>),
     Emit(Expr),
-    If { branches: Vec<(Expr, Body)>, otherwise: Body },
+    If {
+        branches: Vec<(Expr, Body)>,
+        otherwise: Body,
+    },
     For(Arc<For>),
-    Set { target: Target, value: Expr },
-    SetBlock { target: Target, filter: Option<Expr>, body: Body },
+    Set {
+        target: Target,
+        value: Expr,
+    },
+    SetBlock {
+        target: Target,
+        filter: Option<Expr>,
+        body: Body,
+    },
     Macro(Arc<Macro>),
-    Call { call: Expr, caller: Arc<Macro> },
-    Filter { filter: Expr, body: Body },
-    With { bindings: Vec<(Target, Expr)>, body: Body },
+    Call {
+        call: Expr,
+        caller: Arc<Macro>,
+    },
+    Filter {
+        filter: Expr,
+        body: Body,
+    },
+    With {
+        bindings: Vec<(Target, Expr)>,
+        body: Body,
+    },
     /// `{% block %}`, `{% autoescape %}`: a scope without further meaning.
     Scope(Body),
     Do(Expr),
@@ -186,7 +205,15 @@ impl Expr {
             ExprKind::Filter(_, name, ..)
                 if matches!(
                     &**name,
-                    "map" | "select" | "reject" | "selectattr" | "rejectattr" | "unique" | "batch" | "slice" | "reverse"
+                    "map"
+                        | "select"
+                        | "reject"
+                        | "selectattr"
+                        | "rejectattr"
+                        | "unique"
+                        | "batch"
+                        | "slice"
+                        | "reverse"
                 ) =>
             {
                 false

@@ -266,8 +266,26 @@ impl<'s> Parser<'s> {
     fn tag(&mut self, tag: &str, line: u32) -> Result<Parsed> {
         if !matches!(
             tag,
-            "for" | "if" | "set" | "macro" | "test" | "materialization" | "docs" | "call" | "filter" | "with" | "do"
-                | "break" | "continue" | "block" | "autoescape" | "print" | "include" | "import" | "from" | "extends"
+            "for"
+                | "if"
+                | "set"
+                | "macro"
+                | "test"
+                | "materialization"
+                | "docs"
+                | "call"
+                | "filter"
+                | "with"
+                | "do"
+                | "break"
+                | "continue"
+                | "block"
+                | "autoescape"
+                | "print"
+                | "include"
+                | "import"
+                | "from"
+                | "extends"
         ) {
             self.open_tags.pop();
             let error = self.unknown_tag(Some(tag), line);
@@ -529,10 +547,7 @@ impl<'s> Parser<'s> {
             let name = self.expect_name()?;
             let name = self.symbol(name);
             if parameters.iter().any(|known| known.name.id == name.id) {
-                return Err(Error::syntax(
-                    format!("duplicate argument '{}' in function definition", name.text),
-                    line,
-                ));
+                return Err(Error::syntax(format!("duplicate argument '{}' in function definition", name.text), line));
             }
             let annotation = if self.skip_sign(":") { Some(self.annotation()?) } else { None };
             let default = if self.skip_sign("=") { Some(self.expression()?) } else { None };

@@ -38,10 +38,8 @@ impl Value {
                 }
                 dict.read().get(&StrKey(name)).cloned()
             }
-            _ => {
-                crate::methods::attribute(self, name)
-                    .or_else(|| crate::methods::has_method(self, name).then(|| self.bound(name)))
-            }
+            _ => crate::methods::attribute(self, name)
+                .or_else(|| crate::methods::has_method(self, name).then(|| self.bound(name))),
         }
     }
 

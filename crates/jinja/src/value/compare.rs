@@ -69,8 +69,7 @@ fn equal_slices(a: &[Value], b: &[Value], depth: u32) -> bool {
 
 fn equal_dicts(a: &Dict, b: &Dict, depth: u32) -> bool {
     let (a, b) = (a.read(), b.read());
-    a.len() == b.len()
-        && a.iter().all(|(key, value)| b.get(key).is_some_and(|other| equal(value, other, depth + 1)))
+    a.len() == b.len() && a.iter().all(|(key, value)| b.get(key).is_some_and(|other| equal(value, other, depth + 1)))
 }
 
 /// The order of two numbers, exact between int and float.
@@ -107,10 +106,7 @@ fn float_order(float: f64, other: &Value) -> Option<Ordering> {
 impl Value {
     /// Whether it is an `int`, `bool`, `float` or `Decimal`.
     pub fn is_number(&self) -> bool {
-        matches!(
-            self,
-            Value::Int(_) | Value::Bool(_) | Value::Float(_) | Value::BigInt(_) | Value::Decimal(_)
-        )
+        matches!(self, Value::Int(_) | Value::Bool(_) | Value::Float(_) | Value::BigInt(_) | Value::Decimal(_))
     }
 
     /// Python's `<`, `>` …: `None` when one of them is NaN or (for sets) neither contains the other.
@@ -206,11 +202,18 @@ impl Value {
     }
 
     pub(super) fn check_hashable(&self) -> Result<()> {
+        self.check_hashable_at(0)
+    }
+
+    fn check_hashable_at(&self, depth: u32) -> Result<()> {
+        if depth > MAX_DEPTH {
+            return Err(Error::new(crate::ErrorKind::Recursion, "maximum recursion depth exceeded"));
+        }
         match self {
             Value::List(_) | Value::Dict(_) | Value::Set(_) => {
                 Err(Error::type_error(format!("unhashable type: '{}'", self.type_name())))
             }
-            Value::Tuple(items) => items.iter().try_for_each(Value::check_hashable),
+            Value::Tuple(items) => items.iter().try_for_each(|item| item.check_hashable_at(depth + 1)),
             _ => Ok(()),
         }
     }

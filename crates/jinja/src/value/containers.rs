@@ -145,10 +145,6 @@ macro_rules! shared {
             pub fn is_same(&self, other: &$name) -> bool {
                 Arc::ptr_eq(&self.0, &other.0)
             }
-
-            pub(crate) fn address(&self) -> usize {
-                Arc::as_ptr(&self.0) as *const u8 as usize
-            }
         }
     };
 }
@@ -167,6 +163,10 @@ shared!(
 );
 
 impl Dict {
+    pub(crate) fn address(&self) -> usize {
+        Arc::as_ptr(&self.0) as *const u8 as usize
+    }
+
     /// The value of a text key.
     pub fn get(&self, key: &str) -> Option<Value> {
         self.read().get(&StrKey(key)).cloned()
@@ -190,6 +190,10 @@ impl Dict {
 }
 
 impl List {
+    pub(crate) fn address(&self) -> usize {
+        Arc::as_ptr(&self.0) as *const u8 as usize
+    }
+
     /// Adds an item at the end.
     pub fn push(&self, item: Value) {
         self.write().push(item);

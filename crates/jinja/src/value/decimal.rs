@@ -82,8 +82,7 @@ impl Decimal {
             return self;
         }
         let drop = (digits - PRECISION) as i64;
-        let rounded = Decimal::of(round_half_even(&self.mantissa, &power_of_ten(drop)), self.exponent + drop);
-        rounded
+        Decimal::of(round_half_even(&self.mantissa, &power_of_ten(drop)), self.exponent + drop)
     }
 
     pub(crate) fn negate(&self) -> Decimal {
@@ -110,9 +109,8 @@ impl Decimal {
             return None;
         }
         let ideal = self.exponent - other.exponent;
-        let shift = (PRECISION as i64 + 3 + digit_count(&other.mantissa) as i64
-            - digit_count(&self.mantissa) as i64)
-            .max(0);
+        let shift =
+            (PRECISION as i64 + 3 + digit_count(&other.mantissa) as i64 - digit_count(&self.mantissa) as i64).max(0);
         let scaled = &self.mantissa * power_of_ten(shift);
         let quotient = &scaled / &other.mantissa;
         let remainder = &scaled % &other.mantissa;

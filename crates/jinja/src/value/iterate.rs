@@ -31,9 +31,7 @@ impl Object for OneShot {
 
     fn iter(&self) -> Option<ValueIter> {
         let rest = std::sync::Arc::clone(&self.rest);
-        Some(Box::new(std::iter::from_fn(move || {
-            rest.try_lock().ok().and_then(|mut rest| rest.next())
-        })))
+        Some(Box::new(std::iter::from_fn(move || rest.try_lock().ok().and_then(|mut rest| rest.next()))))
     }
 
     fn is_true(&self) -> bool {
@@ -88,7 +86,10 @@ impl Value {
                     if collected.len() >= MAX_COLLECTED {
                         return Err(Error::new(
                             ErrorKind::Overflow,
-                            format!("an endless {} cannot be made a list: limit it with itertools.islice", object.type_name()),
+                            format!(
+                                "an endless {} cannot be made a list: limit it with itertools.islice",
+                                object.type_name()
+                            ),
                         ));
                     }
                     collected.push(item?);

@@ -21,11 +21,11 @@ pub(crate) use compare::same_object;
 pub use containers::{Dict, DictMap, Key, List, Set, SetMap, StrKey, Tuple};
 pub(crate) use convert::json_key;
 pub use decimal::Decimal;
-pub use iterate::{ValueIter, one_shot};
 pub(crate) use iterate::MAX_COLLECTED;
+pub use iterate::{ValueIter, one_shot};
 pub(crate) use number::Operator;
-pub use object::{CallArgs, Object};
 pub(crate) use object::BoundMethod;
+pub use object::{CallArgs, Object};
 pub(crate) use text::{delta_parts, float_repr, offset_text, write_str_repr};
 
 /// A value of a template. Cloning is cheap: at most a reference count.
@@ -258,6 +258,7 @@ impl Value {
         }
     }
 
+    #[expect(clippy::len_without_is_empty, reason = "Python's `len()` is an option here; `is_true` is the question")]
     /// Python's `len(value)`, when it has one.
     pub fn len(&self) -> Option<usize> {
         match self {

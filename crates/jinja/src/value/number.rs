@@ -181,9 +181,7 @@ impl Value {
                 Operator::FloorDivide => {
                     a.checked_div(b).map(|q| if a % b != 0 && (a < 0) != (b < 0) { q - 1 } else { q })
                 }
-                Operator::Remainder => {
-                    a.checked_rem(b).map(|r| if r != 0 && (r < 0) != (b < 0) { r + b } else { r })
-                }
+                Operator::Remainder => a.checked_rem(b).map(|r| if r != 0 && (r < 0) != (b < 0) { r + b } else { r }),
                 Operator::Power if b < 0 && a == 0 => return zero("0.0 cannot be raised to a negative power"),
                 Operator::Power if b < 0 => return Ok(Value::Float((a as f64).powf(b as f64))),
                 Operator::Power => u32::try_from(b).ok().and_then(|b| a.checked_pow(b)),
@@ -212,9 +210,15 @@ impl Value {
             }
             Operator::Divide if b.is_zero() => return zero("division by zero"),
             Operator::Divide => {
-                return match (a.to_f64(), b.to_f64()) {
-                    (Some(a), Some(b)) if a.is_finite() && b.is_finite() => Ok(Value::Float(a / b)),
-                    _ => Err(Error::new(ErrorKind::Overflow, "integer division result too large for a float")),
+                // As many bits as a float has and a few more, so that it is rounded once.
+                let shift = (66 + b.bits()).saturating_sub(a.bits());
+                let scaled: BigInt = &a << shift;
+                let sticky: BigInt = if (&scaled % &b).is_zero() { BigInt::from(0) } else { BigInt::from(1) };
+                let quotient: BigInt = (&scaled / &b) * 2 + sticky;
+                let exponent = i32::try_from(shift).unwrap_or(i32::MAX).saturating_add(1);
+                return match quotient.to_f64().filter(|quotient| quotient.is_finite()) {
+                    Some(quotient) => Ok(Value::Float(quotient * 2_f64.powi(-exponent))),
+                    None => Err(Error::new(ErrorKind::Overflow, "integer division result too large for a float")),
                 };
             }
             Operator::FloorDivide if b.is_zero() => return zero("integer division or modulo by zero"),
@@ -228,7 +232,11 @@ impl Value {
                         _ => Err(Error::new(ErrorKind::Overflow, "the result of ** is too large")),
                     };
                 };
-                check_size(usize::try_from(a.bits().saturating_mul(u64::from(exponent)) / 8).unwrap_or(usize::MAX).saturating_mul(50))?;
+                check_size(
+                    usize::try_from(a.bits().saturating_mul(u64::from(exponent)) / 8)
+                        .unwrap_or(usize::MAX)
+                        .saturating_mul(50),
+                )?;
                 Pow::pow(a, exponent)
             }
         }))
@@ -257,8 +265,9 @@ impl Value {
                 let kept = a.read().iter().filter(|key| !other.contains(key.value())).cloned().collect();
                 Ok(Value::Set(super::Set::new(kept)))
             }
-            (Add, Value::Date(date), Value::TimeDelta(delta))
-            | (Add, Value::TimeDelta(delta), Value::Date(date)) => shift_date(*date, *delta),
+            (Add, Value::Date(date), Value::TimeDelta(delta)) | (Add, Value::TimeDelta(delta), Value::Date(date)) => {
+                shift_date(*date, *delta)
+            }
             (Subtract, Value::Date(date), Value::TimeDelta(delta)) => shift_date(*date, -*delta),
             (Subtract, Value::Date(a), Value::Date(b)) => Ok(Value::TimeDelta(*a - *b)),
             (Add, Value::DateTime(time), Value::TimeDelta(delta))
@@ -318,7 +327,9 @@ impl Value {
     pub(crate) fn positive(&self) -> Result<Value> {
         Ok(match self {
             Value::Bool(flag) => Value::Int(i64::from(*flag)),
-            Value::Int(_) | Value::BigInt(_) | Value::Float(_) | Value::Decimal(_) | Value::TimeDelta(_) => self.clone(),
+            Value::Int(_) | Value::BigInt(_) | Value::Float(_) | Value::Decimal(_) | Value::TimeDelta(_) => {
+                self.clone()
+            }
             Value::Undefined(undefined) => return Err(undefined.error()),
             _ => {
                 return Err(Error::type_error(format!("bad operand type for unary +: '{}'", self.type_name())));
@@ -373,7 +384,11 @@ fn operate_floats(operator: Operator, a: f64, b: f64) -> Result<Value> {
 
 fn modulo(a: f64, b: f64) -> f64 {
     let remainder = a % b;
-    if remainder != 0.0 && (remainder < 0.0) != (b < 0.0) { remainder + b } else { remainder.abs().copysign(if remainder == 0.0 { b } else { remainder }) }
+    if remainder != 0.0 && (remainder < 0.0) != (b < 0.0) {
+        remainder + b
+    } else {
+        remainder.abs().copysign(if remainder == 0.0 { b } else { remainder })
+    }
 }
 
 fn operate_decimals(operator: Operator, a: &Decimal, b: &Decimal) -> Result<Value> {

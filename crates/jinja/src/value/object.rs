@@ -10,6 +10,7 @@ use crate::{Error, Result, State};
 /// A thing with behaviour of its own: `adapter`, a relation, `loop`, a macro.
 ///
 /// All methods have defaults; a value without any is an opaque, true object.
+#[expect(clippy::len_without_is_empty, reason = "Python's `len()` is an option here; `is_true` is the question")]
 pub trait Object: fmt::Debug + Send + Sync + Any {
     /// The name of its Python class.
     fn type_name(&self) -> &str {
@@ -182,9 +183,7 @@ impl CallArgs {
             .collect();
         match missing.as_slice() {
             [] => Ok(bound),
-            [one] => {
-                Err(Error::type_error(format!("{function}() missing 1 required positional argument: {one}")))
-            }
+            [one] => Err(Error::type_error(format!("{function}() missing 1 required positional argument: {one}"))),
             [first @ .., last] => {
                 let comma = if first.len() > 1 { "," } else { "" };
                 Err(Error::type_error(format!(

@@ -296,7 +296,7 @@ pub(crate) fn offset_text(seconds: i32, separator: &str) -> String {
     let sign = if seconds < 0 { '-' } else { '+' };
     let seconds = seconds.unsigned_abs();
     let mut text = format!("{sign}{:02}{separator}{:02}", seconds / 3600, seconds / 60 % 60);
-    if seconds % 60 != 0 {
+    if !seconds.is_multiple_of(60) {
         push(&mut text, format_args!("{separator}{:02}", seconds % 60));
     }
     text

@@ -89,14 +89,16 @@ pub(crate) fn names(context: &str, macros: &str) -> Names {
     }
     let kinds = [BlockKind::Macro, BlockKind::Test, BlockKind::Materialization];
     for block in extract_blocks(macros, &kinds).unwrap().blocks {
-        let definition = MacroDef::compile(block.full, &format!("macro.case.{}", block.name), "macros/case.sql").unwrap();
+        let definition =
+            MacroDef::compile(block.full, &format!("macro.case.{}", block.name), "macros/case.sql").unwrap();
         names.insert(definition.name.to_string(), Value::from(Arc::new(definition)));
     }
     Names(names)
 }
 
 fn run(case: &Case) -> (&'static str, String) {
-    let section = |name: &str| case.sections.get(name).map(String::as_str).unwrap_or_default().trim_start_matches('\u{0}');
+    let section =
+        |name: &str| case.sections.get(name).map(String::as_str).unwrap_or_default().trim_start_matches('\u{0}');
     let mode = section("mode").trim();
     let undefined = if mode.ends_with("capture") { UndefinedMode::Capture } else { UndefinedMode::Strict };
     let names = names(section("context"), section("macros"));

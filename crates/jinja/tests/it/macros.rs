@@ -33,17 +33,15 @@ fn host(blocks: &[&str]) -> Host {
 
 #[test]
 fn error_has_the_macro_stack_the_place_and_dbts_words() {
-    let host = host(&["{% macro outer() %}{{ inner() }}{% endmacro %}", "{% macro inner() %}\n\n{{ gone.x }}{% endmacro %}"]);
+    let host =
+        host(&["{% macro outer() %}{{ inner() }}{% endmacro %}", "{% macro inner() %}\n\n{{ gone.x }}{% endmacro %}"]);
     let template = Template::compile("select\n{{ outer() }}", "models/m.sql").unwrap();
     let error = template.render(&host, UndefinedMode::Strict).unwrap_err();
     let stack: Vec<String> = error.stack().iter().map(|call| format!("{} ({})", call.name, call.path)).collect();
     assert_eq!(stack, ["inner (macros/inner.sql)", "outer (macros/outer.sql)"]);
     assert_eq!((error.template(), error.line()), (Some("macros/inner.sql"), Some(3)));
     assert_eq!(error.dbt_message(), "'gone' is undefined");
-    assert_eq!(
-        *host.entered.lock().unwrap(),
-        [("macro.shop.outer".to_owned(), 0), ("macro.shop.inner".to_owned(), 1)]
-    );
+    assert_eq!(*host.entered.lock().unwrap(), [("macro.shop.outer".to_owned(), 0), ("macro.shop.inner".to_owned(), 1)]);
 
     let error = Template::compile("{{ gone() }}", "m").unwrap().render(&host, UndefinedMode::Strict).unwrap_err();
     assert_eq!(
@@ -62,7 +60,8 @@ fn syntax_error_has_its_line() {
 
 #[test]
 fn signatures() {
-    let definition = MacroDef::compile("{% macro m(a: str, b: Dict[str, List[int]] = none) %}{% endmacro %}", "", "").unwrap();
+    let definition =
+        MacroDef::compile("{% macro m(a: str, b: Dict[str, List[int]] = none) %}{% endmacro %}", "", "").unwrap();
     assert_eq!((&*definition.name, definition.kind), ("m", MacroKind::Macro));
     let shown: Vec<_> =
         definition.parameters.iter().map(|p| (p.name.to_string(), p.annotation.clone(), p.has_default)).collect();
@@ -73,7 +72,8 @@ fn signatures() {
             ("b".to_owned(), Some("Dict[str, List[int]]".to_owned()), true)
         ]
     );
-    let block = "{% materialization t, adapter='athena', supported_languages=['python', 'sql'] %}{% endmaterialization %}";
+    let block =
+        "{% materialization t, adapter='athena', supported_languages=['python', 'sql'] %}{% endmaterialization %}";
     let definition = MacroDef::compile(block, "", "").unwrap();
     assert_eq!((&*definition.name, definition.kind), ("materialization_t_athena", MacroKind::Materialization));
     assert_eq!(definition.supported_languages, ["python", "sql"]);
@@ -88,7 +88,8 @@ fn calls_are_found_without_evaluating() {
     let text = "{{ config(materialized='table', tags=['a'], x=y) }}{% if false %}{{ ref('a', 'b', v=2) }}{% endif %}\
                 {{ adapter.dispatch('m', 'pkg')(dbt_utils.star(source('s', 't'))) }}{{ a.b.c|map(foo(1)) }}";
     let template = Template::compile(text, "m").unwrap();
-    let shown: Vec<String> = template.calls().iter().map(|call| format!("{}{:?}", call.name, call.positional)).collect();
+    let shown: Vec<String> =
+        template.calls().iter().map(|call| format!("{}{:?}", call.name, call.positional)).collect();
     assert_eq!(
         shown,
         [
@@ -100,7 +101,10 @@ fn calls_are_found_without_evaluating() {
             "foo[Some(1)]"
         ]
     );
-    assert_eq!(format!("{:?}", template.calls()[0].keyword), "[(\"materialized\", Some('table')), (\"tags\", Some(['a'])), (\"x\", None)]");
+    assert_eq!(
+        format!("{:?}", template.calls()[0].keyword),
+        "[(\"materialized\", Some('table')), (\"tags\", Some(['a'])), (\"x\", None)]"
+    );
     assert!(template.mentions("y") && !template.mentions("z"));
     assert!(Template::compile("select 1", "m").unwrap().is_static() && !template.is_static());
 }
@@ -108,19 +112,31 @@ fn calls_are_found_without_evaluating() {
 #[test]
 fn host_functions_call_back() {
     let mut host = host(&["{% macro twice(x) %}{{ return(x * 2) }}{% endmacro %}"]);
-    host.names.0.insert("render".to_owned(), Value::function("render", |state, args| {
-        let [text] = args.bind("render", ["string"], 1)?;
-        let template = Template::compile(&text.unwrap_or(Value::None).to_string(), "render")?;
-        state.render(&template).map(Value::from)
-    }));
-    host.names.0.insert("apply".to_owned(), Value::function("apply", |state, args| {
-        let [function, value] = args.bind("apply", ["function", "value"], 2)?;
-        state.call(&function.unwrap_or(Value::None), CallArgs::positional(value.into_iter().collect()))
-    }));
+    host.names.0.insert(
+        "render".to_owned(),
+        Value::function("render", |state, args| {
+            let [text] = args.bind("render", ["string"], 1)?;
+            let template = Template::compile(&text.unwrap_or(Value::None).to_string(), "render")?;
+            state.render(&template).map(Value::from)
+        }),
+    );
+    host.names.0.insert(
+        "apply".to_owned(),
+        Value::function("apply", |state, args| {
+            let [function, value] = args.bind("apply", ["function", "value"], 2)?;
+            state.call(&function.unwrap_or(Value::None), CallArgs::positional(value.into_iter().collect()))
+        }),
+    );
     let render = |text: &str| Template::compile(text, "m").unwrap().render(&host, UndefinedMode::Strict);
     assert_eq!(render("{{ render('{{ twice(2) }}') }} {{ apply(twice, 4) }}").unwrap(), "4 8");
-    assert_eq!(render("{{ apply(1) }}").unwrap_err().message(), "apply() missing 1 required positional argument: 'value'");
-    assert_eq!(render("{{ apply(1, 2, 3) }}").unwrap_err().message(), "apply() takes 2 positional arguments but 3 were given");
+    assert_eq!(
+        render("{{ apply(1) }}").unwrap_err().message(),
+        "apply() missing 1 required positional argument: 'value'"
+    );
+    assert_eq!(
+        render("{{ apply(1, 2, 3) }}").unwrap_err().message(),
+        "apply() takes 2 positional arguments but 3 were given"
+    );
     assert_eq!(render("{{ apply(z=1) }}").unwrap_err().message(), "apply() got an unexpected keyword argument 'z'");
     assert_eq!(render("{{ return(1) }}").unwrap_err().message(), "return(...) was called outside of a macro");
     let mut state = State::new(&host, UndefinedMode::Strict);
@@ -130,7 +146,8 @@ fn host_functions_call_back() {
 
 #[test]
 fn values_are_shared_between_threads() {
-    let template = Template::compile("{% for i in range(50) %}{% do l.append(i) %}{% endfor %}{{ l|length }}", "m").unwrap();
+    let template =
+        Template::compile("{% for i in range(50) %}{% do l.append(i) %}{% endfor %}{{ l|length }}", "m").unwrap();
     let mut names = crate::cases::names("", "");
     let list = Value::list(Vec::new());
     names.0.insert("l".to_owned(), list.clone());

@@ -1,5 +1,7 @@
 //! Behaviour of templates, in `tests/cases/*.case`, verified against the reference by `conformance/jinja`.
 
+#![expect(clippy::unwrap_used, reason = "a test may fail")]
+
 mod blocks;
 mod cases;
 mod limits;
