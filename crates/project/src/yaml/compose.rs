@@ -1,9 +1,10 @@
 //! From the parser's events to the tree: anchors, aliases, merge keys, tags.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
+use std::collections::{BTreeSet, HashMap};
 
 use diagnostic::{Diagnostic, Location};
-use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span, Tag};
+use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span, Tag};
 
 use super::scalar::{int_value, parse_float, parse_int, parse_timestamp, resolve_plain};
 use super::{Map, Node, Position, Value, YamlError};
@@ -18,9 +19,51 @@ const MAX_ALIASED_VALUES: usize = 1_000_000;
 /// # Errors
 /// The first mistake in the text, as [`YamlError`] with its position; see [`YamlError::diagnostic`].
 pub fn parse(source: &str) -> Result<(Node, Vec<DuplicateKey>), YamlError> {
-    let mut composer = Composer::new(source);
-    let node = composer.document()?;
-    Ok((node, composer.duplicates))
+    let mut text = Cow::Borrowed(source);
+    let mut padded = BTreeSet::new();
+    loop {
+        let mut composer = Composer::new(&text, &padded);
+        let error = match composer.document() {
+            Ok(node) => return Ok((node, composer.duplicates)),
+            Err(error) => error,
+        };
+        let Some(line) = line_to_pad(&error, &padded).filter(|_| padded.len() < MAX_PADDED_LINES) else {
+            return Err(error);
+        };
+        match pad(&text, line) {
+            Some(longer) => text = Cow::Owned(longer),
+            None => return Err(error),
+        }
+        padded.insert(line);
+    }
+}
+
+/// In YAML 1.1 a line inside quotes or brackets may start anywhere, as in `vars: {` … `}` with the `}` below a deeper key. The
+/// parser follows YAML 1.2, where it must be indented. White space there means nothing, so such a line is moved to the right
+/// and the text read again.
+fn line_to_pad(error: &YamlError, padded: &BTreeSet<usize>) -> Option<usize> {
+    let YamlError::Syntax { problem, position } = error else { return None };
+    match problem.as_str() {
+        "invalid indentation" | "invalid indentation in flow construct" => {
+            Some(position.line).filter(|line| !padded.contains(line))
+        }
+        // Reported where the quotes start. The lines between there and the one that is meant lie within the quotes too.
+        "invalid indentation in quoted scalar" => (position.line + 1..).find(|line| !padded.contains(line)),
+        _ => None,
+    }
+}
+
+/// How far a line is moved: further than anything is indented.
+const PADDING: usize = 512;
+/// Every such line costs another reading of the file.
+const MAX_PADDED_LINES: usize = 500;
+
+fn pad(text: &str, line: usize) -> Option<String> {
+    let start = match line {
+        0 | 1 => return None,
+        line => text.match_indices('\n').nth(line - 2)?.0 + 1,
+    };
+    Some(format!("{}{}{}", &text[..start], " ".repeat(PADDING), &text[start..]))
 }
 
 /// Reads `source` for a reader of `file`: mistakes as diagnostics, duplicate keys among them as warnings.
@@ -59,6 +102,8 @@ impl DuplicateKey {
 
 struct Composer<'a> {
     parser: Parser<'a, saphyr_parser::StrInput<'a>>,
+    /// Lines that were moved to the right by [`PADDING`].
+    padded: &'a BTreeSet<usize>,
     anchors: HashMap<usize, (Node, usize)>,
     open_anchors: Vec<usize>,
     aliased_values: usize,
@@ -66,9 +111,10 @@ struct Composer<'a> {
 }
 
 impl<'a> Composer<'a> {
-    fn new(source: &'a str) -> Self {
+    fn new(source: &'a str, padded: &'a BTreeSet<usize>) -> Self {
         Self {
             parser: Parser::new_from_str(source),
+            padded,
             anchors: HashMap::new(),
             open_anchors: Vec::new(),
             aliased_values: 0,
@@ -79,9 +125,17 @@ impl<'a> Composer<'a> {
     fn next(&mut self) -> Result<(Event<'a>, Span), YamlError> {
         match self.parser.next_event() {
             Some(Ok(event)) => Ok(event),
-            Some(Err(error)) => Err(syntax(&error)),
+            Some(Err(error)) => {
+                Err(YamlError::Syntax { problem: error.info().to_owned(), position: self.position(error.marker()) })
+            }
             None => Ok((Event::StreamEnd, Span::default())),
         }
+    }
+
+    fn position(&self, marker: &Marker) -> Position {
+        let line = marker.line();
+        let moved = if self.padded.contains(&line) { PADDING } else { 0 };
+        Position { line, column: (marker.col() + 1).saturating_sub(moved).max(1) }
     }
 
     fn document(&mut self) -> Result<Node, YamlError> {
@@ -92,7 +146,7 @@ impl<'a> Composer<'a> {
                 Event::StreamEnd => return Ok(found.unwrap_or_default()),
                 Event::StreamStart | Event::Nothing | Event::DocumentEnd => {}
                 Event::DocumentStart(_) if found.is_some() => {
-                    return Err(YamlError::SecondDocument { position: position(&span.start) });
+                    return Err(YamlError::SecondDocument { position: self.position(&span.start) });
                 }
                 Event::DocumentStart(_) => {}
                 event => found = Some(self.node(event, span, 0)?.0),
@@ -102,7 +156,7 @@ impl<'a> Composer<'a> {
 
     /// A node and how many values it holds.
     fn node(&mut self, event: Event<'a>, span: Span, depth: usize) -> Result<(Node, usize), YamlError> {
-        let at = position(&span.start);
+        let at = self.position(&span.start);
         if depth > MAX_DEPTH {
             return Err(YamlError::TooDeep { limit: MAX_DEPTH, position: at });
         }
@@ -193,14 +247,6 @@ impl<'a> Composer<'a> {
         }
         Ok((map, size))
     }
-}
-
-fn position(marker: &Marker) -> Position {
-    Position { line: marker.line(), column: marker.col() + 1 }
-}
-
-fn syntax(error: &ScanError) -> YamlError {
-    YamlError::Syntax { problem: error.info().to_owned(), position: position(error.marker()) }
 }
 
 fn is_merge_key(event: &Event<'_>) -> bool {

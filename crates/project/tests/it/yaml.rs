@@ -112,3 +112,12 @@ fn python_values_survive_templates() {
     let there = jinja::Value::from(&node.value);
     assert_eq!(Value::from_jinja(&there), node.value);
 }
+
+#[test]
+fn positions_are_those_of_the_file_also_where_lines_were_moved() {
+    let text = "a:\n  b: {c: 1,\nd: 2018-02-31\n}\n";
+    let error = yaml::parse(text).unwrap_err();
+    assert_eq!((error.position().line, error.position().column), (3, 4), "{error}");
+    assert!(yaml::parse("a:\n  b: \"never\nclosed\n").is_err());
+    assert!(yaml::parse("a:\n    b: 1\n  c: 2\n").is_err());
+}
