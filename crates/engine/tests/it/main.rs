@@ -1,0 +1,4 @@
+//! Tests of the engine against a fake warehouse.
+
+mod parse;
+mod projects;
