@@ -130,10 +130,17 @@ impl IcebergTable {
     /// The rows of planned files, file after file, deletes applied, filter applied, with the projected columns in the order asked for.
     ///
     /// To read files at the same time, split the tasks among several readers.
-    pub fn read(&self, tasks: Vec<FileScanTask>, batch_size: usize, meter: &ScanMeter) -> BatchStream {
+    pub fn read(&self, mut tasks: Vec<FileScanTask>, batch_size: usize, meter: &ScanMeter) -> BatchStream {
         let Some(first) = tasks.first() else { return futures::stream::empty().boxed() };
         let identifier = self.table.identifier().clone();
         let fields = projected(first);
+        for task in &mut tasks {
+            // In the schema's order: the crate (0.10.1) takes columns of one type in another order for renamed ones.
+            let schema = Arc::clone(&task.schema);
+            let place = |id: &i32| schema.as_struct().fields().iter().position(|field| field.id == *id).unwrap_or(usize::MAX);
+            task.project_field_ids.sort_by_key(place);
+            task.project_field_ids.dedup();
+        }
         let io = file_io(&self.tables.storage, meter, &Created::default());
         let begin = async move {
             let doing = || format!("Error opening Iceberg split of {identifier}");
@@ -167,7 +174,7 @@ fn projected(task: &FileScanTask) -> ::iceberg::Result<SchemaRef> {
     Ok(Arc::new(ArrowSchema::new(fields.collect::<Vec<_>>())))
 }
 
-/// Constant columns come run-end encoded, and in an order of the reader's own.
+/// Constant columns come run-end encoded.
 fn shape(batch: RecordBatch, wanted: &SchemaRef) -> LakeResult<RecordBatch> {
     let doing = "reading an Iceberg table";
     let mut columns: Vec<ArrayRef> = Vec::with_capacity(wanted.fields().len());

@@ -69,7 +69,8 @@ pub(super) async fn produce(table: &Table, file_io: &FileIO, change: &Change, no
     let mut found = HashSet::new();
     if let Some(current) = metadata.current_snapshot() {
         let list = table.manifest_list_reader(current).load().await.map_err(LakeError::iceberg(doing()))?;
-        for manifest in list.consume_entries() {
+        let carried: Vec<ManifestFile> = list.consume_entries().into_iter().collect();
+        for manifest in carried {
             if !manifest.has_added_files() && !manifest.has_existing_files() {
                 continue;
             }
@@ -125,13 +126,15 @@ pub(super) async fn produce(table: &Table, file_io: &FileIO, change: &Change, no
         Change::Overwrite { add, .. } if add.is_empty() => Operation::Delete,
         Change::Overwrite { .. } => Operation::Overwrite,
     };
+    // Never older than the table's last change, which Iceberg refuses, and never the same moment as another snapshot, so that time travel can tell them apart.
+    let after_parent = metadata.current_snapshot().map_or(0, |parent| parent.timestamp_ms() + 1);
+    let earliest = metadata.last_updated_ms().max(after_parent);
     let additional_properties = summary(table, &added, &removed, partitions.len());
     Ok(Snapshot::builder()
         .with_snapshot_id(snapshot_id)
         .with_parent_snapshot_id(metadata.current_snapshot_id())
         .with_sequence_number(sequence_number)
-        // Iceberg refuses snapshots older than the table's last change.
-        .with_timestamp_ms(now_ms.max(metadata.last_updated_ms()))
+        .with_timestamp_ms(now_ms.max(earliest))
         .with_manifest_list(path)
         .with_summary(Summary { operation, additional_properties })
         .with_schema_id(metadata.current_schema_id())
