@@ -5,12 +5,14 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use athena_api::{Services, glue::DatabaseInput};
 use engine::adapter::{
-    Adapter, AdapterResponse, AdapterResult, CancelReport, CatalogTable, Column, MaterializationRequest, Plan, Relation,
-    ResultTable, StatementOrigin,
+    Adapter, AdapterResponse, AdapterResult, CancelReport, CatalogTable, Column, MaterializationRequest, Plan,
+    Relation, ResultTable, StatementOrigin,
 };
 use names::RelationName;
 
-use crate::{catalog, errors, jinja_methods, macros, plan, profile::AthenaProfile, statement, step, values, warehouse::Warehouse};
+use crate::{
+    catalog, errors, jinja_methods, macros, plan, profile::AthenaProfile, statement, step, values, warehouse::Warehouse,
+};
 
 /// dbt's Athena adapter over any implementation of the services: AWS's or the embedded one.
 #[derive(Debug, Clone)]

@@ -10,9 +10,8 @@ use regex::Regex;
 
 use crate::{literals, warehouse::RawResult};
 
-static TRANSFORM: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"(?i)^\s*(hour|day|month|year)s?\s*\(\s*(.+?)\s*\)\s*$").expect("a valid pattern")
-});
+static TRANSFORM: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"(?i)^\s*(hour|day|month|year)s?\s*\(\s*(.+?)\s*\)\s*$").expect("a valid pattern"));
 static BUCKET: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"(?i)^\s*bucket\s*\(\s*(.+?)\s*,\s*(\d+)\s*\)\s*$").expect("a valid pattern"));
 static TRUNCATE: LazyLock<Regex> =
@@ -29,7 +28,8 @@ pub(crate) fn select_key(key: &str, columns: &[Column]) -> String {
     if let Some(found) = TRUNCATE.captures(key) {
         let (column, width) = (&found[1], &found[2]);
         let name = column.trim_matches('"');
-        let kind = columns.iter().find(|known| known.name.eq_ignore_ascii_case(name)).map(|known| known.data_type.as_str());
+        let kind =
+            columns.iter().find(|known| known.name.eq_ignore_ascii_case(name)).map(|known| known.data_type.as_str());
         return match kind {
             Some("tinyint" | "smallint" | "integer" | "bigint") => {
                 format!("{column} - ((({column} % {width}) + {width}) % {width})")
@@ -209,7 +209,10 @@ mod tests {
         assert_eq!(select_key("days(ts)", &[]), "date_trunc('day', ts)");
         assert_eq!(select_key("truncate(c, 4)", &[]), "substr(c, 1, 4)");
         let rows: &[&[Option<&str>]] = &[&[Some("2024-01-01 00:00:00.000")]];
-        assert_eq!(batches(&["day(ts)"], &["timestamp"], rows, 5), ["date_trunc('day', ts)=TIMESTAMP'2024-01-01 00:00:00'"]);
+        assert_eq!(
+            batches(&["day(ts)"], &["timestamp"], rows, 5),
+            ["date_trunc('day', ts)=TIMESTAMP'2024-01-01 00:00:00'"]
+        );
     }
 
     #[test]

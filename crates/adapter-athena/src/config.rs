@@ -168,7 +168,9 @@ impl Keys<'_> {
     pub(crate) fn properties(&self, key: &str) -> AdapterResult<Vec<(String, String)>> {
         match self.get(key) {
             None => Ok(Vec::new()),
-            Some(Value::Object(entries)) => Ok(entries.iter().map(|(key, value)| (key.clone(), plain(value))).collect()),
+            Some(Value::Object(entries)) => {
+                Ok(entries.iter().map(|(key, value)| (key.clone(), plain(value))).collect())
+            }
             Some(_) => Err(self.wrong(key, "a mapping")),
         }
     }

@@ -225,7 +225,10 @@ mod tests {
     fn a_known_error_has_cause_and_fix_and_starts_with_athenas_sentence() {
         let error = of_api(&ApiError::new("AccessDeniedException", "no s3:GetObject").of("GetTable"), None);
         let text = error.to_string();
-        assert!(text.starts_with("An error occurred (AccessDeniedException) when calling the GetTable operation"), "{text}");
+        assert!(
+            text.starts_with("An error occurred (AccessDeniedException) when calling the GetTable operation"),
+            "{text}"
+        );
         assert!(error.diagnostic.fix.is_some());
     }
 }

@@ -1,7 +1,7 @@
 //! Methods of Jinja's `adapter` that only Athena has.
 
-use engine::adapter::{AdapterError, AdapterResult, StatementOrigin};
 use diagnostic::Diagnostic;
+use engine::adapter::{AdapterError, AdapterResult, StatementOrigin};
 use jinja::{CallArgs, Value};
 use names::{RelationName, S3Uri};
 use uuid::Uuid;
@@ -81,7 +81,8 @@ fn text(value: Option<Value>) -> Option<String> {
 }
 
 fn generate_location(warehouse: &Warehouse, arguments: CallArgs) -> AdapterResult<Value> {
-    let names = ["relation", "s3_data_dir", "s3_data_naming", "s3_tmp_table_dir", "external_location", "is_temporary_table"];
+    let names =
+        ["relation", "s3_data_dir", "s3_data_naming", "s3_tmp_table_dir", "external_location", "is_temporary_table"];
     let [of, data_dir, naming, tmp_dir, external, temporary] =
         arguments.bind("generate_s3_location", names, 1).map_err(bad)?;
     let part = match &of {
@@ -104,8 +105,7 @@ fn generate_location(warehouse: &Warehouse, arguments: CallArgs) -> AdapterResul
 }
 
 fn suffix(arguments: CallArgs) -> AdapterResult<Value> {
-    let [initial] =
-        arguments.bind("generate_unique_temporary_table_suffix", ["suffix_initial"], 0).map_err(bad)?;
+    let [initial] = arguments.bind("generate_unique_temporary_table_suffix", ["suffix_initial"], 0).map_err(bad)?;
     let initial = text(initial).unwrap_or_else(|| "__dbt_tmp".to_owned());
     Ok(Value::from(format!("{initial}_{}", Uuid::new_v4().to_string().replace('-', "_"))))
 }
@@ -191,8 +191,7 @@ fn partition_keys(arguments: CallArgs) -> AdapterResult<Value> {
 
 /// `(literal, operator)`.
 fn partition_value(arguments: CallArgs) -> AdapterResult<Value> {
-    let [value, kind] =
-        arguments.bind("format_value_for_partition", ["value", "column_type"], 2).map_err(bad)?;
+    let [value, kind] = arguments.bind("format_value_for_partition", ["value", "column_type"], 2).map_err(bad)?;
     let Some(value) = text(value) else {
         return Ok(Value::tuple(vec![Value::str("null"), Value::str(" is ")]));
     };
@@ -239,15 +238,16 @@ async fn run_catching(warehouse: &Warehouse, arguments: CallArgs) -> AdapterResu
             outcome.rows.unwrap_or(-1),
             outcome.data_scanned_in_bytes
         ))),
-        Err(error) if errors::mentions(&error, "TOO_MANY_OPEN_PARTITIONS") => Ok(Value::str("TOO_MANY_OPEN_PARTITIONS")),
+        Err(error) if errors::mentions(&error, "TOO_MANY_OPEN_PARTITIONS") => {
+            Ok(Value::str("TOO_MANY_OPEN_PARTITIONS"))
+        }
         Err(error) => Err(error),
     }
 }
 
 async fn run_until_done(warehouse: &Warehouse, arguments: CallArgs) -> AdapterResult<Value> {
-    let [query, operation] = arguments
-        .bind("run_operation_with_potential_multiple_runs", ["query", "op"], 2)
-        .map_err(bad)?;
+    let [query, operation] =
+        arguments.bind("run_operation_with_potential_multiple_runs", ["query", "op"], 2).map_err(bad)?;
     let more = match text(operation).unwrap_or_default().as_str() {
         "vacuum" => "ICEBERG_VACUUM_MORE_RUNS_NEEDED",
         _ => "ICEBERG_OPTIMIZE_MORE_RUNS_NEEDED",

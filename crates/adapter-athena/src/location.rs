@@ -99,7 +99,8 @@ mod tests {
         )
         .expect("valid");
         let config = [("s3_data_naming", json!(naming)), ("external_location", json!(external))];
-        let layout = Layout::parse(&config.map(|(key, value)| (key.to_owned(), value)).into_iter().collect()).expect("valid");
+        let layout =
+            Layout::parse(&config.map(|(key, value)| (key.to_owned(), value)).into_iter().collect()).expect("valid");
         let relation = RelationName::new("awsdatacatalog", "shop", "orders__ha");
         wanted(&profile, &layout, &relation, "orders", lifetime, Uuid::nil()).expect("a location").uri.to_string()
     }

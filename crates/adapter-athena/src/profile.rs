@@ -308,7 +308,9 @@ impl Fields<'_> {
     fn or_required(&mut self, value: Option<String>, name: &str, default: &str, embedded: bool) -> String {
         if value.is_none() && !embedded && !self.has(name) {
             let fix = match name {
-                "region_name" => "add the region of your Athena workgroup and buckets, for example `region_name: eu-west-1`",
+                "region_name" => {
+                    "add the region of your Athena workgroup and buckets, for example `region_name: eu-west-1`"
+                }
                 "database" => "add `database: awsdatacatalog`, the data catalog that every account has",
                 _ => "add `schema:` with the Glue database to build in",
             };
@@ -406,7 +408,7 @@ impl Fields<'_> {
     fn poll_interval(&mut self) -> Duration {
         match self.target.get("poll_interval") {
             None | Some(Value::Null) => Duration::from_secs(1),
-            Some(Value::Number(number)) if number.as_f64().is_some_and(|seconds| seconds >= 0.0 && seconds < 1e6) => {
+            Some(Value::Number(number)) if number.as_f64().is_some_and(|seconds| (0.0..1e6).contains(&seconds)) => {
                 Duration::from_secs_f64(number.as_f64().unwrap_or(1.0))
             }
             Some(_) => {
@@ -487,7 +489,10 @@ mod tests {
             "s3_data_naming": "schema_tabel", "num_retries": "5",
         }))
         .expect_err("many mistakes");
-        let told: Vec<String> = problems.iter().map(|problem| format!("{} | {}", problem.what, problem.fix.clone().unwrap_or_default())).collect();
+        let told: Vec<String> = problems
+            .iter()
+            .map(|problem| format!("{} | {}", problem.what, problem.fix.clone().unwrap_or_default()))
+            .collect();
         assert_eq!(
             told,
             [

@@ -6,7 +6,10 @@ use std::fmt::Write as _;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum DataType {
     /// A scalar: lower-case name and what stands in its brackets.
-    Scalar { name: String, arguments: Vec<String> },
+    Scalar {
+        name: String,
+        arguments: Vec<String>,
+    },
     Array(Box<DataType>),
     Map(Box<DataType>, Box<DataType>),
     /// Fields by name; the name is as it was written.
@@ -171,7 +174,10 @@ mod tests {
             assert_eq!(DataType::parse(hive).trino(false), trino);
         }
         assert_eq!(DataType::parse("array(decimal(10, 2))").hive(false), "array<decimal(10,2)>");
-        assert_eq!(DataType::parse("row(a varchar(3), b array(timestamp(6)))").hive(true), "struct<a:string,b:array<timestamp>>");
+        assert_eq!(
+            DataType::parse("row(a varchar(3), b array(timestamp(6)))").hive(true),
+            "struct<a:string,b:array<timestamp>>"
+        );
         assert_eq!(DataType::parse("array<timestamp>").trino(true), "array(timestamp(6))");
     }
 }

@@ -47,7 +47,10 @@ pub(super) fn backup_name(relation: &RelationName) -> RelationName {
 
 impl<'a> Draft<'a> {
     /// Reads the configuration and what is there.
-    pub(super) async fn start(warehouse: &'a Warehouse, request: &'a MaterializationRequest) -> AdapterResult<Draft<'a>> {
+    pub(super) async fn start(
+        warehouse: &'a Warehouse,
+        request: &'a MaterializationRequest,
+    ) -> AdapterResult<Draft<'a>> {
         let relation = folded(&request.relation);
         let layout = Layout::parse(&request.config)?;
         let mut existing = warehouse.table(&relation).await?;
@@ -60,8 +63,7 @@ impl<'a> Draft<'a> {
         let number = warehouse.repetition(format!("plan\n{}", request.node));
         let keys = Keys(&request.config);
         let (last, on_failure) = (Vec::new(), Vec::new());
-        let mut draft =
-            Draft { warehouse, request, keys, relation, layout, existing, number, steps, last, on_failure };
+        let mut draft = Draft { warehouse, request, keys, relation, layout, existing, number, steps, last, on_failure };
         draft.warn();
         draft.check_contract();
         Ok(draft)
@@ -84,7 +86,9 @@ impl<'a> Draft<'a> {
     fn check_contract(&mut self) {
         let enforced = self.request.config.get("contract").and_then(|contract| contract.get("enforced"));
         let sql = match &self.request.materialization {
-            Materialization::View { sql } | Materialization::Table { sql } | Materialization::Incremental { sql } => sql,
+            Materialization::View { sql } | Materialization::Table { sql } | Materialization::Incremental { sql } => {
+                sql
+            }
             _ => return,
         };
         if enforced == Some(&serde_json::Value::Bool(true)) {

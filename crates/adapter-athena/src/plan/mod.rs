@@ -23,10 +23,7 @@ use crate::{
 use draft::Draft;
 
 /// Plans a node. Nothing is changed.
-pub(crate) async fn plan(
-    warehouse: &Arc<Warehouse>,
-    request: MaterializationRequest,
-) -> AdapterResult<Box<dyn Plan>> {
+pub(crate) async fn plan(warehouse: &Arc<Warehouse>, request: MaterializationRequest) -> AdapterResult<Box<dyn Plan>> {
     let mut draft = Draft::start(warehouse, &request).await?;
     match &request.materialization {
         Materialization::View { sql } => view::plan(&mut draft, sql).await?,

@@ -117,7 +117,11 @@ fn column(name: &str, kind: &str, iceberg: bool) -> String {
             let tries: Vec<String> =
                 TIMESTAMP_FORMATS.iter().map(|format| format!("try(date_parse({column}, '{format}'))")).collect();
             let parsed = format!("coalesce({})", tries.join(", "));
-            if iceberg { format!("cast({parsed} as timestamp(6)) as {column}") } else { format!("{parsed} as {column}") }
+            if iceberg {
+                format!("cast({parsed} as timestamp(6)) as {column}")
+            } else {
+                format!("{parsed} as {column}")
+            }
         }
         _ => format!("cast(nullif({column}, '') as {kind}) as {column}"),
     }
@@ -151,7 +155,11 @@ fn for_cast(row: &[Option<String>], types: &[String]) -> Vec<Option<String>> {
         .zip(types)
         .map(|(value, kind)| {
             let value = value.as_ref().filter(|text| !text.is_empty())?;
-            Some(if kind.starts_with("timestamp") { value.replace('T', " ").trim_end_matches('Z').to_owned() } else { value.clone() })
+            Some(if kind.starts_with("timestamp") {
+                value.replace('T', " ").trim_end_matches('Z').to_owned()
+            } else {
+                value.clone()
+            })
         })
         .collect()
 }

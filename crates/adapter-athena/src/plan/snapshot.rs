@@ -17,7 +17,10 @@ pub(super) async fn plan(draft: &mut Draft<'_>, sql: &str, strategy: &SnapshotSt
     let text = Text::new(draft, sql, strategy)?;
     if draft.existing.as_ref().is_some_and(athena_api::glue::Table::is_view) {
         return Err(errors::mistake(
-            format!("Trying to create table {0}, but it currently exists as a view. Either drop {0} manually, or run dbt with `--full-refresh` and dbt will drop it for you.", draft.relation),
+            format!(
+                "Trying to create table {0}, but it currently exists as a view. Either drop {0} manually, or run dbt with `--full-refresh` and dbt will drop it for you.",
+                draft.relation
+            ),
             "a snapshot becomes a table, and a view has this name",
             "rename the snapshot or drop the view",
         ));
@@ -124,8 +127,7 @@ impl<'a> Text<'a> {
                 "set `unique_key` in the snapshot's config",
             ));
         }
-        let now =
-            if draft.layout.is_iceberg() { "cast(now() as timestamp(6))" } else { "cast(now() as timestamp)" };
+        let now = if draft.layout.is_iceberg() { "cast(now() as timestamp(6))" } else { "cast(now() as timestamp)" };
         Ok(Self { sql: sql.trim(), strategy, now })
     }
 
@@ -179,14 +181,15 @@ impl<'a> Text<'a> {
             wanted.push("dbt_is_deleted");
         }
         let has = |name: &String| existing.iter().any(|known| known.eq_ignore_ascii_case(name));
-        let missing: Vec<String> =
-            wanted.into_iter().map(|name| self.meta(name)).filter(|name| !has(name)).collect();
+        let missing: Vec<String> = wanted.into_iter().map(|name| self.meta(name)).filter(|name| !has(name)).collect();
         if missing.is_empty() {
             return Ok(());
         }
         Err(errors::mistake(
             format!("Snapshot target is missing configured columns: {}", missing.join(", ")),
-            format!("{table} was not made by this snapshot, or with other `snapshot_meta_column_names` or `hard_deletes`"),
+            format!(
+                "{table} was not made by this snapshot, or with other `snapshot_meta_column_names` or `hard_deletes`"
+            ),
             "add the columns to the table, or correct the snapshot's config",
         ))
     }
@@ -241,7 +244,9 @@ impl<'a> Text<'a> {
             .map(|column| {
                 let column = quoted(column.trim_matches('"'));
                 let (old, new) = (format!("snapshotted_data.{column}"), format!("source_data.{column}"));
-                format!("({old} != {new} or ({old} is null and not {new} is null) or (not {old} is null and {new} is null))")
+                format!(
+                    "({old} != {new} or ({old} is null and not {new} is null) or (not {old} is null and {new} is null))"
+                )
             })
             .collect();
         if differs.is_empty() { "FALSE".to_owned() } else { differs.join("\n          or ") }
@@ -249,7 +254,8 @@ impl<'a> Text<'a> {
 
     /// The rows to insert and the rows to close, with `dbt_change_type`.
     fn staging(&self, target: &str, query_columns: &[String], existing: &[String]) -> String {
-        let (scd_id, valid_from, valid_to) = (self.meta("dbt_scd_id"), self.meta("dbt_valid_from"), self.meta("dbt_valid_to"));
+        let (scd_id, valid_from, valid_to) =
+            (self.meta("dbt_scd_id"), self.meta("dbt_valid_from"), self.meta("dbt_valid_to"));
         let (updated_at_name, is_deleted) = (self.meta("dbt_updated_at"), self.meta("dbt_is_deleted"));
         let (updated_at, now, keys, equal) = (self.updated_at(), self.now, self.keys_selected(), self.keys_equal());
         let first_key = &self.key_names()[0];
@@ -259,7 +265,8 @@ impl<'a> Text<'a> {
         };
         let changed = self.row_changed(query_columns, existing);
         let new_record = self.new_record();
-        let flag = |text: String| if new_record { format!(",\n          {text} as {is_deleted}") } else { String::new() };
+        let flag =
+            |text: String| if new_record { format!(",\n          {text} as {is_deleted}") } else { String::new() };
         let was_deleted = |negated: bool| match (new_record, negated) {
             (false, _) => String::new(),
             (true, true) => format!("\n        and not snapshotted_data.{is_deleted} = 'True'"),
@@ -293,7 +300,13 @@ impl<'a> Text<'a> {
             let has = |name: &String| existing.iter().any(|known| known.eq_ignore_ascii_case(name));
             let columns: Vec<String> = query_columns
                 .iter()
-                .map(|name| if has(name) { format!("snapshotted_data.{}", quoted(name)) } else { format!("null as {}", quoted(name)) })
+                .map(|name| {
+                    if has(name) {
+                        format!("snapshotted_data.{}", quoted(name))
+                    } else {
+                        format!("null as {}", quoted(name))
+                    }
+                })
                 .chain(self.key_names().iter().map(|name| format!("snapshotted_data.{name}")))
                 .collect();
             let scd = hash(&[format!("snapshotted_data.{scd_id}"), now.to_owned()]);

@@ -148,11 +148,8 @@ impl SyncColumns {
             build.sql(&update, &self.to).await?;
             let drop_old = format!("alter table {table} drop column {}", hive_quoted(&column.name));
             build.sql(&drop_old, &self.to).await?;
-            let rename = format!(
-                "alter table {table} change column {} {}",
-                hive_quoted(&alter.name),
-                self.definition(column)
-            );
+            let rename =
+                format!("alter table {table} change column {} {}", hive_quoted(&alter.name), self.definition(column));
             build.sql(&rename, &self.to).await?;
         }
         Ok(())
@@ -164,11 +161,8 @@ fn out_of_sync(table: &RelationName, changes: &Changes) -> AdapterError {
         let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
         if names.is_empty() { "none".to_owned() } else { names.join(", ") }
     };
-    let retyped: Vec<String> = changes
-        .retyped
-        .iter()
-        .map(|(column, old)| format!("{} ({old} -> {})", column.name, column.raw_type))
-        .collect();
+    let retyped: Vec<String> =
+        changes.retyped.iter().map(|(column, old)| format!("{} ({old} -> {})", column.name, column.raw_type)).collect();
     let retyped = if retyped.is_empty() { "none".to_owned() } else { retyped.join(", ") };
     errors::mistake(
         "The source and target schemas on this incremental model are out of sync!",

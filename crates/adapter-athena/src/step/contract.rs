@@ -33,8 +33,12 @@ impl CheckContract {
     }
 
     pub(super) async fn execute(&self, build: &mut Build<'_>) -> AdapterResult<()> {
-        let untyped: Vec<&str> =
-            self.columns.iter().filter(|column| column.data_type.is_none()).map(|column| column.name.as_str()).collect();
+        let untyped: Vec<&str> = self
+            .columns
+            .iter()
+            .filter(|column| column.data_type.is_none())
+            .map(|column| column.name.as_str())
+            .collect();
         if !untyped.is_empty() {
             return Err(errors::mistake(
                 "Contracted models require data_type to be defined for each column.",

@@ -4,13 +4,7 @@ use engine::adapter::AdapterResult;
 use names::{RelationName, S3Uri};
 
 use super::{Build, tables};
-use crate::{
-    batches,
-    config::Layout,
-    errors,
-    types::quoted_list,
-    warehouse::target_of_build,
-};
+use crate::{batches, config::Layout, errors, types::quoted_list, warehouse::target_of_build};
 
 /// When a statement is split by partitions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,7 +5,10 @@ use engine::adapter::{AdapterResult, ColumnSpec};
 use indexmap::IndexMap;
 use names::{RelationName, S3Uri};
 
-use crate::{errors, warehouse::{Warehouse, folded}};
+use crate::{
+    errors,
+    warehouse::{Warehouse, folded},
+};
 
 /// Source: Glue API, limits of `Description`, column `Comment` and parameter values.
 const DESCRIPTION_LIMIT: usize = 2048;
@@ -60,17 +63,24 @@ impl Describe {
         }
         input.parameters = Some(parameters).filter(|parameters| !parameters.is_empty());
         for column in input.storage_descriptor.iter_mut().flat_map(|storage| &mut storage.columns) {
-            let Some(spec) = self.columns.iter().find(|spec| spec.name.to_lowercase() == column.name.to_lowercase()) else {
+            let Some(spec) = self.columns.iter().find(|spec| spec.name.to_lowercase() == column.name.to_lowercase())
+            else {
                 continue;
             };
             column.comment = Some(shortened(&one_line(&spec.description), COMMENT_LIMIT));
             if !spec.meta.is_empty() {
                 let own = column.parameters.get_or_insert_with(Parameters::default);
-                own.extend(spec.meta.iter().filter(|(key, _)| is_key(key)).map(|(key, value)| (key.clone(), python_text(value))));
+                own.extend(
+                    spec.meta
+                        .iter()
+                        .filter(|(key, _)| is_key(key))
+                        .map(|(key, value)| (key.clone(), python_text(value))),
+                );
             }
         }
         // An absent and an empty map or comment are the same to Glue, so that nothing is written for them.
-        if input == table.input || (input.parameters == table.input.parameters && same_but_empty(&input, &table.input)) {
+        if input == table.input || (input.parameters == table.input.parameters && same_but_empty(&input, &table.input))
+        {
             return Ok(());
         }
         let catalog = warehouse.catalog_id(&name.database).await?;

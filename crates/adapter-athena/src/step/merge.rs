@@ -111,7 +111,8 @@ impl Merge {
     }
 
     fn updates(&self, names: &[String]) -> Vec<String> {
-        let among = |list: &[String], name: &str| list.iter().any(|item| item.trim_matches('"').eq_ignore_ascii_case(name));
+        let among =
+            |list: &[String], name: &str| list.iter().any(|item| item.trim_matches('"').eq_ignore_ascii_case(name));
         names
             .iter()
             .filter(|name| !among(&self.unique_key, name))

@@ -24,7 +24,10 @@ pub(crate) use seed::{InsertSeed, SeedCast, UploadSeed, csv};
 pub(crate) use snapshot::{SnapshotMerge, SnapshotRebuild};
 pub(crate) use tables::{Predecessor, drop_entry, drop_relation, location_of, rename_relation};
 
-use crate::{errors, warehouse::{Outcome, RawResult, Warehouse}};
+use crate::{
+    errors,
+    warehouse::{Outcome, RawResult, Warehouse},
+};
 
 /// One step of a plan.
 #[derive(Debug, Clone)]
@@ -140,22 +143,25 @@ impl<'a> Build<'a> {
 impl Step {
     /// What `owlet plan` prints.
     pub(crate) fn summary(&self) -> StepSummary {
-        let summary = |action: &str, target: String, sql: Option<String>| StepSummary {
-            action: action.to_owned(),
-            target,
-            sql,
-        };
+        let summary =
+            |action: &str, target: String, sql: Option<String>| StepSummary { action: action.to_owned(), target, sql };
         match self {
             Self::Note { about, text } => summary("note", format!("{about}: {text}"), None),
-            Self::CreateSchema { database, schema } => summary("create_schema", format!("\"{database}\".\"{schema}\""), None),
+            Self::CreateSchema { database, schema } => {
+                summary("create_schema", format!("\"{database}\".\"{schema}\""), None)
+            }
             Self::CheckContract(check) => summary("check_contract", check.relation.to_string(), Some(check.probe())),
             Self::Query { sql, relation } => summary("query", relation.to_string(), Some(sql.clone())),
             Self::Ctas(ctas) => summary(ctas.action(), ctas.relation.to_string(), Some(ctas.text())),
             Self::SwapTable { staged, target, .. } => summary("update_table", format!("{target} := {staged}"), None),
-            Self::ReplaceByRename { staged, target, backup, predecessor } => {
-                summary("rename_table", target.to_string(), Some(tables::rename_texts(staged, target, backup, *predecessor)))
+            Self::ReplaceByRename { staged, target, backup, predecessor } => summary(
+                "rename_table",
+                target.to_string(),
+                Some(tables::rename_texts(staged, target, backup, *predecessor)),
+            ),
+            Self::RenameTable { from, to } => {
+                summary("rename_table", to.to_string(), Some(tables::rename_text(from, to)))
             }
-            Self::RenameTable { from, to } => summary("rename_table", to.to_string(), Some(tables::rename_text(from, to))),
             Self::DropTable { relation, native: false } => summary("drop_table", relation.to_string(), None),
             Self::DropTable { relation, native: true } => {
                 summary("drop_table", relation.to_string(), Some(tables::native_drop_text(relation)))
@@ -165,7 +171,9 @@ impl Step {
             Self::CreateTableLike { like, staged, location } => {
                 summary("create_table", format!("{staged} like {like} at {location}"), None)
             }
-            Self::InsertFrom(insert) => summary(insert.action(), insert.into.to_string(), Some(insert.text(None, None))),
+            Self::InsertFrom(insert) => {
+                summary(insert.action(), insert.into.to_string(), Some(insert.text(None, None)))
+            }
             Self::ReplacePartitions { staged, target } => {
                 summary("update_partitions", format!("{target} := partitions of {staged}"), None)
             }
@@ -174,14 +182,14 @@ impl Step {
             Self::SnapshotRebuild(rebuild) => {
                 summary("create_table", format!("{} from {}", rebuild.ctas.relation, rebuild.target), None)
             }
-            Self::SyncColumns(sync) => {
-                summary("sync_columns", format!("{} ({})", sync.to, sync.mode.as_str()), None)
-            }
+            Self::SyncColumns(sync) => summary("sync_columns", format!("{} ({})", sync.to, sync.mode.as_str()), None),
             Self::UploadSeed(upload) => summary("put_object", upload.object.to_string(), None),
             Self::InsertSeed(insert) => {
                 summary("insert_rows", format!("{} ({} rows)", insert.relation, insert.rows.len()), None)
             }
-            Self::Describe(describe) => summary("update_table", format!("{} ({})", describe.relation, describe.parts()), None),
+            Self::Describe(describe) => {
+                summary("update_table", format!("{} ({})", describe.relation, describe.parts()), None)
+            }
             Self::ExpireVersions { relation, keep, .. } => {
                 summary("delete_table_versions", format!("{relation} (keep {keep})"), None)
             }
@@ -213,7 +221,9 @@ impl Step {
                 build.warehouse.look_again(relation).await
             }
             Self::DropEntry { relation } => tables::drop_entry(build.warehouse, relation).await,
-            Self::DeleteFiles { owner, location } => tables::delete_replaced_files(build.warehouse, owner, location).await,
+            Self::DeleteFiles { owner, location } => {
+                tables::delete_replaced_files(build.warehouse, owner, location).await
+            }
             Self::CreateTableLike { like, staged, location } => {
                 tables::create_like(build.warehouse, like, staged, location).await
             }

@@ -8,7 +8,10 @@ use futures::StreamExt;
 use names::{RelationName, S3Uri};
 
 use super::{Archive, Build, tables};
-use crate::{errors, warehouse::{Warehouse, folded}};
+use crate::{
+    errors,
+    warehouse::{Warehouse, folded},
+};
 
 /// UpdatePartition has no batch form in every implementation; this many calls are under way at once.
 const CALLS_AT_ONCE: usize = 8;
@@ -27,17 +30,12 @@ pub(super) async fn swap(
     let (staged, target) = (folded(staged), folded(target));
     let Some(new) = warehouse.table(&staged).await? else { return Err(vanished(&staged)) };
     let Some(old) = warehouse.table(&target).await? else { return Err(vanished(&target)) };
-    let same_keys = new.partition_keys().iter().map(|key| &key.name).eq(old.partition_keys().iter().map(|key| &key.name));
-    let new_partitions = if new.partition_keys().is_empty() {
-        Vec::new()
-    } else {
-        tables::partitions_of(warehouse, &staged).await?
-    };
-    let old_partitions = if old.partition_keys().is_empty() {
-        Vec::new()
-    } else {
-        tables::partitions_of(warehouse, &target).await?
-    };
+    let same_keys =
+        new.partition_keys().iter().map(|key| &key.name).eq(old.partition_keys().iter().map(|key| &key.name));
+    let new_partitions =
+        if new.partition_keys().is_empty() { Vec::new() } else { tables::partitions_of(warehouse, &staged).await? };
+    let old_partitions =
+        if old.partition_keys().is_empty() { Vec::new() } else { tables::partitions_of(warehouse, &target).await? };
 
     let skip_archive = archive == Archive::Skip;
     let input = TableInput { name: target.identifier.clone(), ..new.input };
@@ -119,7 +117,8 @@ pub(super) async fn replace(build: &mut Build<'_>, staged: &RelationName, target
 /// Where the partitions are that get a successor elsewhere. A partition that lies outside its table's folder was put there by somebody,
 /// and its files are theirs.
 fn replaced_locations(old: &[Partition], new: &[Partition], own: Option<&S3Uri>) -> Vec<S3Uri> {
-    let successors: HashMap<&[String], &Partition> = new.iter().map(|partition| (values(partition), partition)).collect();
+    let successors: HashMap<&[String], &Partition> =
+        new.iter().map(|partition| (values(partition), partition)).collect();
     let mut doomed = Vec::new();
     for partition in old {
         let Some(successor) = successors.get(values(partition)) else { continue };

@@ -22,8 +22,7 @@ impl SnapshotMerge {
     pub(super) fn text(&self, columns: Option<&[String]>) -> String {
         let columns = columns.unwrap_or(&self.columns);
         let (scd_id, valid_to) = (&self.scd_id, &self.valid_to);
-        let values: Vec<String> =
-            columns.iter().map(|name| format!("dbt_internal_source.{}", quoted(name))).collect();
+        let values: Vec<String> = columns.iter().map(|name| format!("dbt_internal_source.{}", quoted(name))).collect();
         format!(
             "merge into {} as dbt_internal_dest\n    using {} as dbt_internal_source\n    on dbt_internal_source.{scd_id} = dbt_internal_dest.{scd_id}\n    when matched\n     and {}\n     and dbt_internal_source.dbt_change_type in ('update', 'delete')\n        then update\n        set {valid_to} = dbt_internal_source.{valid_to}\n    when not matched\n     and dbt_internal_source.dbt_change_type = 'insert'\n        then insert ({})\n        values ({})",
             self.target,
@@ -67,7 +66,8 @@ impl SnapshotRebuild {
 
     /// All rows of the table, closed where the source says so, and the source's new rows. New columns come before the partition keys.
     fn query(&self, old: &[Column], new: &[Column]) -> String {
-        let is_in = |columns: &[Column], name: &str| columns.iter().any(|column| column.name.eq_ignore_ascii_case(name));
+        let is_in =
+            |columns: &[Column], name: &str| columns.iter().any(|column| column.name.eq_ignore_ascii_case(name));
         let (keys, plain): (Vec<&Column>, Vec<&Column>) = old.iter().partition(|column| column.is_partition);
         let added = new.iter().filter(|column| !is_in(old, &column.name));
         let columns: Vec<&Column> = plain.into_iter().chain(added).chain(keys).collect();
@@ -80,7 +80,10 @@ impl SnapshotRebuild {
                         return format!("cast(null as {}) as {name}", column.data_type);
                     }
                     if table == "dest" && column.name.eq_ignore_ascii_case(&self.valid_to) {
-                        return format!("case when closed.{} is null then dest.{name} else closed.{name} end as {name}", self.scd_id);
+                        return format!(
+                            "case when closed.{} is null then dest.{name} else closed.{name} end as {name}",
+                            self.scd_id
+                        );
                     }
                     format!("{table}.{name}")
                 })

@@ -71,12 +71,8 @@ impl Warehouse {
 
     /// After [`Warehouse::guard_deletion`].
     pub(crate) async fn delete_unguarded(&self, location: &S3Uri, keep: Option<&S3Uri>) -> AdapterResult<()> {
-        let listed = self
-            .services
-            .s3
-            .list(&location.as_directory())
-            .await
-            .map_err(|error| errors::of_api(&error, None))?;
+        let listed =
+            self.services.s3.list(&location.as_directory()).await.map_err(|error| errors::of_api(&error, None))?;
         let doomed: Vec<S3Uri> = listed
             .into_iter()
             .map(|object| object.uri)
@@ -129,9 +125,5 @@ fn occupied_by(table: &Table) -> Option<Occupied> {
         return None;
     }
     let location = table.location()?.parse().ok()?;
-    Some(Occupied {
-        schema: table.database_name.to_lowercase(),
-        table: table.name().to_lowercase(),
-        location,
-    })
+    Some(Occupied { schema: table.database_name.to_lowercase(), table: table.name().to_lowercase(), location })
 }

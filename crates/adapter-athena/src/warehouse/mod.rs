@@ -93,7 +93,8 @@ impl Warehouse {
             return Ok(false);
         };
         let ask = || async {
-            let group = self.services.athena.get_work_group(name).await.map_err(|error| errors::of_api(&error, None))?;
+            let group =
+                self.services.athena.get_work_group(name).await.map_err(|error| errors::of_api(&error, None))?;
             let configuration = group.configuration.unwrap_or_default();
             let has_location = configuration.result_configuration.and_then(|results| results.output_location).is_some();
             Ok(has_location && configuration.enforce_work_group_configuration == Some(true))

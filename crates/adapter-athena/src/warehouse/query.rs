@@ -207,9 +207,8 @@ impl Warehouse {
         let substatement = execution.substatement_type.as_deref().unwrap_or_default();
         let is_dml = execution.statement_type == Some(StatementType::Dml);
         let is_explain = substatement.eq_ignore_ascii_case("EXPLAIN");
-        let is_query = ["SELECT", "SHOW", "VALUES", "WITH", "TABLE"].iter().any(|word| {
-            substatement.eq_ignore_ascii_case(word)
-        });
+        let is_query =
+            ["SELECT", "SHOW", "VALUES", "WITH", "TABLE"].iter().any(|word| substatement.eq_ignore_ascii_case(word));
         let writes = is_dml && !is_explain && (!is_query && !substatement.is_empty() || writes(&execution.query));
         let mut outcome = Outcome {
             id: execution.query_execution_id,

@@ -1,9 +1,6 @@
 //! What exists: look-ups in Glue, and what of them is remembered during an invocation.
 
-use std::{
-    collections::HashMap,
-    sync::Mutex,
-};
+use std::{collections::HashMap, sync::Mutex};
 
 use athena_api::{
     ApiError,

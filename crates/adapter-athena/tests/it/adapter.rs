@@ -39,8 +39,7 @@ async fn a_restarted_run_sends_the_same_tokens_and_a_repetition_another() {
         for _ in 0..count {
             adapter.execute("select 1", &origin("main"), None).await.unwrap();
         }
-        let tokens = warehouse.world().tokens.clone();
-        tokens
+        warehouse.world().tokens.clone()
     };
     let (first, second) = (sent(2).await, sent(2).await);
     assert_eq!(first, second);
@@ -54,7 +53,8 @@ async fn names_are_found_in_any_case_and_columns_say_their_type() {
     assert!(adapter.is_incremental(&orders(), false).await.unwrap());
     assert!(!adapter.is_incremental(&orders(), true).await.unwrap());
     let columns = adapter.columns(&orders()).await.unwrap();
-    let told: Vec<_> = columns.iter().map(|column| (column.name.as_str(), column.data_type.as_str(), column.is_partition)).collect();
+    let told: Vec<_> =
+        columns.iter().map(|column| (column.name.as_str(), column.data_type.as_str(), column.is_partition)).collect();
     assert_eq!(told, [("id", "integer", false), ("dt", "varchar", true)]);
 }
 
@@ -100,7 +100,8 @@ async fn nothing_starts_after_a_cancellation() {
 async fn a_failed_statement_tells_athenas_sentence_first() {
     let warehouse = world();
     let adapter = adapter(&warehouse);
-    let error = adapter.execute("alter table `shop`.`nope` rename to `shop`.`x`", &origin("main"), None).await.unwrap_err();
+    let error =
+        adapter.execute("alter table `shop`.`nope` rename to `shop`.`x`", &origin("main"), None).await.unwrap_err();
     let text = error.to_string();
     assert!(text.starts_with("TABLE_NOT_FOUND: no such table\nquery execution: query-0\n  cause: "), "{text}");
     assert_eq!(error.code.as_deref(), Some("TABLE_NOT_FOUND"));
@@ -113,17 +114,29 @@ async fn jinja_methods_answer_or_are_unknown() {
     let relation = || Value::dict([("database", "awsdatacatalog"), ("schema", "shop"), ("identifier", "orders")]);
     let call = |name: &'static str, arguments: Vec<Value>| {
         let adapter = adapter.clone();
-        async move { adapter.call(name, CallArgs::positional(arguments)).await.map(|answer| answer.map(|value| value.repr())) }
+        async move {
+            adapter.call(name, CallArgs::positional(arguments)).await.map(|answer| answer.map(|value| value.repr()))
+        }
     };
     assert!(call("no_such_method", Vec::new()).await.is_none());
     assert_eq!(call("murmur3_hash", vec![Value::Int(123), Value::Int(100)]).await.unwrap().unwrap(), "54");
-    assert_eq!(call("get_glue_table_location", vec![relation()]).await.unwrap().unwrap(), "'s3://lake/shop/orders/old'");
+    assert_eq!(
+        call("get_glue_table_location", vec![relation()]).await.unwrap().unwrap(),
+        "'s3://lake/shop/orders/old'"
+    );
     assert_eq!(call("is_work_group_output_location_enforced", Vec::new()).await.unwrap().unwrap(), "False");
-    assert_eq!(call("format_one_partition_key", vec![Value::str("month(ts)")]).await.unwrap().unwrap(), "\"date_trunc('month', ts)\"");
+    assert_eq!(
+        call("format_one_partition_key", vec![Value::str("month(ts)")]).await.unwrap().unwrap(),
+        "\"date_trunc('month', ts)\""
+    );
     let location = call("generate_s3_location", vec![relation()]).await.unwrap().unwrap();
     assert!(location.starts_with("'s3://owlet/data/shop/orders/"), "{location}");
     assert!(call("delete_from_s3", vec![Value::str("s3://lake/shop/")]).await.unwrap().is_err());
-    let columns = call("run_query_with_partitions_limit_catching", vec![Value::str("insert into \"c\".\"shop\".\"orders\" (\"id\") (select 1)")]).await;
+    let columns = call(
+        "run_query_with_partitions_limit_catching",
+        vec![Value::str("insert into \"c\".\"shop\".\"orders\" (\"id\") (select 1)")],
+    )
+    .await;
     assert_eq!(columns.unwrap().unwrap(), "'{\"rowcount\":3,\"data_scanned_in_bytes\":10}'");
 }
 
@@ -131,10 +144,12 @@ async fn jinja_methods_answer_or_are_unknown() {
 fn every_macro_compiles() {
     let warehouse = world();
     for (path, text) in adapter(&warehouse).macros() {
-        let found = jinja::extract_blocks(text, &[jinja::BlockKind::Macro]).unwrap_or_else(|error| panic!("{path}: {error}"));
+        let found =
+            jinja::extract_blocks(text, &[jinja::BlockKind::Macro]).unwrap_or_else(|error| panic!("{path}: {error}"));
         assert!(!found.blocks.is_empty(), "{path}");
         for block in found.blocks {
-            jinja::MacroDef::compile(block.full, "macro.dbt_athena.x", path).unwrap_or_else(|error| panic!("{path}: {error}"));
+            jinja::MacroDef::compile(block.full, "macro.dbt_athena.x", path)
+                .unwrap_or_else(|error| panic!("{path}: {error}"));
         }
     }
 }

@@ -4,6 +4,8 @@
 //! rewritten with `UPDATE_CASES=1`. Beside that each case is built again with each of its calls failing: what was readable must still be,
 //! and the next run must succeed.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
 mod adapter;
 mod warehouse;
 
@@ -11,8 +13,8 @@ use std::{fmt::Write as _, path::Path};
 
 use adapter_athena::{AthenaAdapter, AthenaProfile};
 use engine::adapter::{
-    Adapter, AdapterResponse, AdapterResult, HardDeletes, Materialization, MaterializationRequest, QueryComment, SeedColumn,
-    SeedTable, SeedType, SnapshotStrategy, SnapshotStrategyKind,
+    Adapter, AdapterResponse, AdapterResult, HardDeletes, Materialization, MaterializationRequest, QueryComment,
+    SeedColumn, SeedTable, SeedType, SnapshotStrategy, SnapshotStrategyKind,
 };
 use names::RelationName;
 use serde_json::{Value, json};
@@ -44,7 +46,11 @@ impl Case {
 
     fn json(&self, name: &str) -> Value {
         let text = self.get(name);
-        if text.is_empty() { json!({}) } else { serde_json::from_str(text).unwrap_or_else(|error| panic!("{name}: {error}\n{text}")) }
+        if text.is_empty() {
+            json!({})
+        } else {
+            serde_json::from_str(text).unwrap_or_else(|error| panic!("{name}: {error}\n{text}"))
+        }
     }
 
     /// A fresh warehouse as the case describes it.
@@ -52,9 +58,14 @@ impl Case {
         let warehouse = Warehouse::default();
         let settings = self.json("world");
         let mut world = warehouse.world();
-        let columns = settings.get("columns").cloned().unwrap_or_else(|| json!({"id": "int", "name": "string", "dt": "string"}));
-        world.columns =
-            columns.as_object().unwrap().iter().map(|(name, kind)| (name.clone(), kind.as_str().unwrap().to_owned())).collect();
+        let columns =
+            settings.get("columns").cloned().unwrap_or_else(|| json!({"id": "int", "name": "string", "dt": "string"}));
+        world.columns = columns
+            .as_object()
+            .unwrap()
+            .iter()
+            .map(|(name, kind)| (name.clone(), kind.as_str().unwrap().to_owned()))
+            .collect();
         world.partition_values = match settings.get("partitions") {
             Some(Value::Number(count)) => (0..count.as_u64().unwrap()).map(|number| format!("d{number:03}")).collect(),
             Some(Value::Array(values)) => values.iter().map(|value| value.as_str().unwrap().to_owned()).collect(),
@@ -63,8 +74,11 @@ impl Case {
         world.conflicts = settings.get("conflicts").and_then(Value::as_u64).unwrap_or(0) as usize;
         world.databases.insert("shop".to_owned());
         if settings.get("enforced").is_some() {
-            world.work_group = Some(serde_json::from_value(json!({"Name": "w", "Configuration": {
-                "EnforceWorkGroupConfiguration": true, "ResultConfiguration": {"OutputLocation": "s3://results/"}}})).unwrap());
+            world.work_group = Some(
+                serde_json::from_value(json!({"Name": "w", "Configuration": {
+                "EnforceWorkGroupConfiguration": true, "ResultConfiguration": {"OutputLocation": "s3://results/"}}}))
+                .unwrap(),
+            );
         }
         for line in self.get("given").lines() {
             let words: Vec<&str> = line.split_whitespace().collect();
@@ -72,11 +86,19 @@ impl Case {
                 ["view", name] => {
                     let (database, name) = name.split_once('.').unwrap();
                     let input = athena_api::glue::TableInput {
-                        name: name.to_owned(), table_type: Some("VIRTUAL_VIEW".into()), ..Default::default()
+                        name: name.to_owned(),
+                        table_type: Some("VIRTUAL_VIEW".into()),
+                        ..Default::default()
                     };
-                    world.tables.insert((database.to_owned(), name.to_owned()), athena_api::glue::Table {
-                        database_name: database.to_owned(), input, version_id: Some("0".into()), ..Default::default()
-                    });
+                    world.tables.insert(
+                        (database.to_owned(), name.to_owned()),
+                        athena_api::glue::Table {
+                            database_name: database.to_owned(),
+                            input,
+                            version_id: Some("0".into()),
+                            ..Default::default()
+                        },
+                    );
                 }
                 [kind, name, location, partitions @ ..] => world.given_table(name, kind, location, partitions),
                 _ => panic!("not understood: {line}"),
@@ -134,14 +156,17 @@ fn seed(value: &Value) -> SeedTable {
             _ => SeedType::Text,
         },
     });
-    let rows = value["rows"].as_array().unwrap().iter().map(|row| {
-        row.as_array().unwrap().iter().map(|cell| cell.as_str().map(str::to_owned)).collect()
-    });
+    let rows = value["rows"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| row.as_array().unwrap().iter().map(|cell| cell.as_str().map(str::to_owned)).collect());
     SeedTable { columns: columns.collect(), rows: rows.collect() }
 }
 
 fn strategy(value: &Value) -> SnapshotStrategy {
-    let list = |key: &str| value[key].as_array().map(|all| all.iter().map(|item| item.as_str().unwrap().to_owned()).collect());
+    let list =
+        |key: &str| value[key].as_array().map(|all| all.iter().map(|item| item.as_str().unwrap().to_owned()).collect());
     let updated_at = value["updated_at"].as_str().map(str::to_owned);
     SnapshotStrategy {
         unique_key: list("unique_key").unwrap(),
@@ -166,7 +191,8 @@ async fn build(adapter: &AthenaAdapter, case: &Case) -> AdapterResult<AdapterRes
 
 /// Ids in the order in which they appear, so that a case can be read.
 fn with_short_ids(text: &str) -> String {
-    let pattern = regex::Regex::new("[0-9a-f]{8}[-_]?[0-9a-f]{4}[-_]?[0-9a-f]{4}[-_]?[0-9a-f]{4}[-_]?[0-9a-f]{12}").unwrap();
+    let pattern =
+        regex::Regex::new("[0-9a-f]{8}[-_]?[0-9a-f]{4}[-_]?[0-9a-f]{4}[-_]?[0-9a-f]{4}[-_]?[0-9a-f]{12}").unwrap();
     let mut seen: Vec<String> = Vec::new();
     pattern
         .replace_all(text, |found: &regex::Captures<'_>| {

@@ -11,12 +11,12 @@ use async_trait::async_trait;
 use athena_api::{
     ApiError, ApiResult, Athena, Glue, S3, Services,
     athena::{
-        AthenaError, ColumnInfo, DataCatalog, Datum, QueryExecution, QueryExecutionState, QueryExecutionStatus, QueryResults,
-        ResultSet, ResultSetMetadata, Row, StartQueryExecutionRequest, StatementType, WorkGroup,
+        AthenaError, ColumnInfo, DataCatalog, Datum, QueryExecution, QueryExecutionState, QueryExecutionStatus,
+        QueryResults, ResultSet, ResultSetMetadata, Row, StartQueryExecutionRequest, StatementType, WorkGroup,
     },
     glue::{
-        Column, Database, DatabaseInput, ItemError, Page, PageRequest, Parameters, Partition, PartitionFilter, PartitionInput,
-        StorageDescriptor, Table, TableInput, TableVersion, UpdateOptions,
+        Column, Database, DatabaseInput, ItemError, Page, PageRequest, Parameters, Partition, PartitionFilter,
+        PartitionInput, StorageDescriptor, Table, TableInput, TableVersion, UpdateOptions,
     },
     s3::ObjectSummary,
 };
@@ -25,6 +25,8 @@ use names::S3Uri;
 use regex::Regex;
 
 type TableKey = (String, String);
+/// Rows written, or the types and rows of a query; or Athena's sentence.
+type Answer = Result<(Option<i64>, Vec<String>, Vec<Vec<String>>), String>;
 
 /// A pattern, compiled once.
 fn pattern(text: &'static str) -> &'static Regex {
@@ -91,8 +93,12 @@ impl World {
 
     fn put_table(&mut self, database: &str, input: TableInput, version: u64) {
         let key = (database.to_owned(), input.name.clone());
-        let table =
-            Table { database_name: database.to_owned(), input, version_id: Some(version.to_string()), ..Table::default() };
+        let table = Table {
+            database_name: database.to_owned(),
+            input,
+            version_id: Some(version.to_string()),
+            ..Table::default()
+        };
         self.tables.insert(key, table);
     }
 
@@ -107,7 +113,15 @@ impl World {
         self.write(database, name, &values, "old");
     }
 
-    fn create(&mut self, database: &str, name: &str, iceberg: bool, location: &str, keys: &[String], columns: &[(String, String)]) {
+    fn create(
+        &mut self,
+        database: &str,
+        name: &str,
+        iceberg: bool,
+        location: &str,
+        keys: &[String],
+        columns: &[(String, String)],
+    ) {
         let (partition_keys, plain): (Vec<_>, Vec<_>) =
             columns.iter().map(|(name, kind)| Column::new(name, kind)).partition(|column| keys.contains(&column.name));
         let mut parameters = Parameters::new();
@@ -162,11 +176,20 @@ impl World {
     pub fn state(&self) -> String {
         let mut text = String::new();
         for ((database, name), table) in &self.tables {
-            let kind = if table.is_view() { "view" } else if table.is_iceberg() { "iceberg" } else { "hive" };
+            let kind = if table.is_view() {
+                "view"
+            } else if table.is_iceberg() {
+                "iceberg"
+            } else {
+                "hive"
+            };
             text.push_str(&format!("{kind} {database}.{name}\n"));
             for location in self.locations(&(database.clone(), name.clone())) {
                 let files = self.under(&location);
-                text.push_str(&format!("  {location}: {}\n", if files.is_empty() { "no files".to_owned() } else { files.join(" ") }));
+                text.push_str(&format!(
+                    "  {location}: {}\n",
+                    if files.is_empty() { "no files".to_owned() } else { files.join(" ") }
+                ));
             }
         }
         let orphans: Vec<&String> = self.files.iter().filter(|file| !self.is_read(file)).collect();
@@ -194,7 +217,9 @@ impl World {
     }
 
     fn is_read(&self, file: &str) -> bool {
-        self.tables.keys().any(|key| self.locations(key).iter().any(|location| file.starts_with(&format!("{location}/"))))
+        self.tables
+            .keys()
+            .any(|key| self.locations(key).iter().any(|location| file.starts_with(&format!("{location}/"))))
     }
 
     /// Whether everything that a table points at is there.
@@ -208,13 +233,19 @@ impl World {
         }
     }
 
-    fn run(&mut self, sql: &str) -> Result<(Option<i64>, Vec<String>, Vec<Vec<String>>), String> {
+    fn run(&mut self, sql: &str) -> Answer {
         let body: Vec<&str> = sql.lines().filter(|line| !line.starts_with("-- ")).collect();
         let body = body.join("\n");
         let squeezed = pattern(r"\s+").replace_all(body.trim(), " ").into_owned();
-        let capture = |text: &'static str| pattern(text).captures(&squeezed).map(|found| {
-            found.iter().skip(1).map(|group| group.map_or(String::new(), |group| group.as_str().to_owned())).collect::<Vec<_>>()
-        });
+        let capture = |text: &'static str| {
+            pattern(text).captures(&squeezed).map(|found| {
+                found
+                    .iter()
+                    .skip(1)
+                    .map(|group| group.map_or(String::new(), |group| group.as_str().to_owned()))
+                    .collect::<Vec<_>>()
+            })
+        };
         if let Some(found) = capture(r#"^create table "\w+"\."(\w+)"\."(\w+)" with \( (.*?) \) as "#) {
             return self.ctas(&found[0], &found[1], &found[2], &squeezed);
         }
@@ -223,13 +254,16 @@ impl World {
             if self.tables.get(&key).is_some_and(|table| !table.is_view()) {
                 return Err("TABLE_ALREADY_EXISTS: line 1:1: Destination table already exists".into());
             }
-            let input = TableInput { name: found[1].clone(), table_type: Some("VIRTUAL_VIEW".into()), ..TableInput::default() };
+            let input =
+                TableInput { name: found[1].clone(), table_type: Some("VIRTUAL_VIEW".into()), ..TableInput::default() };
             self.put_table(&found[0], input, 0);
             return Ok((None, Vec::new(), Vec::new()));
         }
         if let Some(found) = capture(r"^create external table `(\w+)`\.`(\w+)` \((.*?)\) .*location '([^']+)'") {
-            let columns: Vec<(String, String)> =
-                found[2].split(", ").map(|column| (column.split('`').nth(1).unwrap().to_owned(), "string".to_owned())).collect();
+            let columns: Vec<(String, String)> = found[2]
+                .split(", ")
+                .map(|column| (column.split('`').nth(1).unwrap().to_owned(), "string".to_owned()))
+                .collect();
             self.create(&found[0], &found[1], false, &found[3], &[], &columns);
             return Ok((None, Vec::new(), Vec::new()));
         }
@@ -277,13 +311,14 @@ impl World {
         self.partition_values.iter().filter(|value| condition.contains(&format!("'{value}'"))).cloned().collect()
     }
 
-    fn ctas(&mut self, database: &str, name: &str, with: &str, sql: &str) -> Result<(Option<i64>, Vec<String>, Vec<Vec<String>>), String> {
+    fn ctas(&mut self, database: &str, name: &str, with: &str, sql: &str) -> Answer {
         let find = |text: &'static str| pattern(text).captures(with).map(|found| found[1].to_owned());
         let key = (database.to_owned(), name.to_owned());
         if self.tables.contains_key(&key) {
             return Err("TABLE_ALREADY_EXISTS: line 1:1: Destination table already exists".into());
         }
-        let location = find(r"location='([^']+)'").unwrap_or_else(|| format!("s3://results/tables/{}", self.executions.len()));
+        let location =
+            find(r"location='([^']+)'").unwrap_or_else(|| format!("s3://results/tables/{}", self.executions.len()));
         if self.has_files(&location) {
             return Err(format!("HIVE_PATH_ALREADY_EXISTS: Target directory already exists: {location}"));
         }
@@ -293,7 +328,9 @@ impl World {
         let values = self.values_of(sql);
         if !keys.is_empty() && values.len() > 100 {
             self.files.insert(format!("{location}/garbage"));
-            return Err("HIVE_TOO_MANY_OPEN_PARTITIONS: Exceeded limit of 100 open writers for partitions/buckets".into());
+            return Err(
+                "HIVE_TOO_MANY_OPEN_PARTITIONS: Exceeded limit of 100 open writers for partitions/buckets".into()
+            );
         }
         let columns = self.columns.clone();
         self.create(database, name, with.contains("table_type='iceberg'"), &location, &keys, &columns);
@@ -317,7 +354,8 @@ impl Athena for Warehouse {
             world.calls.push(sql.clone());
         }
         let fails = changes && world.fail_at == Some(world.calls.len() - 1);
-        let outcome = if fails { Err("GENERIC_INTERNAL_ERROR: this query was made to fail".into()) } else { world.run(&sql) };
+        let outcome =
+            if fails { Err("GENERIC_INTERNAL_ERROR: this query was made to fail".into()) } else { world.run(&sql) };
         let id = format!("query-{}", world.executions.len());
         let (state, error, results) = match outcome {
             Ok((update_count, types, rows)) => {
@@ -329,7 +367,9 @@ impl Athena for Warehouse {
             }
             Err(message) => (QueryExecutionState::Failed, Some(message), QueryResults::default()),
         };
-        let is_dml = ["select", "insert", "merge", "create table"].iter().any(|word| sql.lines().any(|line| line.starts_with(word)));
+        let is_dml = ["select", "insert", "merge", "create table"]
+            .iter()
+            .any(|word| sql.lines().any(|line| line.starts_with(word)));
         let execution = QueryExecution {
             query_execution_id: id.clone(),
             statement_type: Some(if is_dml { StatementType::Dml } else { StatementType::Ddl }),
@@ -470,7 +510,13 @@ impl Glue for Warehouse {
         world.tables.get(&(database.to_owned(), name.to_owned())).cloned().ok_or_else(|| not_found(name))
     }
 
-    async fn get_tables(&self, _catalog: Option<&str>, database: &str, _expression: Option<&str>, _page: PageRequest) -> ApiResult<Page<Table>> {
+    async fn get_tables(
+        &self,
+        _catalog: Option<&str>,
+        database: &str,
+        _expression: Option<&str>,
+        _page: PageRequest,
+    ) -> ApiResult<Page<Table>> {
         let world = self.world();
         if !world.databases.contains(database) {
             return Err(not_found(database));
@@ -478,12 +524,22 @@ impl Glue for Warehouse {
         Ok(page(world.tables.values().filter(|table| table.database_name == database).cloned().collect()))
     }
 
-    async fn update_table(&self, _catalog: Option<&str>, database: &str, input: TableInput, options: UpdateOptions) -> ApiResult<()> {
+    async fn update_table(
+        &self,
+        _catalog: Option<&str>,
+        database: &str,
+        input: TableInput,
+        options: UpdateOptions,
+    ) -> ApiResult<()> {
         let mut world = self.world();
         let key = (database.to_owned(), input.name.clone());
         let classification = input.parameters.as_ref().and_then(|all| all.get("classification").cloned());
         let at = input.storage_descriptor.as_ref().and_then(|storage| storage.location.clone()).unwrap_or_default();
-        world.change(format!("UpdateTable {database}.{} at {at} classification {}", input.name, classification.unwrap_or_default()))?;
+        world.change(format!(
+            "UpdateTable {database}.{} at {at} classification {}",
+            input.name,
+            classification.unwrap_or_default()
+        ))?;
         let Some(old) = world.tables.get(&key).cloned() else { return Err(not_found(&input.name)) };
         assert_eq!(options.expected_version, old.version_id, "every update says which version it read");
         let version: u64 = old.version_id.as_ref().unwrap().parse().unwrap();
@@ -503,11 +559,22 @@ impl Glue for Warehouse {
         world.tables.remove(&key).map(drop).ok_or_else(|| not_found(name))
     }
 
-    async fn batch_delete_table(&self, _catalog: Option<&str>, _database: &str, _names: &[String]) -> ApiResult<Vec<ItemError<String>>> {
+    async fn batch_delete_table(
+        &self,
+        _catalog: Option<&str>,
+        _database: &str,
+        _names: &[String],
+    ) -> ApiResult<Vec<ItemError<String>>> {
         Ok(Vec::new())
     }
 
-    async fn get_table_versions(&self, _catalog: Option<&str>, database: &str, name: &str, _page: PageRequest) -> ApiResult<Page<TableVersion>> {
+    async fn get_table_versions(
+        &self,
+        _catalog: Option<&str>,
+        database: &str,
+        name: &str,
+        _page: PageRequest,
+    ) -> ApiResult<Page<TableVersion>> {
         let world = self.world();
         let key = (database.to_owned(), name.to_owned());
         let Some(current) = world.tables.get(&key) else { return Err(not_found(name)) };
@@ -516,7 +583,13 @@ impl Glue for Warehouse {
         Ok(page(all))
     }
 
-    async fn delete_table_version(&self, _catalog: Option<&str>, database: &str, name: &str, version: &str) -> ApiResult<()> {
+    async fn delete_table_version(
+        &self,
+        _catalog: Option<&str>,
+        database: &str,
+        name: &str,
+        version: &str,
+    ) -> ApiResult<()> {
         let mut world = self.world();
         world.change(format!("DeleteTableVersion {database}.{name} {version}"))?;
         if let Some(versions) = world.versions.get_mut(&(database.to_owned(), name.to_owned())) {
@@ -525,22 +598,56 @@ impl Glue for Warehouse {
         Ok(())
     }
 
-    async fn get_partition(&self, _catalog: Option<&str>, _database: &str, _table: &str, _values: &[String]) -> ApiResult<Partition> {
+    async fn get_partition(
+        &self,
+        _catalog: Option<&str>,
+        _database: &str,
+        _table: &str,
+        _values: &[String],
+    ) -> ApiResult<Partition> {
         Err(not_found("partition"))
     }
 
-    async fn get_partitions(&self, _catalog: Option<&str>, database: &str, table: &str, _filter: PartitionFilter, _page: PageRequest) -> ApiResult<Page<Partition>> {
+    async fn get_partitions(
+        &self,
+        _catalog: Option<&str>,
+        database: &str,
+        table: &str,
+        _filter: PartitionFilter,
+        _page: PageRequest,
+    ) -> ApiResult<Page<Partition>> {
         let world = self.world();
         let key = (database.to_owned(), table.to_owned());
         let inputs = world.partitions.get(&key).into_iter().flat_map(BTreeMap::values);
-        Ok(page(inputs.map(|input| Partition { database_name: database.to_owned(), table_name: table.to_owned(), input: input.clone(), ..Partition::default() }).collect()))
+        Ok(page(
+            inputs
+                .map(|input| Partition {
+                    database_name: database.to_owned(),
+                    table_name: table.to_owned(),
+                    input: input.clone(),
+                    ..Partition::default()
+                })
+                .collect(),
+        ))
     }
 
-    async fn batch_get_partition(&self, _catalog: Option<&str>, _database: &str, _table: &str, _values: &[Vec<String>]) -> ApiResult<Vec<Partition>> {
+    async fn batch_get_partition(
+        &self,
+        _catalog: Option<&str>,
+        _database: &str,
+        _table: &str,
+        _values: &[Vec<String>],
+    ) -> ApiResult<Vec<Partition>> {
         Ok(Vec::new())
     }
 
-    async fn batch_create_partition(&self, _catalog: Option<&str>, database: &str, table: &str, inputs: Vec<PartitionInput>) -> ApiResult<Vec<ItemError<Vec<String>>>> {
+    async fn batch_create_partition(
+        &self,
+        _catalog: Option<&str>,
+        database: &str,
+        table: &str,
+        inputs: Vec<PartitionInput>,
+    ) -> ApiResult<Vec<ItemError<Vec<String>>>> {
         assert!(inputs.len() <= 100);
         let mut world = self.world();
         let values: Vec<String> = inputs.iter().map(|input| input.values.join("/")).collect();
@@ -552,7 +659,14 @@ impl Glue for Warehouse {
         Ok(Vec::new())
     }
 
-    async fn update_partition(&self, _catalog: Option<&str>, database: &str, table: &str, values: &[String], input: PartitionInput) -> ApiResult<()> {
+    async fn update_partition(
+        &self,
+        _catalog: Option<&str>,
+        database: &str,
+        table: &str,
+        values: &[String],
+        input: PartitionInput,
+    ) -> ApiResult<()> {
         let mut world = self.world();
         world.change(format!("UpdatePartition {database}.{table} {}", values.join("/")))?;
         let known = world.partitions.entry((database.to_owned(), table.to_owned())).or_default();
@@ -560,7 +674,13 @@ impl Glue for Warehouse {
         Ok(())
     }
 
-    async fn batch_delete_partition(&self, _catalog: Option<&str>, database: &str, table: &str, values: &[Vec<String>]) -> ApiResult<Vec<ItemError<Vec<String>>>> {
+    async fn batch_delete_partition(
+        &self,
+        _catalog: Option<&str>,
+        database: &str,
+        table: &str,
+        values: &[Vec<String>],
+    ) -> ApiResult<Vec<ItemError<Vec<String>>>> {
         assert!(values.len() <= 25);
         let mut world = self.world();
         let text: Vec<String> = values.iter().map(|value| value.join("/")).collect();

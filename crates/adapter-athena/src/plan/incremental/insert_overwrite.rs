@@ -49,7 +49,10 @@ fn require_partitioned(draft: &Draft<'_>) -> AdapterResult<S3Uri> {
         Some(location) if keys == wanted => Ok(location),
         _ => Err(errors::mistake(
             format!("{} is not partitioned by {}", draft.relation, wanted.join(", ")),
-            format!("the table that is there is partitioned by {}", if keys.is_empty() { "nothing".to_owned() } else { keys.join(", ") }),
+            format!(
+                "the table that is there is partitioned by {}",
+                if keys.is_empty() { "nothing".to_owned() } else { keys.join(", ") }
+            ),
             "run the model once with --full-refresh",
         )),
     }

@@ -54,8 +54,7 @@ impl Rules {
                 "set `unique_key`, or use `incremental_strategy: append`",
             ));
         }
-        let predicates_key =
-            if keys.has("incremental_predicates") { "incremental_predicates" } else { "predicates" };
+        let predicates_key = if keys.has("incremental_predicates") { "incremental_predicates" } else { "predicates" };
         if matches!(config.get(predicates_key), Some(serde_json::Value::String(_))) {
             return Err(errors::mistake(
                 "Compilation Error: incremental_predicates must be a list.",
