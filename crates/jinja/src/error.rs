@@ -64,12 +64,14 @@ struct Inner {
     template: Option<Arc<str>>,
     line: Option<u32>,
     stack: Vec<MacroCall>,
+    /// The source line of a syntax error.
+    excerpt: Option<String>,
 }
 
 impl Error {
     /// An error of this kind with its message.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Error {
-        Error(Box::new(Inner { kind, message: message.into(), template: None, line: None, stack: Vec::new() }))
+        Error(Box::new(Inner { kind, message: message.into(), template: None, line: None, stack: Vec::new(), excerpt: None }))
     }
 
     /// An error of the host; the error itself stays reachable through [`Error::host_error`].
@@ -108,7 +110,8 @@ impl Error {
         &self.0.message
     }
 
-    /// The message as dbt prints it: a missing name outside of macros gets the hint about `dbt deps`.
+    /// The message as dbt prints it: a missing name outside of macros gets the hint about `dbt deps`, a syntax error
+    /// its line.
     pub fn dbt_message(&self) -> String {
         if matches!(self.0.kind, ErrorKind::Undefined) && self.0.stack.is_empty() {
             return format!(
@@ -117,8 +120,8 @@ impl Error {
                 self.0.message
             );
         }
-        match (&self.0.kind, self.0.line) {
-            (ErrorKind::Syntax, Some(line)) => format!("{}\n  line {line}", self.0.message),
+        match (&self.0.excerpt, self.0.line) {
+            (Some(excerpt), Some(line)) => format!("{}\n  line {line}\n    {excerpt}", self.0.message),
             _ => self.0.message.clone(),
         }
     }
@@ -156,6 +159,13 @@ impl Error {
             ErrorKind::Return(value) => Ok(value),
             _ => Err(self),
         }
+    }
+
+    /// Adds the line of the source that the error is about.
+    pub(crate) fn in_source(mut self, source: &str) -> Error {
+        let line = self.0.line.and_then(|line| source.lines().nth(line.saturating_sub(1) as usize));
+        self.0.excerpt = line.map(|line| line.trim().to_owned());
+        self
     }
 
     /// Adds the place, unless an inner place is known already.

@@ -45,11 +45,11 @@ impl Parsed {
 
 pub(crate) fn parse(source: &str, name: &str) -> Result<Parsed> {
     let name: Arc<str> = name.into();
+    let source = lexer::normalize(source);
     let place = |error: crate::Error| {
         let line = error.line().unwrap_or(1);
-        error.at(&name, line)
+        error.at(&name, line).in_source(&source)
     };
-    let source = lexer::normalize(source);
     let tokens = lexer::lex(&source).map_err(place)?;
     let mut parser = parser::Parser::new(tokens);
     let body = parser.template().map_err(place)?;

@@ -55,7 +55,7 @@ fn error_has_the_macro_stack_the_place_and_dbts_words() {
 fn syntax_error_has_its_line() {
     let error = Template::compile("a\n\n{{ 1 + }}", "models/m.sql").unwrap_err();
     assert_eq!((error.line(), error.template()), (Some(3), Some("models/m.sql")));
-    assert_eq!(error.dbt_message(), "unexpected 'end of print statement'\n  line 3");
+    assert_eq!(error.dbt_message(), "unexpected 'end of print statement'\n  line 3\n    {{ 1 + }}");
 }
 
 #[test]
