@@ -51,8 +51,16 @@ pub fn console_line(record: &Record, layout: Layout) -> Option<String> {
     if let Event::Print { text } = &record.event {
         return Some(text.clone());
     }
-    let message = message(&record.event, layout)?;
-    Some(stamped(record.at, &message))
+    // dbt sets the phases of a run apart by empty lines, which have a time like any other.
+    let blocks = match &record.event {
+        Event::Concurrency { .. } => vec![String::new(), message(&record.event, layout)?, String::new()],
+        Event::FinishedRunning { .. } => vec![String::new(), message(&record.event, layout)?],
+        Event::RunFinished { summary } => {
+            summary_blocks(summary, layout).into_iter().flat_map(|block| [String::new(), block]).collect()
+        }
+        event => vec![message(event, layout)?],
+    };
+    Some(blocks.iter().map(|block| stamped(record.at, block)).collect::<Vec<_>>().join("\n"))
 }
 
 /// The log file's form, `10:05:25.927022 [info ] [MainThread]: Found 6 models`.
@@ -101,7 +109,7 @@ pub fn message(event: &Event, layout: Layout) -> Option<String> {
             counted(counts),
             spoken_duration(*elapsed_seconds)
         ),
-        Event::RunFinished { summary } => run_summary(summary, layout),
+        Event::RunFinished { summary } => summary_blocks(summary, layout).join("\n\n"),
         Event::ArtifactWritten { path } => format!("Wrote artifact {}", path.display()),
         Event::JinjaLog { text, .. } | Event::Print { text } | Event::Line { text, .. } => text.clone(),
         Event::Warning { diagnostic, .. } => {
@@ -233,7 +241,7 @@ fn cancelled(report: &CancelReport) -> String {
     lines.join("\n")
 }
 
-fn run_summary(summary: &RunSummary, layout: Layout) -> String {
+fn summary_blocks(summary: &RunSummary, layout: Layout) -> Vec<String> {
     let mut blocks = Vec::new();
     let first = if summary.interrupted {
         layout.paint(Color::Yellow, "Exited because of keyboard interrupt")
@@ -262,7 +270,7 @@ fn run_summary(summary: &RunSummary, layout: Layout) -> String {
         "Done. PASS={} WARN={} ERROR={} SKIP={} NO-OP={} REUSED=0 TOTAL={}",
         summary.pass, summary.warn, summary.error, summary.skip, summary.noop, summary.total
     ));
-    blocks.join("\n\n")
+    blocks
 }
 
 fn number_of(count: usize, word: &str) -> String {
