@@ -122,7 +122,8 @@ impl Lakehouse {
         let now = (options.clock)();
         let history = History::open(store.clone(), now).await?;
         let glue: Arc<dyn Glue> = Arc::new(catalog);
-        let engine = QueryEngine::new(Arc::clone(&glue), options.engine.clone());
+        let engine =
+            QueryEngine::new(Arc::clone(&glue), storage.clone(), Arc::clone(&options.clock), options.engine.clone());
         let athena = EmbeddedAthena {
             inner: Arc::new(Inner {
                 history,
