@@ -24,7 +24,7 @@ use crate::{
     result::{
         WriteError, Writing, column_info, rows_column, write_failure, write_manifest, write_result,
     },
-    start::Kind,
+    start::{Kind, context_name},
 };
 
 /// Source: Athena service quotas.
@@ -150,8 +150,8 @@ impl Run {
     async fn query(&self, statement: &Statement, parameters: Vec<String>) -> Result<QueryOutput, QueryError> {
         let execution = self.live.execution();
         let context = QueryContext {
-            catalog: execution.query_execution_context.catalog,
-            database: execution.query_execution_context.database,
+            catalog: context_name(execution.query_execution_context.catalog.as_deref()),
+            database: context_name(execution.query_execution_context.database.as_deref()),
             default_table_location: self.prefix.join(&format!("tables/{}/", execution.query_execution_id)),
             query_execution_id: execution.query_execution_id,
             now: self.athena.now(),

@@ -151,9 +151,9 @@ impl EmbeddedAthena {
                 let context = request.query_execution_context.as_ref();
                 let database = table
                     .database
-                    .as_deref()
-                    .or_else(|| context?.database.as_deref())
-                    .unwrap_or("default")
+                    .clone()
+                    .or_else(|| context_name(context?.database.as_deref()))
+                    .unwrap_or_else(|| "default".to_owned())
                     .to_lowercase();
                 let found = self.inner.glue.get_table(None, &database, &table.table.to_lowercase()).await;
                 if found.map_err(entity_not_found)?.is_view() {
@@ -279,6 +279,11 @@ pub(crate) fn result_prefix(location: &str) -> ApiResult<S3Uri> {
         return Err(not_valid());
     }
     Ok(uri.as_directory())
+}
+
+/// A name of the context as it is looked up: awswrangler sends it in backticks.
+pub(crate) fn context_name(name: Option<&str>) -> Option<String> {
+    name.map(|name| name.trim_matches('`').to_owned())
 }
 
 /// The table that a statement of Hive's grammar is about.
