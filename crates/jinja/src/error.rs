@@ -71,7 +71,14 @@ struct Inner {
 impl Error {
     /// An error of this kind with its message.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Error {
-        Error(Box::new(Inner { kind, message: message.into(), template: None, line: None, stack: Vec::new(), excerpt: None }))
+        Error(Box::new(Inner {
+            kind,
+            message: message.into(),
+            template: None,
+            line: None,
+            stack: Vec::new(),
+            excerpt: None,
+        }))
     }
 
     /// An error of the host; the error itself stays reachable through [`Error::host_error`].

@@ -165,7 +165,10 @@ pub(crate) fn percent(text: &str, args: &Value) -> Result<Value> {
             }
         }
     }
-    if !used_names && mapping.is_none() && next.next().is_some() {
+    // Whatever can be subscripted counts as a mapping here, used or not.
+    let subscripts =
+        matches!(args, Value::List(_) | Value::Dict(_) | Value::Undefined(_) | Value::Bytes(_) | Value::Object(_));
+    if !used_names && !subscripts && next.next().is_some() {
         return Err(Error::type_error("not all arguments converted during string formatting"));
     }
     Ok(out.into())

@@ -110,13 +110,17 @@ impl State<'_> {
                             let negative = *number < num_bigint::BigInt::from(0);
                             *bound = Some(if negative { i64::MIN } else { i64::MAX });
                         }
-                        // A wrong bound is no item, so undefined, as any failing subscript.
-                        _ => return Ok(of.missing(&Value::None, self.captures())),
+                        Value::Undefined(undefined) if undefined.propagates => return Ok(Value::Undefined(undefined)),
+                        _ => {
+                            return Err(Error::type_error(
+                                "slice indices must be integers or None or have an __index__ method",
+                            ));
+                        }
                     }
                 }
                 let [start, stop, step] = bounds;
-                if of.is_none() || of.is_number() || of.as_dict().is_some() {
-                    return Ok(of.missing(&Value::str("slice"), self.captures()));
+                if of.as_dict().is_some() {
+                    return Err(Error::type_error("unhashable type: 'slice'"));
                 }
                 of.slice(&Slice { start, stop, step })
             }

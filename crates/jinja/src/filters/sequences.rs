@@ -16,7 +16,11 @@ pub(super) fn filter(name: &str) -> Option<Filter> {
             Some(item) => item,
             None => Ok(state.undefined_hint("No first item, sequence was empty.".to_owned(), None)),
         },
-        "last" => |state, value, _| match value.items()?.pop() {
+        "last" => |state, value, _| match value
+            .items()
+            .map_err(|_| Error::type_error(format!("'{}' object is not reversible", value.type_name())))?
+            .pop()
+        {
             Some(item) => Ok(item),
             None => Ok(state.undefined_hint("No last item, sequence was empty.".to_owned(), None)),
         },
@@ -67,7 +71,8 @@ pub(super) fn filter(name: &str) -> Option<Filter> {
         "reverse" => |_, value, _| match &value {
             Value::Str(text) => Ok(text.chars().rev().collect::<String>().into()),
             _ => {
-                let mut items = value.items()?;
+                let mut items =
+                    value.items().map_err(|_| Error::new(ErrorKind::Runtime, "argument must be iterable"))?;
                 items.reverse();
                 Ok(one_shot("list_reverseiterator", items.into_iter().map(Ok)))
             }
@@ -174,8 +179,11 @@ fn extreme(state: &mut State<'_>, value: Value, args: CallArgs, name: &str) -> R
         return Ok(state.undefined_hint("No aggregated item, sequence was empty.".to_owned(), None));
     };
     for (key, item) in pairs {
-        let order = if name == "min" { key.compare(&best, "<")? } else { best.compare(&key, ">")? };
-        if order.is_some_and(|order| order.is_lt()) {
+        let better = match name {
+            "min" => key.compare(&best, "<")?.is_some_and(std::cmp::Ordering::is_lt),
+            _ => key.compare(&best, ">")?.is_some_and(std::cmp::Ordering::is_gt),
+        };
+        if better {
             best = key;
             found = item;
         }
@@ -292,7 +300,8 @@ impl crate::Object for Group {
 }
 
 fn map(state: &mut State<'_>, value: Value, mut args: CallArgs) -> Result<Value> {
-    let items = value.items()?;
+    // Whatever is false gives nothing, iterable or not.
+    let items = if value.is_true() { value.items()? } else { Vec::new() };
     let mut mapped = Vec::with_capacity(items.len());
     if args.positional.is_empty()
         && let Some(path) = args.take_keyword("attribute")
@@ -324,7 +333,7 @@ fn map(state: &mut State<'_>, value: Value, mut args: CallArgs) -> Result<Value>
 }
 
 fn select(state: &mut State<'_>, value: Value, mut args: CallArgs, by_attribute: bool, wanted: bool) -> Result<Value> {
-    let items = value.items()?;
+    let items = if value.is_true() { value.items()? } else { Vec::new() };
     let path = if by_attribute {
         if args.positional.is_empty() {
             return Err(Error::new(ErrorKind::Runtime, "Missing parameter for attribute name"));

@@ -168,6 +168,15 @@ fn indent(_: &mut State<'_>, value: Value, args: CallArgs) -> Result<Value> {
         width => " ".repeat(integer(width, 4)?.clamp(0, 10_000) as usize),
     };
     let (first, blank) = (flag(first), flag(blank));
+    if value.type_name() != "str" {
+        if let Value::Undefined(undefined) = &value {
+            return Err(undefined.error());
+        }
+        return Err(Error::type_error(format!(
+            "unsupported operand type(s) for +=: '{}' and 'str'",
+            value.type_name()
+        )));
+    }
     let text = value.to_string() + "\n";
     let mut out = String::new();
     if blank {
@@ -192,7 +201,6 @@ fn indent(_: &mut State<'_>, value: Value, args: CallArgs) -> Result<Value> {
 
 fn truncate(_: &mut State<'_>, value: Value, args: CallArgs) -> Result<Value> {
     let [length, kill, end, leeway] = args.bind("truncate", ["length", "killwords", "end", "leeway"], 0)?;
-    let text = value.to_string();
     let length = integer(length, 255)?;
     let end = end.map_or_else(|| "...".to_owned(), |end| end.to_string());
     let leeway = integer(leeway.filter(|leeway| !leeway.is_none()), 5)?;
@@ -200,9 +208,13 @@ fn truncate(_: &mut State<'_>, value: Value, args: CallArgs) -> Result<Value> {
     if length < end_length {
         return Err(Error::value_error(format!("expected length >= {end_length}, got {length}")));
     }
-    if text.chars().count() as i64 <= length + leeway {
-        return Ok(text.into());
+    let Some(given) = value.len() else {
+        return Err(Error::type_error(format!("object of type '{}' has no len()", value.type_name())));
+    };
+    if given as i64 <= length + leeway {
+        return Ok(value);
     }
+    let text = value.to_string();
     let cut: String = text.chars().take((length - end_length) as usize).collect();
     if flag(kill) {
         return Ok((cut + &end).into());
@@ -416,9 +428,6 @@ fn round(_: &mut State<'_>, value: Value, args: CallArgs) -> Result<Value> {
     let [precision, method] = args.bind("round", ["precision", "method"], 0)?;
     let precision = integer(precision, 0)?.clamp(-300, 300);
     let method = method.map_or_else(|| "common".to_owned(), |method| method.to_string());
-    if let Value::Undefined(undefined) = &value {
-        return Err(undefined.error());
-    }
     if !value.is_number() {
         return Err(Error::type_error(format!("type {} doesn't define __round__ method", value.type_name())));
     }

@@ -64,7 +64,7 @@ pub(crate) fn has_method(value: &Value, name: &str) -> bool {
 /// An attribute that is not a method.
 pub(crate) fn attribute(value: &Value, name: &str) -> Option<Value> {
     match (value, name) {
-        (Value::Int(_) | Value::BigInt(_) | Value::Bool(_), "real" | "numerator") => Some(value.clone()),
+        (Value::Int(_) | Value::BigInt(_) | Value::Bool(_), "real" | "numerator") => value.positive().ok(),
         (Value::Int(_) | Value::BigInt(_) | Value::Bool(_), "imag") => Some(Value::Int(0)),
         (Value::Int(_) | Value::BigInt(_) | Value::Bool(_), "denominator") => Some(Value::Int(1)),
         (Value::Float(_) | Value::Decimal(_), "real") => Some(value.clone()),

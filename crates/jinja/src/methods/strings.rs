@@ -72,6 +72,14 @@ fn text_argument(function: &str, value: Option<Value>) -> Result<Arc<str>> {
     }
 }
 
+/// What `find`, `index` and `count` look for.
+fn sought(value: Option<Value>) -> Result<Arc<str>> {
+    match value {
+        Some(value @ (Value::Str(_) | Value::Undefined(_))) => text_argument("find", Some(value)),
+        other => Err(Error::type_error(format!("must be str, not {}", other.unwrap_or(Value::None).type_name()))),
+    }
+}
+
 fn number_argument(value: Option<Value>, default: i64) -> Result<i64> {
     match value {
         None => Ok(default),
@@ -203,7 +211,7 @@ fn window(text: &str, start: Option<Value>, end: Option<Value>) -> Result<Option
 
 fn position(text: &str, name: &str, args: CallArgs) -> Result<i64> {
     let [part, start, end] = args.bind(name, ["sub", "start", "end"], 1)?;
-    let part = text_argument(name, part)?;
+    let part = sought(part)?;
     let Some((inside, offset)) = window(text, start, end)? else { return Ok(-1) };
     let found = if name.starts_with('r') { inside.rfind(&*part) } else { inside.find(&*part) };
     Ok(found.map_or(-1, |at| inside[..at].chars().count() as i64 + offset))
@@ -337,7 +345,7 @@ pub(super) fn call(state: &mut State<'_>, text: &Arc<str>, name: &str, mut args:
         },
         "count" => {
             let [part, start, end] = args.bind(name, ["sub", "start", "end"], 1)?;
-            let part = text_argument(name, part)?;
+            let part = sought(part)?;
             match window(text, start, end)? {
                 None => Value::Int(0),
                 Some((inside, _)) if part.is_empty() => (inside.chars().count() + 1).into(),

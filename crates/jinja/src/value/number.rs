@@ -378,6 +378,9 @@ fn operate_floats(operator: Operator, a: f64, b: f64) -> Result<Value> {
         Operator::Remainder if b == 0.0 => return zero("float modulo"),
         Operator::Remainder => modulo(a, b),
         Operator::Power if a == 0.0 && b < 0.0 => return zero("0.0 cannot be raised to a negative power"),
+        Operator::Power if a < 0.0 && b.fract() != 0.0 => {
+            return Err(Error::value_error("the result of ** is a complex number, which templates do not have"));
+        }
         Operator::Power => a.powf(b),
     }))
 }
