@@ -258,6 +258,11 @@ impl Manifest {
             node.compiled = Some(compiled.to_artifact());
             node.compiled_path.clone_from(&compiled.path);
             node.relation_name = compiled.relation_name.clone().or_else(|| node.relation_name.take());
+            for called in &compiled.macros {
+                if !node.depends_on.macros.contains(called) {
+                    node.depends_on.macros.push(called.clone());
+                }
+            }
         }
         artifact
     }

@@ -25,6 +25,8 @@ struct State {
     relations: Vec<Relation>,
     columns: HashMap<RelationName, Vec<Column>>,
     schemas: Vec<(String, String)>,
+    /// The columns of what has no answer of its own.
+    usual_columns: Vec<ResultColumn>,
 }
 
 /// A warehouse without data: it keeps every statement, and answers with what a test has put in.
@@ -68,6 +70,14 @@ impl FakeAdapter {
             .map(|(name, data_type)| ResultColumn { name: (*name).to_owned(), data_type: (*data_type).to_owned() })
             .collect();
         self.state().answers.insert(sql.trim().to_owned(), ResultTable { columns, rows });
+    }
+
+    /// The columns of every statement without an answer of its own.
+    pub fn usual_columns(&self, columns: &[(&str, &str)]) {
+        self.state().usual_columns = columns
+            .iter()
+            .map(|(name, data_type)| ResultColumn { name: (*name).to_owned(), data_type: (*data_type).to_owned() })
+            .collect();
     }
 
     /// Every statement that has `part` in it fails with this message.
@@ -138,7 +148,10 @@ impl FakeAdapter {
             error.sql = Some(Arc::from(sql));
             return Err(error);
         }
-        let table = state.answers.get(sql.trim()).cloned().unwrap_or_default();
+        let table = state.answers.get(sql.trim()).cloned().unwrap_or_else(|| ResultTable {
+            columns: state.usual_columns.clone(),
+            rows: Vec::new(),
+        });
         let rows = i64::try_from(table.rows.len()).unwrap_or(-1);
         let response = AdapterResponse {
             message: format!("OK {rows}"),

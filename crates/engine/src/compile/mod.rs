@@ -36,6 +36,8 @@ pub struct Compiled {
     pub path: Option<String>,
     /// A test's relation, when its failures are stored.
     pub relation_name: Option<String>,
+    /// The macros that the node itself called while it was compiled.
+    pub macros: Vec<UniqueId>,
     /// `set_sql_header`'s text.
     pub sql_header: Option<String>,
 }

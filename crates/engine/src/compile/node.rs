@@ -141,6 +141,7 @@ impl Compiler {
             extra_ctes,
             path: Some(self.write_path(node, "compiled")),
             relation_name: node.relation_name.clone(),
+            macros: context.capture().macros.iter().cloned().collect(),
             sql_header: node.config_str("sql_header").map(str::to_owned),
         };
         Ok((compiled, context))
@@ -183,7 +184,7 @@ impl Compiler {
 
     /// Where dbt writes a node's text: `target/<compiled|run>/<package>/<file>`.
     pub fn write_path(&self, node: &Node, below: &str) -> String {
-        let original = node.original_file_path.trim_start_matches("./");
+        let original = node.original_file_path.as_str();
         let base = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
         let target = &self.host.target_path;
         let package = &node.package_name;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use artifacts::JsonMap;
 use jinja::{CallArgs, Error, Object, Result, State, Value};
-use project::merge_config;
+use project::{config::canonical_key, merge_config};
 
 use super::node::{Context, Phase};
 
@@ -24,7 +24,16 @@ impl ConfigObject {
                 ))));
             }
         }
-        merge_config(&mut self.0.capture().config, &entries);
+        let mut capture = self.0.capture();
+        for (key, value) in entries {
+            let key = canonical_key(&key);
+            if capture.config.contains_key(&key) {
+                merge_config(&mut capture.config, &JsonMap::from_iter([(key, value)]));
+            } else {
+                // As it is written: `+select` in grants counts when it meets the layers below.
+                capture.config.insert(key, value);
+            }
+        }
         Ok("".into())
     }
 

@@ -20,6 +20,6 @@ pub use host::{Environment, Host, RenderEvents, Silent};
 pub use macros::{GLOBAL_PACKAGE, MacroRegistry};
 pub use relation::{PartFlags, Relation, RowFilter};
 pub use scope::ProjectScope;
-pub(crate) use scope::{Fixture, from_yaml, to_yaml};
+pub(crate) use scope::{Fixture, from_yaml};
 pub use table::Table;
 pub use yaml::YamlContext;

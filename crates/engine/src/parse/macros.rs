@@ -21,6 +21,8 @@ struct MacroFile<'a> {
     path: String,
     text: &'a str,
     lines_before: usize,
+    /// From the `generic` directory of tests, whose parameters dbt does not list.
+    is_test: bool,
 }
 
 /// A macro and where it is.
@@ -29,6 +31,7 @@ pub(super) struct LoadedMacro {
     pub path: String,
     pub text: Arc<str>,
     pub line: usize,
+    is_test: bool,
     pub definition: Arc<MacroDef>,
 }
 
@@ -49,10 +52,10 @@ pub(super) fn load(
     let adapter_macros = host.adapter.macros();
     let mut sources: Vec<MacroFile<'_>> = Vec::new();
     for (path, text) in BUILT_IN {
-        sources.push(MacroFile { package: GLOBAL_PACKAGE, path: (*path).to_owned(), text, lines_before: 0 });
+        sources.push(MacroFile { package: GLOBAL_PACKAGE, path: (*path).to_owned(), text, lines_before: 0, is_test: *path == "macros/tests.sql" });
     }
     for (path, text) in &adapter_macros {
-        sources.push(MacroFile { package: &adapter_package, path: (*path).to_owned(), text, lines_before: 0 });
+        sources.push(MacroFile { package: &adapter_package, path: (*path).to_owned(), text, lines_before: 0, is_test: false });
     }
     for project in files.iter().rev() {
         let of = |kind| project.of_kind(kind);
@@ -62,6 +65,7 @@ pub(super) fn load(
                 path: file.path.clone(),
                 text: &file.contents,
                 lines_before: file.lines_before,
+                is_test: file.kind == FileKind::GenericTest,
             });
         }
     }
@@ -106,7 +110,7 @@ fn load_file(file: &MacroFile<'_>) -> (Vec<LoadedMacro>, Vec<Diagnostic>) {
     let blocks = match extract_blocks(file.text, &kinds) {
         Ok(extracted) => extracted.blocks,
         Err(error) => {
-            problems.push(syntax_error(file, &error, 1));
+            problems.push(syntax_error(file, &error));
             return (Vec::new(), problems);
         }
     };
@@ -118,16 +122,18 @@ fn load_file(file: &MacroFile<'_>) -> (Vec<LoadedMacro>, Vec<Diagnostic>) {
             _ => "",
         };
         let id = format!("macro.{}.{prefix}{}", file.package, block.name);
-        match MacroDef::compile(block.full, &id, &file.path) {
+        // Lines before the block make the lines of its errors those of the file.
+        let padded = format!("{}{}", "\n".repeat(block.line as usize - 1 + file.lines_before), block.full);
+        match MacroDef::compile(&padded, &id, &file.path) {
             Ok(definition) if block.kind == BlockKind::Materialization => {
                 // Its full name is known only now.
                 let id = format!("macro.{}.{}", file.package, definition.name);
-                if let Ok(definition) = MacroDef::compile(block.full, &id, &file.path) {
+                if let Ok(definition) = MacroDef::compile(&padded, &id, &file.path) {
                     macros.push(loaded(file, block.full, block.line, definition));
                 }
             }
             Ok(definition) => macros.push(loaded(file, block.full, block.line, definition)),
-            Err(error) => problems.push(syntax_error(file, &error, block.line)),
+            Err(error) => problems.push(syntax_error(file, &error)),
         }
     }
     (macros, problems)
@@ -139,14 +145,15 @@ fn loaded(file: &MacroFile<'_>, text: &str, line: u32, definition: MacroDef) -> 
         path: file.path.clone(),
         text: Arc::from(text),
         line: line as usize + file.lines_before,
+        is_test: file.is_test,
         definition: Arc::new(definition),
     }
 }
 
-fn syntax_error(file: &MacroFile<'_>, error: &jinja::Error, first_line: u32) -> Diagnostic {
-    let line = (first_line + error.line().unwrap_or(1) - 1) as usize;
-    let mut location = Location::in_source(&file.path, file.text, line, None);
-    location.line = Some(line + file.lines_before);
+fn syntax_error(file: &MacroFile<'_>, error: &jinja::Error) -> Diagnostic {
+    let line = error.line().map_or(1, |line| line as usize);
+    let mut location = Location::in_source(&file.path, file.text, line.saturating_sub(file.lines_before), None);
+    location.line = Some(line);
     Diagnostic::error(format!("Compilation Error in macro file {}\n  {}", file.path, error.message()))
         .at(location)
         .cause("the Jinja of this file cannot be read")
@@ -166,6 +173,7 @@ fn artifact(found: &LoadedMacro, loaded: &LoadedMacros, created_at: f64) -> Macr
         MacroKind::Materialization => {
             vec![MacroArgument { name: "supported_languages".to_owned(), ..MacroArgument::default() }]
         }
+        MacroKind::Test if found.is_test => Vec::new(),
         _ => definition
             .parameters
             .iter()

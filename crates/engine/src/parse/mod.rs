@@ -243,7 +243,7 @@ fn drafts<'a>(
     for project in project.all() {
         for (when, hooks) in [(HookTime::Start, &project.on_run_start), (HookTime::End, &project.on_run_end)] {
             for (index, sql) in hooks.iter().enumerate() {
-                drafts.push(hook(parser, &project.name, when, index, sql));
+                drafts.push(hook(parser, project, when, index, sql));
             }
         }
     }
@@ -272,15 +272,16 @@ fn snapshot_blocks<'a>(
     for block in extracted.blocks {
         let mut draft = parser.draft(ResourceType::Snapshot, file, block.name, Arc::from(block.contents));
         draft.node.fqn.insert(draft.node.fqn.len() - 1, file.stem().to_owned());
-        draft.node.checksum = artifacts::manifest::Checksum::sha256(sha256(block.contents));
         draft.lines_before = file.lines_before + block.line as usize - 1;
         draft.patch = patches.other(ResourceType::Snapshot, &file.package, block.name);
         drafts.push(draft);
     }
 }
 
+/// dbt's checksum of a file: white space does not count.
 fn sha256(text: &str) -> String {
-    hex::encode(Sha256::digest(text.trim().as_bytes()))
+    let words: Vec<&str> = text.split_whitespace().collect();
+    hex::encode(Sha256::digest(words.join(" ").as_bytes()))
 }
 
 fn yaml_snapshots<'a>(parser: &Parser<'a>, file: &'a PropertyFile, patches: &Patches<'a>, drafts: &mut Vec<Draft<'a>>) {
@@ -298,7 +299,7 @@ fn yaml_snapshots<'a>(parser: &Parser<'a>, file: &'a PropertyFile, patches: &Pat
             unique_id: UniqueId::new(format!("snapshot.{}.{}", file.package, entry.name)),
             fqn,
             alias: entry.name.clone(),
-            checksum: artifacts::manifest::Checksum::sha256(sha256(&raw_code)),
+            checksum: artifacts::manifest::Checksum::sha256(sha256(&file.source.text)),
             raw_code: Arc::from(raw_code),
             language: "sql".to_owned(),
             created_at: parser.created_at,
@@ -318,7 +319,8 @@ fn yaml_snapshots<'a>(parser: &Parser<'a>, file: &'a PropertyFile, patches: &Pat
     }
 }
 
-fn hook<'a>(parser: &Parser<'a>, package: &str, when: HookTime, index: usize, sql: &str) -> Draft<'a> {
+fn hook<'a>(parser: &Parser<'a>, project: &project::DbtProject, when: HookTime, index: usize, sql: &str) -> Draft<'a> {
+    let package = project.name.as_str();
     let word = when.as_str();
     let name = format!("{package}-{word}-{index}");
     let node = Node {
@@ -330,7 +332,7 @@ fn hook<'a>(parser: &Parser<'a>, package: &str, when: HookTime, index: usize, sq
         unique_id: UniqueId::new(format!("operation.{package}.{name}")),
         fqn: vec![package.to_owned(), "hooks".to_owned(), name.clone()],
         alias: name,
-        checksum: artifacts::manifest::Checksum::sha256(sha256(sql)),
+        checksum: artifacts::manifest::Checksum::sha256(sha256(&project.source.text)),
         raw_code: Arc::from(sql),
         language: "sql".to_owned(),
         created_at: parser.created_at,

@@ -51,10 +51,6 @@ impl Patch<'_> {
         of_version.unwrap_or(&self.node.constraints)
     }
 
-    pub fn data_tests(&self) -> &[properties::TestDefinition] {
-        self.version.map_or(&self.node.data_tests, |version| self.node.data_tests_of(version))
-    }
-
     pub fn deprecation_date(&self) -> Option<String> {
         let of_version = self.version.and_then(|version| version.deprecation_date.clone());
         of_version.or_else(|| self.node.deprecation_date.clone())

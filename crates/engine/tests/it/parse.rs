@@ -61,6 +61,11 @@ fn run(invocation: &mut Invocation, command: &str) -> String {
             invocation.flags.insert(rest.to_owned(), Json::Bool(true));
             return String::new();
         }
+        "columns" => {
+            let columns: Vec<(&str, &str)> = rest.split(' ').map(|column| column.split_once(':').expect("name:type")).collect();
+            invocation.adapter.usual_columns(&columns);
+            return String::new();
+        }
         "exists" => {
             // exists table dev.orders id:bigint name:varchar
             let mut words = rest.split(' ');

@@ -26,7 +26,9 @@ fn manifest_of(root: &Path, name: &str, adapter: FakeAdapter) -> artifacts::Mani
     let manifest = manifest.expect("a manifest");
     let compiler = Compiler::new(manifest.clone(), invocation.host());
     for (id, node) in &manifest.artifact().nodes {
-        if !id.as_str().starts_with("seed.") && !id.as_str().starts_with("operation.") {
+        if id.as_str().starts_with("operation.") {
+            compiler.project_hook(id, Vec::new()).unwrap_or_else(|diagnostic| panic!("{diagnostic}"));
+        } else if !id.as_str().starts_with("seed.") {
             compiler.compile(&node.unique_id).unwrap_or_else(|diagnostic| panic!("{diagnostic}"));
         }
     }
