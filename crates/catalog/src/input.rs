@@ -9,7 +9,9 @@ const COMMENT_PATTERN: &str = "[\\u0020-\\uD7FF\\uE000-\\uFFFD\\uD800\\uDC00-\\u
 fn violation(value: &str, at: &str, constraint: &str) -> ApiError {
     ApiError::new(
         "ValidationException",
-        format!("1 validation error detected: Value '{value}' at '{at}' failed to satisfy constraint: Member must {constraint}"),
+        format!(
+            "1 validation error detected: Value '{value}' at '{at}' failed to satisfy constraint: Member must {constraint}"
+        ),
     )
 }
 

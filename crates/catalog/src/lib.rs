@@ -24,8 +24,10 @@ pub use expression::PartitionExpression;
 /// Tells the time; made by whoever starts the program, so that tests have their own.
 pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
 
-const MIGRATIONS: Migrations =
-    Migrations { part: "catalog", steps: &[Migration { version: 1, sql: include_str!("../migrations/0001_glue.sql") }] };
+const MIGRATIONS: Migrations = Migrations {
+    part: "catalog",
+    steps: &[Migration { version: 1, sql: include_str!("../migrations/0001_glue.sql") }],
+};
 
 /// The embedded Glue Data Catalog. Cheap to clone.
 #[derive(Clone)]

@@ -48,7 +48,8 @@ pub(crate) fn encode(key: &str) -> String {
 
 fn decode(token: &str) -> ApiResult<String> {
     let invalid = || ApiError::new("InvalidInputException", "Invalid token");
-    let bytes = (0..token.len()).step_by(2).map(|at| token.get(at..at + 2).and_then(|pair| u8::from_str_radix(pair, 16).ok()));
+    let bytes =
+        (0..token.len()).step_by(2).map(|at| token.get(at..at + 2).and_then(|pair| u8::from_str_radix(pair, 16).ok()));
     let bytes: Option<Vec<u8>> = bytes.collect();
     bytes.and_then(|bytes| String::from_utf8(bytes).ok()).ok_or_else(invalid)
 }

@@ -181,13 +181,12 @@ impl Catalog {
         let input = input::partition(input, owner.keys())?;
         let (old, new) = (to_json(&values)?, to_json(&input.values)?);
         if old != new {
-            let taken: Option<i64> =
-                sqlx::query_scalar("SELECT 1 FROM glue_partition WHERE table_id = ? AND key = ?")
-                    .bind(owner.id)
-                    .bind(&new)
-                    .fetch_optional(&mut *change)
-                    .await
-                    .map_err(|source| self.failed(source))?;
+            let taken: Option<i64> = sqlx::query_scalar("SELECT 1 FROM glue_partition WHERE table_id = ? AND key = ?")
+                .bind(owner.id)
+                .bind(&new)
+                .fetch_optional(&mut *change)
+                .await
+                .map_err(|source| self.failed(source))?;
             if taken.is_some() {
                 return Err(ApiError::new("AlreadyExistsException", "Partition already exists."));
             }

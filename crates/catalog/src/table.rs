@@ -115,13 +115,14 @@ impl Catalog {
         let mut after = cursor.after.clone().unwrap_or_default();
         // Names first: a pattern usually leaves few tables whose documents are worth reading.
         while tables.len() <= cursor.limit {
-            let rows: Vec<(String, i64)> =
-                sqlx::query_as("SELECT name, id FROM glue_table WHERE database = ? AND name > ? ORDER BY name LIMIT 1000")
-                    .bind(&database)
-                    .bind(&after)
-                    .fetch_all(self.store.readers())
-                    .await
-                    .map_err(|source| self.failed(source))?;
+            let rows: Vec<(String, i64)> = sqlx::query_as(
+                "SELECT name, id FROM glue_table WHERE database = ? AND name > ? ORDER BY name LIMIT 1000",
+            )
+            .bind(&database)
+            .bind(&after)
+            .fetch_all(self.store.readers())
+            .await
+            .map_err(|source| self.failed(source))?;
             let Some((last, _)) = rows.last() else { break };
             after.clone_from(last);
             let wanted = rows.iter().filter(|(name, _)| pattern.as_ref().is_none_or(|pattern| pattern.is_match(name)));

@@ -48,9 +48,8 @@ impl Catalog {
     }
 
     pub(crate) async fn remove_version(&self, database: &str, name: &str, version: &str) -> ApiResult<()> {
-        let number: i64 = version
-            .parse()
-            .map_err(|_| invalid_input(format!("Version id '{version}' is not a number")))?;
+        let number: i64 =
+            version.parse().map_err(|_| invalid_input(format!("Version id '{version}' is not a number")))?;
         let (database, name) = (database.to_lowercase(), name.to_lowercase());
         let mut change = self.change().await?;
         let row = self.table_row(&mut *change, &database, &name).await?.ok_or_else(table_missing)?;

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array, ListBuilder, StringArray, StringBuilder,
-    StructArray, Time64MicrosecondArray, TimestampMicrosecondArray,
+    ArrayRef, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array, ListBuilder, StringArray,
+    StringBuilder, StructArray, Time64MicrosecondArray, TimestampMicrosecondArray,
 };
 use arrow::datatypes::{DataType, Field};
 use arrow::record_batch::RecordBatch;
@@ -53,7 +53,9 @@ fn batch(ids: std::ops::Range<i64>) -> Result<RecordBatch, Failure> {
         Arc::new(Float64Array::from_iter_values(ids.clone().map(|id| id as f64 / 4.0))),
         Arc::new(Decimal128Array::from_iter_values(ids.clone().map(i128::from)).with_precision_and_scale(10, 2)?),
         Arc::new(Date32Array::from_iter_values(ids.clone().map(|id| 19_000 + id as i32 / 10))),
-        Arc::new(TimestampMicrosecondArray::from_iter_values(ids.clone().map(|id| 1_700_000_000_000_001 + id * 3_600_000_000))),
+        Arc::new(TimestampMicrosecondArray::from_iter_values(
+            ids.clone().map(|id| 1_700_000_000_000_001 + id * 3_600_000_000),
+        )),
         Arc::new(Time64MicrosecondArray::from_iter_values(ids.clone().map(|id| id * 1_000_000))),
         Arc::new(tags.finish()),
         Arc::new(pair),
@@ -73,7 +75,8 @@ async fn main() -> Result<(), Failure> {
     let storage = ObjectStorage::open(&root, Durability::Process)?;
     storage.create_bucket("lake").await?;
     let clock: catalog::Clock = Arc::new(chrono::Utc::now);
-    let catalog = Catalog::open(Store::open(&root, Durability::Process).await?, "123456789012", Arc::clone(&clock)).await?;
+    let catalog =
+        Catalog::open(Store::open(&root, Durability::Process).await?, "123456789012", Arc::clone(&clock)).await?;
     catalog.create_database(None, DatabaseInput { name: "shop".to_owned(), ..Default::default() }).await?;
     let tables = IcebergTables::new(storage, Arc::new(catalog), clock);
     let kinds: [(&str, &[&str]); 5] = [

@@ -55,14 +55,21 @@ impl StoreError {
         match self {
             Self::Directory { path, .. } => format!("make '{}' writable, or choose another directory", path.display()),
             Self::DiskFull { path, .. } => {
-                format!("free some space on the disk of '{}'; nothing of the change was kept, so try it again", path.display())
+                format!(
+                    "free some space on the disk of '{}'; nothing of the change was kept, so try it again",
+                    path.display()
+                )
             }
             Self::ReadOnly { path, .. } | Self::CannotOpen { path, .. } => {
                 format!("make '{}' and its directory writable for this user", path.display())
             }
-            Self::Damaged { path, .. } => format!("restore '{}' from a backup, or move it away to begin anew", path.display()),
+            Self::Damaged { path, .. } => {
+                format!("restore '{}' from a backup, or move it away to begin anew", path.display())
+            }
             Self::Newer { .. } => "use the newer version of Owlet, or another lakehouse directory".to_owned(),
-            Self::Migration { .. } | Self::Other { .. } => "this is a bug of Owlet: please report it with this message".to_owned(),
+            Self::Migration { .. } | Self::Other { .. } => {
+                "this is a bug of Owlet: please report it with this message".to_owned()
+            }
         }
     }
 }

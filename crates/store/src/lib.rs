@@ -126,7 +126,8 @@ fn database_file(path: &Path) -> Result<PathBuf, StoreError> {
     let is_file = path.extension().is_some_and(|extension| extension == "db") && !path.is_dir();
     let file = if is_file { path.to_owned() } else { path.join(FILE_NAME) };
     if let Some(directory) = file.parent().filter(|directory| !directory.as_os_str().is_empty()) {
-        fs_err::create_dir_all(directory).map_err(|source| StoreError::Directory { path: directory.to_owned(), source })?;
+        fs_err::create_dir_all(directory)
+            .map_err(|source| StoreError::Directory { path: directory.to_owned(), source })?;
     }
     Ok(file)
 }

@@ -88,7 +88,8 @@ impl DirectoryLock {
     /// The lock file cannot be written.
     pub fn describe(&mut self, holder: &Holder) -> Result<(), LockError> {
         let text = serde_json::to_string(holder).unwrap_or_default();
-        let written = self.file.set_len(0).and_then(|()| self.file.rewind()).and_then(|()| self.file.write_all(text.as_bytes()));
+        let written =
+            self.file.set_len(0).and_then(|()| self.file.rewind()).and_then(|()| self.file.write_all(text.as_bytes()));
         written.map_err(|source| LockError::Io { path: self.path.clone(), source })
     }
 }

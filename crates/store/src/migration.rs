@@ -22,7 +22,8 @@ pub struct Migrations {
     pub steps: &'static [Migration],
 }
 
-const SCHEMA_VERSION: &str = "CREATE TABLE IF NOT EXISTS schema_version (part TEXT PRIMARY KEY, version INTEGER NOT NULL) STRICT";
+const SCHEMA_VERSION: &str =
+    "CREATE TABLE IF NOT EXISTS schema_version (part TEXT PRIMARY KEY, version INTEGER NOT NULL) STRICT";
 
 pub(crate) async fn run(store: &Store, migrations: &Migrations) -> Result<(), StoreError> {
     let part = migrations.part;
@@ -43,12 +44,14 @@ pub(crate) async fn run(store: &Store, migrations: &Migrations) -> Result<(), St
         let failed =
             |source| StoreError::Migration { path: store.path().to_owned(), part, version: step.version, source };
         sqlx::raw_sql(AssertSqlSafe(step.sql)).execute(&mut *change).await.map_err(failed)?;
-        sqlx::query("INSERT INTO schema_version VALUES (?, ?) ON CONFLICT (part) DO UPDATE SET version = excluded.version")
-            .bind(part)
-            .bind(step.version)
-            .execute(&mut *change)
-            .await
-            .map_err(failed)?;
+        sqlx::query(
+            "INSERT INTO schema_version VALUES (?, ?) ON CONFLICT (part) DO UPDATE SET version = excluded.version",
+        )
+        .bind(part)
+        .bind(step.version)
+        .execute(&mut *change)
+        .await
+        .map_err(failed)?;
     }
     change.commit().await.map_err(|source| store.error("migrating", source))
 }

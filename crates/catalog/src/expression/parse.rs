@@ -39,7 +39,8 @@ impl Parser<'_> {
     }
 
     fn keyword(&mut self, word: &str) -> bool {
-        let found = matches!(self.tokens.get(self.at), Some(Token::Identifier(name)) if name.eq_ignore_ascii_case(word));
+        let found =
+            matches!(self.tokens.get(self.at), Some(Token::Identifier(name)) if name.eq_ignore_ascii_case(word));
         self.at += usize::from(found);
         found
     }

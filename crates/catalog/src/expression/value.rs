@@ -61,11 +61,11 @@ impl KeyType {
             Self::Date => NaiveDate::parse_from_str(text, "%Y-%m-%d")
                 .map(Value::Date)
                 .map_err(|_| format!("{text} is not a date.")),
-            Self::Timestamp => NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f")
-                .map(Value::Timestamp)
-                .map_err(|_| {
+            Self::Timestamp => {
+                NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f").map(Value::Timestamp).map_err(|_| {
                     format!("Timestamp format must be yyyy-mm-dd hh:mm:ss[.fffffffff] {text} is not a timestamp.")
-                }),
+                })
+            }
         }
     }
 }

@@ -8,7 +8,8 @@ use crate::{fixture, partition, table};
 #[tokio::test]
 async fn expressions_answer_as_glue_does() {
     let shop = fixture().await;
-    let keys = [("name", "varchar(10)"), ("n", "int"), ("amount", "decimal(10,2)"), ("day", "date"), ("at", "timestamp")];
+    let keys =
+        [("name", "varchar(10)"), ("n", "int"), ("amount", "decimal(10,2)"), ("day", "date"), ("at", "timestamp")];
     shop.catalog.create_table(None, "shop", table("t", &keys)).await.unwrap();
     shop.catalog.create_table(None, "shop", table("odd", &[("b", "boolean")])).await.unwrap();
     shop.catalog.create_table(None, "shop", table("flat", &[])).await.unwrap();
@@ -28,7 +29,8 @@ async fn expressions_answer_as_glue_does() {
         let filter = PartitionFilter { expression: Some(expression.to_owned()), ..Default::default() };
         let actual = match shop.catalog.get_partitions(None, "shop", name, filter, PageRequest::default()).await {
             Ok(page) => {
-                let mut numbers: Vec<i64> = page.items.iter().map(|item| item.input.values[1].parse().unwrap()).collect();
+                let mut numbers: Vec<i64> =
+                    page.items.iter().map(|item| item.input.values[1].parse().unwrap()).collect();
                 numbers.sort_unstable();
                 format!("{numbers:?}")
             }

@@ -28,7 +28,10 @@ async fn names_are_folded_and_lookups_ignore_case() {
 #[tokio::test]
 async fn lists_and_maps_are_there_even_when_nothing_was_given() {
     let shop = fixture().await;
-    shop.catalog.create_table(None, "shop", TableInput { name: "bare".to_owned(), ..Default::default() }).await.unwrap();
+    shop.catalog
+        .create_table(None, "shop", TableInput { name: "bare".to_owned(), ..Default::default() })
+        .await
+        .unwrap();
     let found = shop.catalog.get_table(None, "shop", "bare").await.unwrap();
     let wire = serde_json::to_value(&found).unwrap();
     assert_eq!(wire["Parameters"], serde_json::json!({}));
@@ -42,13 +45,40 @@ async fn what_is_missing_or_there_already_has_glues_codes() {
     let catalog = &shop.catalog;
     catalog.create_table(None, "shop", table("orders", &[])).await.unwrap();
     let cases = [
-        (catalog.create_table(None, "shop", table("ORDERS", &[])).await.unwrap_err(), "AlreadyExistsException", "Table already exists."),
-        (catalog.create_table(None, "nowhere", table("t", &[])).await.unwrap_err(), "EntityNotFoundException", "Database nowhere not found."),
+        (
+            catalog.create_table(None, "shop", table("ORDERS", &[])).await.unwrap_err(),
+            "AlreadyExistsException",
+            "Table already exists.",
+        ),
+        (
+            catalog.create_table(None, "nowhere", table("t", &[])).await.unwrap_err(),
+            "EntityNotFoundException",
+            "Database nowhere not found.",
+        ),
         (catalog.get_table(None, "shop", "nothing").await.unwrap_err(), "EntityNotFoundException", "Entity Not Found"),
-        (catalog.get_table(Some("999"), "shop", "orders").await.unwrap_err(), "EntityNotFoundException", "Catalog 999 not found."),
-        (catalog.create_database(None, DatabaseInput { name: "SHOP".to_owned(), ..Default::default() }).await.unwrap_err(), "AlreadyExistsException", "Database already exists."),
-        (catalog.delete_table_version(None, "shop", "orders", "7").await.unwrap_err(), "EntityNotFoundException", "Version not found."),
-        (catalog.delete_table_version(None, "shop", "orders", "x").await.unwrap_err(), "InvalidInputException", "Version id 'x' is not a number"),
+        (
+            catalog.get_table(Some("999"), "shop", "orders").await.unwrap_err(),
+            "EntityNotFoundException",
+            "Catalog 999 not found.",
+        ),
+        (
+            catalog
+                .create_database(None, DatabaseInput { name: "SHOP".to_owned(), ..Default::default() })
+                .await
+                .unwrap_err(),
+            "AlreadyExistsException",
+            "Database already exists.",
+        ),
+        (
+            catalog.delete_table_version(None, "shop", "orders", "7").await.unwrap_err(),
+            "EntityNotFoundException",
+            "Version not found.",
+        ),
+        (
+            catalog.delete_table_version(None, "shop", "orders", "x").await.unwrap_err(),
+            "InvalidInputException",
+            "Version id 'x' is not a number",
+        ),
     ];
     for (error, code, message) in cases {
         assert_eq!((error.code.as_str(), error.message.as_str()), (code, message));
@@ -159,7 +189,8 @@ async fn a_batch_says_which_partitions_failed() {
     let shop = fixture().await;
     let catalog = &shop.catalog;
     catalog.create_table(None, "shop", table("orders", &[("year", "int"), ("day", "string")])).await.unwrap();
-    let inputs = vec![partition(&["2024", "a"]), partition(&["2024"]), partition(&["2024", "a"]), partition(&["2024", "b"])];
+    let inputs =
+        vec![partition(&["2024", "a"]), partition(&["2024"]), partition(&["2024", "a"]), partition(&["2024", "b"])];
     let errors = catalog.batch_create_partition(None, "shop", "orders", inputs).await.unwrap();
     let failed: Vec<_> = errors.iter().map(|item| (item.key.len(), item.error.message.as_str())).collect();
     assert_eq!(

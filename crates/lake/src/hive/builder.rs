@@ -22,15 +22,31 @@ pub(super) enum ColumnBuilder {
     BigInt(Int64Builder),
     Float(Float32Builder),
     Double(Float64Builder),
-    Decimal { builder: Decimal128Builder, precision: u8, scale: i8 },
+    Decimal {
+        builder: Decimal128Builder,
+        precision: u8,
+        scale: i8,
+    },
     /// With the most characters it may have.
     Text(StringBuilder, usize),
     Binary(BinaryBuilder),
     Date(Date32Builder),
     Timestamp(TimestampMillisecondBuilder),
-    List { element: Box<ColumnBuilder>, ends: Vec<i32>, valid: Vec<bool> },
-    Map { key: Box<ColumnBuilder>, value: Box<ColumnBuilder>, ends: Vec<i32>, valid: Vec<bool> },
-    Struct { fields: Vec<(String, ColumnBuilder)>, valid: Vec<bool> },
+    List {
+        element: Box<ColumnBuilder>,
+        ends: Vec<i32>,
+        valid: Vec<bool>,
+    },
+    Map {
+        key: Box<ColumnBuilder>,
+        value: Box<ColumnBuilder>,
+        ends: Vec<i32>,
+        valid: Vec<bool>,
+    },
+    Struct {
+        fields: Vec<(String, ColumnBuilder)>,
+        valid: Vec<bool>,
+    },
 }
 
 impl ColumnBuilder {

@@ -76,7 +76,8 @@ fn compatible(from: &DataType, to: &DataType) -> bool {
                 | DataType::FixedSizeBinary(_)
         )
     };
-    let numeric = |kind: &DataType| kind.is_integer() || matches!(kind, DataType::Decimal128(..) | DataType::Decimal256(..));
+    let numeric =
+        |kind: &DataType| kind.is_integer() || matches!(kind, DataType::Decimal128(..) | DataType::Decimal256(..));
     match from {
         DataType::Null => true,
         DataType::Dictionary(_, value) => compatible(value, to) || **value == *to,

@@ -31,6 +31,24 @@ impl HiveTable {
             list(storage, &self.location, &self.format, &[], &mut files).await?;
             return Ok(files);
         }
+        if let Some(projection) = &self.projection {
+            // Properties are evaluated in UTC, at the time of the query.
+            for partition in projection.partitions(&self.injected, chrono::Utc::now())? {
+                if !pruner(&partition.values) {
+                    continue;
+                }
+                let location = match projection.location(&partition) {
+                    Some(text) => parse_location(&text)?,
+                    None => {
+                        let spelled: Vec<_> = partition.spelled.iter().cloned().map(Some).collect();
+                        self.location
+                            .join(&partition_path(self.partition_keys.iter().map(|key| key.name.as_str()), &spelled))
+                    }
+                };
+                list(storage, &location, &self.format, &partition.values, &mut files).await?;
+            }
+            return Ok(files);
+        }
         let filter = PartitionFilter { expression, exclude_column_schema: true, segment: None };
         for partition in all_partitions(glue, None, &self.database, &self.name, &filter).await? {
             let values: Vec<Option<String>> =
@@ -46,16 +64,22 @@ impl HiveTable {
             }
             let described = partition.input.storage_descriptor.as_ref();
             let location = match described.and_then(|storage| storage.location.as_deref()) {
-                Some(text) => text.parse().map_err(|error: names::S3UriError| {
-                    LakeError::athena("HIVE_METASTORE_ERROR", error.to_string())
-                })?,
-                None => self.location.join(&partition_path(self.partition_keys.iter().map(|key| key.name.as_str()), &values)),
+                Some(text) => parse_location(text)?,
+                None => self
+                    .location
+                    .join(&partition_path(self.partition_keys.iter().map(|key| key.name.as_str()), &values)),
             };
             let format = match described {
-                Some(storage) if storage.serde_info.as_ref().is_some_and(|serde| serde.serialization_library.is_some()) => {
+                Some(storage)
+                    if storage.serde_info.as_ref().is_some_and(|serde| serde.serialization_library.is_some()) =>
+                {
                     // The table's properties hold for its partitions; its own SerDe's parameters are the partition's.
                     let own = format_of(storage, None)?;
-                    if std::mem::discriminant(&own) == std::mem::discriminant(&self.format) { self.format.clone() } else { own }
+                    if std::mem::discriminant(&own) == std::mem::discriminant(&self.format) {
+                        self.format.clone()
+                    } else {
+                        own
+                    }
                 }
                 _ => self.format.clone(),
             };
@@ -63,6 +87,10 @@ impl HiveTable {
         }
         Ok(files)
     }
+}
+
+fn parse_location(text: &str) -> LakeResult<S3Uri> {
+    text.parse().map_err(|error: names::S3UriError| LakeError::athena("HIVE_METASTORE_ERROR", error.to_string()))
 }
 
 async fn list(
@@ -119,7 +147,9 @@ pub fn unescape_value(text: &str) -> String {
     let mut rest = text.as_bytes();
     while let [first, tail @ ..] = rest {
         let code = match (first, tail) {
-            (b'%', [high, low, ..]) => std::str::from_utf8(&[*high, *low]).ok().and_then(|hex| u8::from_str_radix(hex, 16).ok()),
+            (b'%', [high, low, ..]) => {
+                std::str::from_utf8(&[*high, *low]).ok().and_then(|hex| u8::from_str_radix(hex, 16).ok())
+            }
             _ => None,
         };
         bytes.push(code.unwrap_or(*first));

@@ -7,11 +7,13 @@ mod delimited;
 mod files;
 mod json;
 mod parquet;
+mod projection;
 mod read;
 mod scalar;
 mod serde;
 mod text;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::datatypes::{Field, Schema, SchemaRef};
@@ -22,6 +24,7 @@ use names::S3Uri;
 use crate::{BatchStream, HiveType, LakeError, LakeResult, ObjectStorage, ScanMeter, hive_type};
 
 pub use files::{NULL_PARTITION, PartitionPruner, escape_value, partition_path, unescape_value};
+pub use projection::Projection;
 pub use serde::{CsvFormat, DelimitedFormat, FileFormat, JsonFormat, LineFormat};
 
 /// A column of a Hive table.
@@ -44,6 +47,10 @@ pub struct HiveTable {
     pub partition_keys: Vec<HiveColumn>,
     pub location: S3Uri,
     pub format: FileFormat,
+    /// Partitions are computed; the catalog's are ignored.
+    pub projection: Option<Projection>,
+    /// The values that equality conditions of the WHERE clause give to partition keys, by key: injected projected keys need them.
+    pub injected: HashMap<String, Vec<String>>,
 }
 
 /// One file of a table.
@@ -94,10 +101,15 @@ impl HiveTable {
         }
         let location = table.location().unwrap_or_default();
         let location = location.parse().map_err(|error: names::S3UriError| {
-            LakeError::athena("HIVE_METASTORE_ERROR", format!("table {}.{}: {error}", table.database_name, table.name()))
+            LakeError::athena(
+                "HIVE_METASTORE_ERROR",
+                format!("table {}.{}: {error}", table.database_name, table.name()),
+            )
         })?;
         let storage = table.input.storage_descriptor.clone().unwrap_or_default();
         let format = serde::format_of(&storage, table.input.parameters.as_ref())?;
+        let of = format!("{}.{}", table.database_name, table.name());
+        let projection = Projection::of(&of, table.input.parameters.as_ref(), &partition_keys)?;
         Ok(Self {
             database: table.database_name.clone(),
             name: table.name().to_owned(),
@@ -105,6 +117,8 @@ impl HiveTable {
             partition_keys,
             location,
             format,
+            projection,
+            injected: HashMap::new(),
         })
     }
 
@@ -119,7 +133,13 @@ impl HiveTable {
     }
 
     /// The rows of one file, partition keys included, with the projected schema. Any format.
-    pub fn read(&self, storage: &ObjectStorage, meter: &ScanMeter, file: &DataFile, options: &ReadOptions) -> BatchStream {
+    pub fn read(
+        &self,
+        storage: &ObjectStorage,
+        meter: &ScanMeter,
+        file: &DataFile,
+        options: &ReadOptions,
+    ) -> BatchStream {
         read::read(self, storage, meter, file, options)
     }
 }

@@ -43,9 +43,10 @@ pub(super) fn read(
             if by_position {
                 return (column.position < names.len()).then_some(column.position);
             }
-            names.iter().position(|name| *name == column.name).or_else(|| {
-                names.iter().position(|name| name.eq_ignore_ascii_case(&column.name))
-            })
+            names
+                .iter()
+                .position(|name| *name == column.name)
+                .or_else(|| names.iter().position(|name| name.eq_ignore_ascii_case(&column.name)))
         })
         .collect();
     let mut read: Vec<usize> = roots.iter().flatten().copied().collect();

@@ -190,7 +190,8 @@ impl<'a> Output<'a> {
                 sources.push(Source::File(place));
             } else {
                 let key = at - table.columns.len();
-                sources.push(Source::Partition(partition_value(&table.partition_keys[key], &file.partition_values[key])?));
+                sources
+                    .push(Source::Partition(partition_value(&table.partition_keys[key], &file.partition_values[key])?));
             }
         }
         let schema = all.project(&projection).map_err(LakeError::arrow("projecting a Hive table"))?;

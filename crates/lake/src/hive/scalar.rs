@@ -13,7 +13,8 @@ pub(super) fn date(text: &str) -> Option<i32> {
 pub(super) fn timestamp(text: &str) -> Option<i64> {
     let parsed = NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f");
     let parsed = parsed.or_else(|_| NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M"));
-    let parsed = parsed.or_else(|_| NaiveDate::parse_from_str(text, "%Y-%m-%d").map(|date| date.and_time(chrono::NaiveTime::MIN)));
+    let parsed = parsed
+        .or_else(|_| NaiveDate::parse_from_str(text, "%Y-%m-%d").map(|date| date.and_time(chrono::NaiveTime::MIN)));
     parsed.ok().map(|moment| moment.and_utc().timestamp_millis())
 }
 

@@ -77,7 +77,10 @@ impl IcebergTable {
 
     fn commit_error(&self) -> LakeError {
         let (database, name) = (&self.glue_table.database_name, self.glue_table.name());
-        LakeError::athena("ICEBERG_COMMIT_ERROR", format!("Failed to commit Iceberg update to table: {database}.{name}"))
+        LakeError::athena(
+            "ICEBERG_COMMIT_ERROR",
+            format!("Failed to commit Iceberg update to table: {database}.{name}"),
+        )
     }
 
     async fn reload(&self) -> LakeResult<IcebergTable> {
@@ -134,7 +137,9 @@ impl IcebergTable {
         let mut last_id = self.metadata().last_column_id();
         let missing = |name: &str| LakeError::athena("COLUMN_NOT_FOUND", format!("Column '{name}' does not exist"));
         let exists = |name: &str| LakeError::athena("COLUMN_ALREADY_EXISTS", format!("Column '{name}' already exists"));
-        let place = |fields: &[NestedFieldRef], name: &str| fields.iter().position(|field| field.name.eq_ignore_ascii_case(name));
+        let place = |fields: &[NestedFieldRef], name: &str| {
+            fields.iter().position(|field| field.name.eq_ignore_ascii_case(name))
+        };
         match alteration {
             Alteration::AddColumns(columns) => {
                 for column in columns {

@@ -46,7 +46,8 @@ fn schema(columns: &[Column]) -> LakeResult<Schema> {
 fn partition_spec(partitioning: &[String], schema: &Schema) -> LakeResult<UnboundPartitionSpec> {
     let mut builder = UnboundPartitionSpec::builder();
     for text in partitioning {
-        let invalid = || LakeError::athena("INVALID_TABLE_PROPERTY", format!("Unable to parse partitioning value: {text}"));
+        let invalid =
+            || LakeError::athena("INVALID_TABLE_PROPERTY", format!("Unable to parse partitioning value: {text}"));
         let (transform, column) = transform(text).ok_or_else(invalid)?;
         let field = schema.field_by_name_case_insensitive(&column).ok_or_else(|| {
             LakeError::athena("COLUMN_NOT_FOUND", format!("Partitioning column '{column}' does not exist"))
@@ -110,11 +111,18 @@ pub(super) fn properties(given: &HashMap<String, String>) -> LakeResult<HashMap<
             "write_target_data_file_size_bytes" => {
                 properties.insert("write.target-file-size-bytes".to_owned(), value.clone());
             }
-            _ if key.contains('.') || key.starts_with("optimize_") || key.starts_with("vacuum_") || key == "comment" => {
+            _ if key.contains('.')
+                || key.starts_with("optimize_")
+                || key.starts_with("vacuum_")
+                || key == "comment" =>
+            {
                 properties.insert(key.clone(), value.clone());
             }
             _ => {
-                return Err(LakeError::athena("INVALID_TABLE_PROPERTY", format!("Unsupported table property key: {key}")));
+                return Err(LakeError::athena(
+                    "INVALID_TABLE_PROPERTY",
+                    format!("Unsupported table property key: {key}"),
+                ));
             }
         }
     }

@@ -98,7 +98,10 @@ pub enum Alteration {
     AddColumns(Vec<glue::Column>),
     DropColumn(String),
     /// New name, type and comment of a column. Types only widen: int→bigint, float→double, a wider decimal.
-    ChangeColumn { name: String, to: glue::Column },
+    ChangeColumn {
+        name: String,
+        to: glue::Column,
+    },
     SetProperties(HashMap<String, String>),
     RemoveProperties(Vec<String>),
 }
@@ -150,7 +153,8 @@ impl IcebergTables {
             }),
             ..TableInput::default()
         };
-        let glue_table = glue::Table { database_name: request.database.to_lowercase(), input, ..glue::Table::default() };
+        let glue_table =
+            glue::Table { database_name: request.database.to_lowercase(), input, ..glue::Table::default() };
         let table = self.table(&glue_table, metadata, None)?;
         Ok(IcebergTable { tables: self.clone(), glue_table, table })
     }
@@ -232,7 +236,8 @@ impl IcebergTables {
     /// A location that is a whole bucket, or none; the disk.
     pub async fn purge(&self, table: &glue::Table) -> LakeResult<()> {
         let location = table.location().unwrap_or_default();
-        let refused = || LakeError::athena("ICEBERG_FILESYSTEM_ERROR", format!("'{location}' is no location to remove"));
+        let refused =
+            || LakeError::athena("ICEBERG_FILESYSTEM_ERROR", format!("'{location}' is no location to remove"));
         let uri: S3Uri = location.parse().map_err(|_| refused())?;
         if uri.prefix().is_empty() {
             return Err(refused());

@@ -108,9 +108,9 @@ impl IcebergTable {
         };
         // The crate plans with the snapshot's schema, which may be older than the table's: a column added since is not in it.
         let snapshot_schema = snapshot.schema(self.metadata()).map_err(LakeError::iceberg(doing()))?;
-        let prune: Option<Predicate> = request.filter.clone().filter(|_| snapshot_schema.as_struct() == schema.as_struct());
-        let mut scan =
-            self.table.scan().snapshot_id(snapshot.snapshot_id()).select_empty().with_case_sensitive(false);
+        let prune: Option<Predicate> =
+            request.filter.clone().filter(|_| snapshot_schema.as_struct() == schema.as_struct());
+        let mut scan = self.table.scan().snapshot_id(snapshot.snapshot_id()).select_empty().with_case_sensitive(false);
         if let Some(filter) = prune {
             scan = scan.with_filter(filter);
         }
@@ -137,7 +137,8 @@ impl IcebergTable {
         for task in &mut tasks {
             // In the schema's order: the crate (0.10.1) takes columns of one type in another order for renamed ones.
             let schema = Arc::clone(&task.schema);
-            let place = |id: &i32| schema.as_struct().fields().iter().position(|field| field.id == *id).unwrap_or(usize::MAX);
+            let place =
+                |id: &i32| schema.as_struct().fields().iter().position(|field| field.id == *id).unwrap_or(usize::MAX);
             task.project_field_ids.sort_by_key(place);
             task.project_field_ids.dedup();
         }

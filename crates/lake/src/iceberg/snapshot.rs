@@ -112,7 +112,10 @@ pub(super) async fn produce(table: &Table, file_io: &FileIO, change: &Change, no
     if let Some(lost) = remove.iter().find(|path| !found.contains(**path)) {
         return Err(LakeError::athena(
             "ICEBERG_COMMIT_ERROR",
-            format!("Failed to commit Iceberg update to table: {}: {lost} is no data file of it any more", table.identifier()),
+            format!(
+                "Failed to commit Iceberg update to table: {}: {lost} is no data file of it any more",
+                table.identifier()
+            ),
         ));
     }
     let path = format!("{location}/metadata/snap-{snapshot_id}-0-{commit}.avro");

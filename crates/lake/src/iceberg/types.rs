@@ -85,7 +85,9 @@ pub(super) fn to_hive(kind: &Type) -> String {
             PrimitiveType::Fixed(_) | PrimitiveType::Binary => "binary".to_owned(),
         },
         Type::List(list) => format!("array<{}>", to_hive(&list.element_field.field_type)),
-        Type::Map(map) => format!("map<{},{}>", to_hive(&map.key_field.field_type), to_hive(&map.value_field.field_type)),
+        Type::Map(map) => {
+            format!("map<{},{}>", to_hive(&map.key_field.field_type), to_hive(&map.value_field.field_type))
+        }
         Type::Struct(fields) => {
             let fields = fields.fields().iter().map(|field| format!("{}:{}", field.name, to_hive(&field.field_type)));
             format!("struct<{}>", fields.collect::<Vec<_>>().join(","))
@@ -118,7 +120,8 @@ pub(super) fn may_become(from: &Type, to: &Type) -> bool {
     use PrimitiveType as P;
     match (from, to) {
         (from, to) if from == to => true,
-        (Type::Primitive(P::Int), Type::Primitive(P::Long)) | (Type::Primitive(P::Float), Type::Primitive(P::Double)) => true,
+        (Type::Primitive(P::Int), Type::Primitive(P::Long))
+        | (Type::Primitive(P::Float), Type::Primitive(P::Double)) => true,
         (
             Type::Primitive(P::Decimal { precision: before, scale: same }),
             Type::Primitive(P::Decimal { precision: after, scale }),

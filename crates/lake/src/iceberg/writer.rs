@@ -28,8 +28,15 @@ type Builder = DataFileWriterBuilder<ParquetWriterBuilder, DefaultLocationGenera
 type Files = DataFileWriter<ParquetWriterBuilder, DefaultLocationGenerator, DefaultFileNameGenerator>;
 
 enum Body {
-    Whole { builder: Box<Builder>, writer: Option<Box<Files>> },
-    Partitioned { splitter: Box<RecordBatchPartitionSplitter>, writer: Box<FanoutWriter<Builder>>, open: HashSet<Struct> },
+    Whole {
+        builder: Box<Builder>,
+        writer: Option<Box<Files>>,
+    },
+    Partitioned {
+        splitter: Box<RecordBatchPartitionSplitter>,
+        writer: Box<FanoutWriter<Builder>>,
+        open: HashSet<Struct>,
+    },
 }
 
 /// Writes data files of one Iceberg table, split by its partition spec.
@@ -71,7 +78,8 @@ impl IcebergWriter {
         let body = if spec.is_unpartitioned() {
             Body::Whole { builder: Box::new(builder), writer: None }
         } else {
-            let splitter = RecordBatchPartitionSplitter::try_new_with_computed_values(Arc::clone(schema), Arc::clone(spec));
+            let splitter =
+                RecordBatchPartitionSplitter::try_new_with_computed_values(Arc::clone(schema), Arc::clone(spec));
             Body::Partitioned {
                 splitter: Box::new(splitter.map_err(LakeError::iceberg(doing()))?),
                 writer: Box::new(FanoutWriter::new(builder)),
@@ -102,9 +110,17 @@ impl IcebergWriter {
             columns.push(coerce(column, field.data_type()).map_err(|error| match error {
                 CoerceError::Incompatible => LakeError::athena(
                     "TYPE_MISMATCH",
-                    format!("Column {} of {} is {}, not {}", field.name(), self.table, field.data_type(), column.data_type()),
+                    format!(
+                        "Column {} of {} is {}, not {}",
+                        field.name(),
+                        self.table,
+                        field.data_type(),
+                        column.data_type()
+                    ),
                 ),
-                CoerceError::Value(source) => LakeError::Arrow { doing: format!("storing column {}", field.name()), source },
+                CoerceError::Value(source) => {
+                    LakeError::Arrow { doing: format!("storing column {}", field.name()), source }
+                }
             })?);
         }
         let rows = RecordBatch::try_new(Arc::clone(&self.schema), columns).map_err(LakeError::arrow(doing()))?;

@@ -106,7 +106,9 @@ impl From<StorageError> for ApiError {
 pub(super) fn io(doing: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> StorageError {
     let path = path.to_owned();
     move |source| match source.kind() {
-        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => StorageError::DiskFull { doing, path, source },
+        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
+            StorageError::DiskFull { doing, path, source }
+        }
         _ => StorageError::Io { doing, path, source },
     }
 }

@@ -34,7 +34,11 @@ pub(super) fn open(place: &Place, bucket: &str, key: &str) -> StorageResult<Obje
                     return Ok(Object { file: file.into_parts().0, info: ObjectInfo::of(key, &facts, sidecar), path });
                 }
             }
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::InvalidFilename) => {}
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::InvalidFilename
+                ) => {}
             Err(error) => return Err(io("reading", &path)(error)),
         }
     }
@@ -132,7 +136,9 @@ fn rename(inner: &Inner, place: &Place, finished: &Path, path: &Path) -> Storage
                 fs_err::rename(finished, &marked).map_err(io("writing", &marked))?;
                 return Ok(false);
             }
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => make_parents(place, path)?,
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+                make_parents(place, path)?
+            }
             Err(error) => return Err(io("writing", path)(error)),
         }
     }

@@ -61,7 +61,9 @@ impl ByteRange {
     /// `None` when nothing of it is there.
     pub(super) fn of(self, size: u64) -> Option<Range<u64>> {
         match self {
-            Self::Bounded { first, last } => (first < size && first <= last).then(|| first..size.min(last.saturating_add(1))),
+            Self::Bounded { first, last } => {
+                (first < size && first <= last).then(|| first..size.min(last.saturating_add(1)))
+            }
             Self::From { first } => (first < size).then_some(first..size),
             Self::Suffix { length } => (length > 0 && size > 0).then(|| size.saturating_sub(length)..size),
         }

@@ -61,7 +61,8 @@ impl ObjectStorage {
 }
 
 async fn in_background(work: impl FnOnce() -> StorageResult<Listing> + Send + 'static) -> StorageResult<Listing> {
-    let failed = |error| StorageError::Io { doing: "listing", path: PathBuf::new(), source: std::io::Error::other(error) };
+    let failed =
+        |error| StorageError::Io { doing: "listing", path: PathBuf::new(), source: std::io::Error::other(error) };
     tokio::task::spawn_blocking(work).await.map_err(failed)?
 }
 
@@ -131,7 +132,9 @@ impl Walk {
             let path = entry.path();
             let meaning = if self.place.sidecars.is_some() { key::from_name(&name) } else { Some(Name::Segment(name)) };
             match meaning {
-                Some(Name::Continued(text)) if facts.is_dir() => self.entries(&path, &format!("{begun}{text}"), into)?,
+                Some(Name::Continued(text)) if facts.is_dir() => {
+                    self.entries(&path, &format!("{begun}{text}"), into)?
+                }
                 Some(Name::Segment(text) | Name::Object(text)) => {
                     let slash = if facts.is_dir() { "/" } else { "" };
                     into.push(Entry { name: format!("{begun}{text}{slash}"), path, facts });
@@ -202,12 +205,17 @@ impl Walk {
     /// Not on this page and not on one before.
     fn is_new(&self, common: &str) -> bool {
         self.listing.common_prefixes.last().is_none_or(|last| last != common)
-            && self.request.start_after.as_deref().is_none_or(|after| after < common || (after.starts_with(common) && after != common))
+            && self
+                .request
+                .start_after
+                .as_deref()
+                .is_none_or(|after| after < common || (after.starts_with(common) && after != common))
     }
 
     /// Adds to the page, or finds it full.
     fn add(&mut self, key: String, object: Option<ObjectInfo>) -> ControlFlow<()> {
-        if self.listing.objects.len() + self.listing.common_prefixes.len() >= self.request.max_keys.unwrap_or(MAX_KEYS) {
+        if self.listing.objects.len() + self.listing.common_prefixes.len() >= self.request.max_keys.unwrap_or(MAX_KEYS)
+        {
             self.listing.next_start_after = self.last.take();
             return ControlFlow::Break(());
         }

@@ -85,7 +85,8 @@ impl ObjectStorage {
         let mut file = fs_err::File::create_new(&unfinished).map_err(io("creating", &unfinished))?;
         let (mut md5, mut size) = (Md5::new(), 0);
         let done = async {
-            let broken = |source| StorageError::IncompleteBody { bucket: bucket.to_owned(), key: key.to_owned(), source };
+            let broken =
+                |source| StorageError::IncompleteBody { bucket: bucket.to_owned(), key: key.to_owned(), source };
             while let Some(chunk) = body.try_next().await.map_err(broken)? {
                 std::io::Write::write_all(&mut file, &chunk).map_err(io("writing", &unfinished))?;
                 md5.update(&chunk);
@@ -134,7 +135,9 @@ impl ObjectStorage {
         for entry in fs_err::read_dir(&directory).map_err(io("listing", &directory))?.flatten() {
             let Ok(text) = fs_err::read(entry.path().join(BEGUN)) else { continue };
             let Ok(begun) = serde_json::from_slice::<Begun>(&text) else { continue };
-            let Ok(modified) = fs_err::metadata(entry.path().join(BEGUN)).and_then(|facts| facts.modified()) else { continue };
+            let Ok(modified) = fs_err::metadata(entry.path().join(BEGUN)).and_then(|facts| facts.modified()) else {
+                continue;
+            };
             if begun.key.starts_with(prefix) {
                 let upload_id = entry.file_name().to_string_lossy().into_owned();
                 uploads.push(Upload { key: begun.key, upload_id, initiated: modified.into() });

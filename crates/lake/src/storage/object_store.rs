@@ -4,15 +4,15 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
-use async_trait::async_trait;
-use bytes::Bytes;
-use futures::stream::BoxStream;
-use futures::{FutureExt, StreamExt, TryStreamExt};
 use ::object_store::path::Path;
 use ::object_store::{
     Attributes, CopyMode, CopyOptions, Error, GetOptions, GetResult, GetResultPayload, ListResult, MultipartUpload,
     ObjectMeta, ObjectStore, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result, UploadPart,
 };
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::stream::BoxStream;
+use futures::{FutureExt, StreamExt, TryStreamExt};
 
 use super::{Condition, ListRequest, ObjectInfo, ObjectStorage, ObjectWriter, ScanMeter, StorageError, files, stream};
 
@@ -46,7 +46,9 @@ impl fmt::Display for BucketStore {
 fn foreign(error: StorageError, location: &Path) -> Error {
     let path = location.to_string();
     match &error {
-        StorageError::NoSuchKey { .. } | StorageError::NoSuchBucket { .. } => Error::NotFound { path, source: error.into() },
+        StorageError::NoSuchKey { .. } | StorageError::NoSuchBucket { .. } => {
+            Error::NotFound { path, source: error.into() }
+        }
         StorageError::PreconditionFailed { .. } => Error::Precondition { path, source: error.into() },
         StorageError::ReadOnlyMount { .. } => Error::PermissionDenied { path, source: error.into() },
         _ => generic(error),
@@ -198,7 +200,9 @@ impl MultipartUpload for Upload {
     fn put_part(&mut self, data: PutPayload) -> UploadPart {
         let writer = self.writer.get_mut().unwrap_or_else(PoisonError::into_inner);
         let written = match writer {
-            Some(writer) => data.iter().try_for_each(|piece| writer.append(piece)).map_err(|error| foreign(error, &self.location)),
+            Some(writer) => {
+                data.iter().try_for_each(|piece| writer.append(piece)).map_err(|error| foreign(error, &self.location))
+            }
             None => Err(generic(std::io::Error::from(std::io::ErrorKind::BrokenPipe))),
         };
         futures::future::ready(written).boxed()
@@ -216,4 +220,3 @@ impl MultipartUpload for Upload {
         Ok(())
     }
 }
-

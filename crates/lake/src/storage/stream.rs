@@ -25,7 +25,8 @@ pub(super) fn read(file: File, range: Range<u64>) -> ByteStream {
                 return Ok(None);
             }
             let next = end.min(at + PIECE);
-            let piece = tokio::task::spawn_blocking(move || read_at(&file, at..next)).await.map_err(io::Error::other)??;
+            let piece =
+                tokio::task::spawn_blocking(move || read_at(&file, at..next)).await.map_err(io::Error::other)??;
             Ok(Some((piece, next)))
         }
     })

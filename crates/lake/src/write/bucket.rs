@@ -3,9 +3,7 @@
 //! Source: Hive, `ObjectInspectorUtils.getBucketHashCode` of bucketing version 1: Java's hash codes, combined with 31.
 
 use arrow::array::{Array, AsArray};
-use arrow::datatypes::{
-    DataType, Date32Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
-};
+use arrow::datatypes::{DataType, Date32Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type};
 use arrow::record_batch::RecordBatch;
 
 use crate::{LakeError, LakeResult};

@@ -50,7 +50,8 @@ pub(crate) fn parquet_properties(compression: Compression) -> LakeResult<WriterP
         Compression::Snappy => basic::Compression::SNAPPY,
         Compression::Gzip => basic::Compression::GZIP(GzipLevel::default()),
         Compression::Zstd(level) => {
-            let level = ZstdLevel::try_new(level.unwrap_or(3)).map_err(LakeError::parquet("choosing the compression level"))?;
+            let level =
+                ZstdLevel::try_new(level.unwrap_or(3)).map_err(LakeError::parquet("choosing the compression level"))?;
             basic::Compression::ZSTD(level)
         }
     };
@@ -70,7 +71,8 @@ impl Encoder {
                     Compression::None | Compression::Snappy => Sink::Plain(file),
                     Compression::Gzip => Sink::Gzip(Box::new(GzEncoder::new(file, flate2::Compression::default()))),
                     Compression::Zstd(level) => {
-                        let encoder = zstd::Encoder::new(file, level.unwrap_or(3)).map_err(|error| failed(&uri, error))?;
+                        let encoder =
+                            zstd::Encoder::new(file, level.unwrap_or(3)).map_err(|error| failed(&uri, error))?;
                         Sink::Zstd(Box::new(encoder))
                     }
                 };

@@ -155,8 +155,11 @@ impl TableWriter {
             return Ok(());
         }
         let (columns, keys) = batch.columns().split_at(self.schema.fields().len());
-        let stored: Vec<ArrayRef> =
-            columns.iter().zip(self.schema.fields()).map(|(column, field)| store_as(column, field)).collect::<LakeResult<_>>()?;
+        let stored: Vec<ArrayRef> = columns
+            .iter()
+            .zip(self.schema.fields())
+            .map(|(column, field)| store_as(column, field))
+            .collect::<LakeResult<_>>()?;
         let with_rows = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
         let rows = RecordBatch::try_new_with_options(Arc::clone(&self.schema), stored, &with_rows)
             .map_err(LakeError::arrow("writing rows"))?;
@@ -167,7 +170,8 @@ impl TableWriter {
         }
         let mut targets: HashMap<Target, Vec<u32>> = HashMap::new();
         for row in 0..batch.num_rows() {
-            let target = (values.iter().map(|column| column[row].clone()).collect(), buckets.as_ref().map(|all| all[row]));
+            let target =
+                (values.iter().map(|column| column[row].clone()).collect(), buckets.as_ref().map(|all| all[row]));
             targets.entry(target).or_default().push(u32::try_from(row).unwrap_or(u32::MAX));
         }
         for (target, picked) in targets {
@@ -186,7 +190,10 @@ impl TableWriter {
             if self.open.len() >= self.options.max_open_partitions {
                 return Err(LakeError::athena(
                     "HIVE_TOO_MANY_OPEN_PARTITIONS",
-                    format!("Exceeded limit of {} open writers for partitions/buckets", self.options.max_open_partitions),
+                    format!(
+                        "Exceeded limit of {} open writers for partitions/buckets",
+                        self.options.max_open_partitions
+                    ),
                 ));
             }
             let encoder = self.encoder(&target)?;

@@ -11,9 +11,8 @@ pub(super) fn texts(keys: &[ArrayRef]) -> LakeResult<Vec<Vec<Option<String>>>> {
 }
 
 fn column_texts(column: &ArrayRef) -> LakeResult<Vec<Option<String>>> {
-    let options = FormatOptions::new()
-        .with_date_format(Some("%Y-%m-%d"))
-        .with_timestamp_format(Some("%Y-%m-%d %H:%M:%S%.f"));
+    let options =
+        FormatOptions::new().with_date_format(Some("%Y-%m-%d")).with_timestamp_format(Some("%Y-%m-%d %H:%M:%S%.f"));
     let doing = "formatting partition values";
     let formatter = ArrayFormatter::try_new(column, &options).map_err(LakeError::arrow(doing))?;
     let mut texts = Vec::with_capacity(column.len());

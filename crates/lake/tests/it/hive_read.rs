@@ -16,6 +16,8 @@ struct Case {
     keys: Vec<Column>,
     serde: String,
     parameters: Parameters,
+    properties: Parameters,
+    injected: Vec<(String, Vec<String>)>,
     projection: Option<Vec<usize>>,
     limit: Option<usize>,
     files: Vec<(String, String)>,
@@ -24,7 +26,9 @@ struct Case {
 
 /// `␁` stands for the control character 1, and so on.
 fn control(text: &str) -> String {
-    text.chars().map(|c| char::from_u32(u32::from(c).wrapping_sub(0x2400)).filter(|c| c.is_control() && *c < ' ').unwrap_or(c)).collect()
+    text.chars()
+        .map(|c| char::from_u32(u32::from(c).wrapping_sub(0x2400)).filter(|c| c.is_control() && *c < ' ').unwrap_or(c))
+        .collect()
 }
 
 fn parse(text: &str) -> Case {
@@ -40,6 +44,14 @@ fn parse(text: &str) -> Case {
             "partitions" => case.keys = columns(rest),
             "serde" => rest.clone_into(&mut case.serde),
             "projection" => case.projection = Some(if rest == "none" { Vec::new() } else { numbers().collect() }),
+            "injected" => {
+                let (key, values) = rest.split_once('=').expect(line);
+                case.injected.push((key.to_owned(), values.split(',').map(str::to_owned).collect()));
+            }
+            "property" => {
+                let (key, value) = rest.split_once('=').expect(line);
+                case.properties.insert(key.to_owned(), value.to_owned());
+            }
             "limit" => case.limit = numbers().next(),
             _ => {
                 let (key, value) = rest.split_once('=').expect(line);
@@ -70,6 +82,7 @@ async fn run(lakehouse: &Fixture, case: &Case) -> Result<Vec<String>, LakeError>
         table_type: Some("EXTERNAL_TABLE".to_owned()),
         storage_descriptor: Some(storage("s3://lake/t")),
         partition_keys: Some(case.keys.clone()),
+        parameters: Some(case.properties.clone()),
         ..Default::default()
     };
     lakehouse.catalog.create_table(None, "shop", input).await?;
@@ -77,16 +90,20 @@ async fn run(lakehouse: &Fixture, case: &Case) -> Result<Vec<String>, LakeError>
     for (name, body) in &case.files {
         lakehouse.storage.put_bytes("lake", &format!("t/{name}"), Bytes::from(body.clone())).await?;
         let path: Vec<&str> = name.split('/').take(case.keys.len()).collect();
-        let values: Vec<String> =
-            path.iter().filter_map(|part| part.split_once('=')).map(|(_, value)| lake::hive::unescape_value(value)).collect();
+        let values: Vec<String> = path
+            .iter()
+            .filter_map(|part| part.split_once('='))
+            .map(|(_, value)| lake::hive::unescape_value(value))
+            .collect();
         let known = partitions.iter().any(|partition| partition.values == values);
-        if !case.keys.is_empty() && !known {
+        if !case.keys.is_empty() && !known && case.properties.is_empty() {
             let storage_descriptor = Some(storage(&format!("s3://lake/t/{}/", path.join("/"))));
             partitions.push(PartitionInput { values, storage_descriptor, ..Default::default() });
         }
     }
     lakehouse.catalog.create_partitions("shop", "t", partitions).await?;
-    let table = HiveTable::resolve(&lakehouse.catalog.get_table(None, "shop", "t").await?)?;
+    let mut table = HiveTable::resolve(&lakehouse.catalog.get_table(None, "shop", "t").await?)?;
+    table.injected = case.injected.iter().cloned().collect();
     let files = table.data_files(&lakehouse.storage, &lakehouse.catalog, None, &|_| true).await?;
     let meter = ScanMeter::new();
     let mut lines = Vec::new();

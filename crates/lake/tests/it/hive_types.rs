@@ -5,8 +5,21 @@ use lake::{HiveType, hive_type};
 #[test]
 fn types_are_read_and_written_and_come_back_from_arrow() {
     let same = [
-        "boolean", "tinyint", "smallint", "int", "bigint", "float", "double", "string", "binary", "date", "timestamp",
-        "decimal(38,18)", "array<array<int>>", "map<string,decimal(10,2)>", "struct<a:int,b b:array<map<string,double>>>",
+        "boolean",
+        "tinyint",
+        "smallint",
+        "int",
+        "bigint",
+        "float",
+        "double",
+        "string",
+        "binary",
+        "date",
+        "timestamp",
+        "decimal(38,18)",
+        "array<array<int>>",
+        "map<string,decimal(10,2)>",
+        "struct<a:int,b b:array<map<string,double>>>",
     ];
     for text in same {
         let parsed = hive_type::parse(text).unwrap();
@@ -24,7 +37,20 @@ fn types_are_read_and_written_and_come_back_from_arrow() {
     for (text, expected) in other {
         assert_eq!(hive_type::parse(text).unwrap().to_string(), expected);
     }
-    for text in ["", "array", "array<int", "array<int>>", "uniontype<int,string>", "decimal(39,0)", "varchar(0)", "timestamp with local time zone", "struct<a>"] {
-        assert_eq!(hive_type::parse(text).unwrap_err().to_string(), format!("NOT_SUPPORTED: Unsupported Hive type: {text}"));
+    for text in [
+        "",
+        "array",
+        "array<int",
+        "array<int>>",
+        "uniontype<int,string>",
+        "decimal(39,0)",
+        "varchar(0)",
+        "timestamp with local time zone",
+        "struct<a>",
+    ] {
+        assert_eq!(
+            hive_type::parse(text).unwrap_err().to_string(),
+            format!("NOT_SUPPORTED: Unsupported Hive type: {text}")
+        );
     }
 }

@@ -48,11 +48,18 @@ fn batch() -> RecordBatch {
 }
 
 fn hive_columns(schema: &Schema) -> Vec<Column> {
-    let column = |field: &Arc<Field>| Column::new(field.name(), HiveType::from_arrow(field.data_type()).unwrap().to_string());
+    let column =
+        |field: &Arc<Field>| Column::new(field.name(), HiveType::from_arrow(field.data_type()).unwrap().to_string());
     schema.fields().iter().map(column).collect()
 }
 
-async fn create(lakehouse: &Fixture, columns: Vec<Column>, keys: Vec<Column>, serde: &str, files: &[WrittenFile]) -> HiveTable {
+async fn create(
+    lakehouse: &Fixture,
+    columns: Vec<Column>,
+    keys: Vec<Column>,
+    serde: &str,
+    files: &[WrittenFile],
+) -> HiveTable {
     let storage = StorageDescriptor {
         columns,
         location: Some("s3://lake/t/".to_owned()),
@@ -72,7 +79,12 @@ async fn create(lakehouse: &Fixture, columns: Vec<Column>, keys: Vec<Column>, se
     lakehouse.catalog.create_table(None, "shop", input).await.unwrap();
     let mut values: Vec<Vec<String>> = files
         .iter()
-        .map(|file| file.partition_values.iter().map(|value| value.clone().unwrap_or_else(|| lake::hive::NULL_PARTITION.to_owned())).collect())
+        .map(|file| {
+            file.partition_values
+                .iter()
+                .map(|value| value.clone().unwrap_or_else(|| lake::hive::NULL_PARTITION.to_owned()))
+                .collect()
+        })
         .collect();
     values.sort();
     values.dedup();
@@ -88,7 +100,8 @@ async fn read(lakehouse: &Fixture, table: &HiveTable) -> Vec<String> {
     let mut lines = Vec::new();
     for file in &files {
         let options = ReadOptions { projection: None, batch_size: 1000, limit: None };
-        let batches: Vec<_> = table.read(&lakehouse.storage, &ScanMeter::new(), file, &options).try_collect().await.unwrap();
+        let batches: Vec<_> =
+            table.read(&lakehouse.storage, &ScanMeter::new(), file, &options).try_collect().await.unwrap();
         lines.extend(rows(&batches));
     }
     lines
@@ -138,7 +151,8 @@ fn partitioned(count: i32) -> RecordBatch {
         _ => Some("Zürich"),
     }));
     let day = Date32Array::from_iter_values((0..count).map(|id| 19000 + id % 2));
-    RecordBatch::try_from_iter([("id", Arc::new(ids) as ArrayRef), ("day", Arc::new(day)), ("city", Arc::new(city))]).unwrap()
+    RecordBatch::try_from_iter([("id", Arc::new(ids) as ArrayRef), ("day", Arc::new(day)), ("city", Arc::new(city))])
+        .unwrap()
 }
 
 #[tokio::test]
@@ -174,7 +188,8 @@ async fn rows_go_to_the_directories_of_their_partitions() {
     assert_eq!(actual, expected);
     // Partitions that are pruned are not listed.
     let pruner = |values: &[Option<String>]| values[1].is_none();
-    let files = table.data_files(&lakehouse.storage, &lakehouse.catalog, Some("day = '2022-01-08'".to_owned()), &pruner);
+    let files =
+        table.data_files(&lakehouse.storage, &lakehouse.catalog, Some("day = '2022-01-08'".to_owned()), &pruner);
     assert_eq!(files.await.unwrap().len(), 1);
 }
 
@@ -182,11 +197,15 @@ async fn rows_go_to_the_directories_of_their_partitions() {
 async fn too_many_partitions_are_refused_and_leave_nothing() {
     let lakehouse = fixture().await;
     let ids = Int32Array::from_iter_values(0..101);
-    let batch = RecordBatch::try_from_iter([("id", Arc::new(ids.clone()) as ArrayRef), ("key", Arc::new(ids))]).unwrap();
+    let batch =
+        RecordBatch::try_from_iter([("id", Arc::new(ids.clone()) as ArrayRef), ("key", Arc::new(ids))]).unwrap();
     let options = WriteOptions { partition_columns: 1, ..options() };
     let mut writer = TableWriter::new(&lakehouse.storage, batch.schema(), options.clone()).unwrap();
     let error = writer.write(&batch).await.unwrap_err();
-    assert_eq!(error.to_string(), "HIVE_TOO_MANY_OPEN_PARTITIONS: Exceeded limit of 100 open writers for partitions/buckets");
+    assert_eq!(
+        error.to_string(),
+        "HIVE_TOO_MANY_OPEN_PARTITIONS: Exceeded limit of 100 open writers for partitions/buckets"
+    );
     writer.abort().await;
     assert!(lakehouse.storage.list_all("lake", "").await.unwrap().is_empty());
     assert_eq!(fs_err::read_dir(lakehouse.directory.path().join("s3.tmp")).unwrap().count(), 0);
@@ -198,7 +217,8 @@ async fn too_many_partitions_are_refused_and_leave_nothing() {
 #[tokio::test]
 async fn files_roll_at_their_size_and_buckets_have_their_own() {
     let lakehouse = fixture().await;
-    let text = StringArray::from_iter_values((0..20_000).map(|id: u64| format!("{}", id.wrapping_mul(0x9E37_79B9_7F4A_7C15))));
+    let text =
+        StringArray::from_iter_values((0..20_000).map(|id: u64| format!("{}", id.wrapping_mul(0x9E37_79B9_7F4A_7C15))));
     let batch = RecordBatch::try_from_iter([("text", Arc::new(text) as ArrayRef)]).unwrap();
     let rolled = WriteOptions { target_file_size: 100_000, compression: Compression::None, ..options() };
     let mut writer = TableWriter::new(&lakehouse.storage, batch.schema(), rolled).unwrap();
@@ -210,7 +230,8 @@ async fn files_roll_at_their_size_and_buckets_have_their_own() {
     assert_eq!(files.iter().map(|file| file.row_count).sum::<u64>(), 20_000);
     let ids = Int32Array::from(vec![0, 1, 2, 3, 4, 5]);
     let batch = RecordBatch::try_from_iter([("id", Arc::new(ids) as ArrayRef)]).unwrap();
-    let bucketed = WriteOptions { bucketed_by: vec![0], bucket_count: 4, location: "s3://lake/b".parse().unwrap(), ..options() };
+    let bucketed =
+        WriteOptions { bucketed_by: vec![0], bucket_count: 4, location: "s3://lake/b".parse().unwrap(), ..options() };
     let mut writer = TableWriter::new(&lakehouse.storage, batch.schema(), bucketed).unwrap();
     writer.write(&batch).await.unwrap();
     let files = writer.finish().await.unwrap();

@@ -32,7 +32,9 @@ fn request(partitioning: &[&str]) -> CreateTable {
 
 fn batch(ids: std::ops::Range<i32>) -> RecordBatch {
     let names = StringArray::from_iter(ids.clone().map(|id| (id % 5 != 0).then(|| format!("n{id}"))));
-    let moments = TimestampMillisecondArray::from_iter_values(ids.clone().map(|id| 1_700_000_000_000 + i64::from(id) * 86_400_000));
+    let moments = TimestampMillisecondArray::from_iter_values(
+        ids.clone().map(|id| 1_700_000_000_000 + i64::from(id) * 86_400_000),
+    );
     let days = Date32Array::from_iter_values(ids.clone().map(|id| 19_000 + id / 10));
     // int and milliseconds are cast to the table's bigint and microseconds
     RecordBatch::try_from_iter([
@@ -79,10 +81,14 @@ async fn a_new_table_is_in_glue_as_athena_puts_it_there() {
     assert_eq!(glue.input.table_type.as_deref(), Some("EXTERNAL_TABLE"));
     assert_eq!(glue.location(), Some("s3://lake/orders"));
     let location = glue.parameter("metadata_location").unwrap();
-    assert!(location.starts_with("s3://lake/orders/metadata/00000-") && location.ends_with(".metadata.json"), "{location}");
+    assert!(
+        location.starts_with("s3://lake/orders/metadata/00000-") && location.ends_with(".metadata.json"),
+        "{location}"
+    );
     let first = glue.columns().next().unwrap();
     assert_eq!((first.name.as_str(), first.type_text()), ("id", "bigint"));
-    let parameters: Vec<_> = first.parameters.as_ref().unwrap().iter().map(|(key, value)| format!("{key}={value}")).collect();
+    let parameters: Vec<_> =
+        first.parameters.as_ref().unwrap().iter().map(|(key, value)| format!("{key}={value}")).collect();
     assert_eq!(parameters, ["iceberg.field.id=1", "iceberg.field.optional=true", "iceberg.field.current=true"]);
     assert_eq!(table.schema().unwrap().fields().len(), 4);
     assert_eq!(ids(&table, Version::Current).await, Vec::<i64>::new());
@@ -97,18 +103,28 @@ async fn appended_rows_are_read_and_older_versions_stay() {
     let first = append(&table, 0..3).await;
     let second = append(&first, 3..5).await;
     assert_eq!(ids(&second, Version::Current).await, [0, 1, 2, 3, 4]);
-    let expected = ["0|NULL|2023-11-14 22:13:20|2022-01-08", "1|n1|2023-11-15 22:13:20|2022-01-08", "2|n2|2023-11-16 22:13:20|2022-01-08"];
+    let expected = [
+        "0|NULL|2023-11-14 22:13:20|2022-01-08",
+        "1|n1|2023-11-15 22:13:20|2022-01-08",
+        "2|n2|2023-11-16 22:13:20|2022-01-08",
+    ];
     assert_eq!(scan(&first, ScanRequest::default()).await, expected);
     let snapshot = first.metadata().current_snapshot().unwrap();
     assert_eq!(ids(&second, Version::Snapshot(snapshot.snapshot_id())).await, [0, 1, 2]);
     assert_eq!(ids(&second, Version::Timestamp(snapshot.timestamp_ms())).await, [0, 1, 2]);
     assert_eq!(ids(&second, Version::Reference("main".to_owned())).await.len(), 5);
     let early = second.plan(&ScanRequest { version: Version::Timestamp(0), ..Default::default() }).await.unwrap_err();
-    assert_eq!(early.to_string(), "INVALID_ARGUMENTS: No version history table \"shop\".\"orders\" at or before 1970-01-01T00:00:00.000Z");
+    assert_eq!(
+        early.to_string(),
+        "INVALID_ARGUMENTS: No version history table \"shop\".\"orders\" at or before 1970-01-01T00:00:00.000Z"
+    );
     let unknown = second.plan(&ScanRequest { version: Version::Snapshot(7), ..Default::default() }).await.unwrap_err();
     assert_eq!(unknown.to_string(), "INVALID_ARGUMENTS: Iceberg snapshot ID does not exists: 7");
     let summary = &second.metadata().current_snapshot().unwrap().summary().additional_properties;
-    assert_eq!((summary["added-records"].as_str(), summary["total-records"].as_str(), summary["total-data-files"].as_str()), ("2", "5", "2"));
+    assert_eq!(
+        (summary["added-records"].as_str(), summary["total-records"].as_str(), summary["total-data-files"].as_str()),
+        ("2", "5", "2")
+    );
 }
 
 #[tokio::test]
@@ -130,8 +146,15 @@ async fn a_prepared_table_shows_itself_with_its_first_rows() {
 #[tokio::test]
 async fn every_transform_partitions_and_filters_prune_files() {
     for partitioning in [
-        vec!["day(at)"], vec!["month(at)", "bucket(4, id)"], vec!["year(day)"], vec!["hour(at)"], vec!["truncate(name, 2)"],
-        vec!["bucket(id, 3)"], vec!["truncate(10, id)"], vec!["day"], vec!["name"],
+        vec!["day(at)"],
+        vec!["month(at)", "bucket(4, id)"],
+        vec!["year(day)"],
+        vec!["hour(at)"],
+        vec!["truncate(name, 2)"],
+        vec!["bucket(id, 3)"],
+        vec!["truncate(10, id)"],
+        vec!["day"],
+        vec!["name"],
     ] {
         let lakehouse = fixture().await;
         let table = tables(&lakehouse).create(request(&partitioning)).await.unwrap();
@@ -185,10 +208,12 @@ async fn an_overwrite_replaces_just_its_files() {
     assert_eq!(snapshot.summary().operation.as_str(), "overwrite");
     assert_eq!(snapshot.sequence_number(), 3);
     let summary = &snapshot.summary().additional_properties;
-    let facts = ["deleted-data-files", "deleted-records", "added-records", "total-records"].map(|key| summary[key].as_str());
+    let facts =
+        ["deleted-data-files", "deleted-records", "added-records", "total-records"].map(|key| summary[key].as_str());
     assert_eq!(facts, ["1", "3", "1", "4"]);
     // Deleting the rest, then inserting again: the manifests stay right.
-    let files: Vec<String> = after.plan(&ScanRequest::default()).await.unwrap().into_iter().map(|task| task.data_file_path).collect();
+    let files: Vec<String> =
+        after.plan(&ScanRequest::default()).await.unwrap().into_iter().map(|task| task.data_file_path).collect();
     let empty = after.commit(Change::Overwrite { remove: files, add: vec![] }).await.unwrap();
     assert_eq!(ids(&empty, Version::Current).await, Vec::<i64>::new());
     assert_eq!(empty.metadata().current_snapshot().unwrap().summary().operation.as_str(), "delete");
@@ -209,7 +234,8 @@ async fn concurrent_inserts_all_arrive() {
     for task in tasks {
         task.await.unwrap();
     }
-    let table = tables(&lakehouse).load(lakehouse.catalog.get_table(None, "shop", "orders").await.unwrap()).await.unwrap();
+    let table =
+        tables(&lakehouse).load(lakehouse.catalog.get_table(None, "shop", "orders").await.unwrap()).await.unwrap();
     assert_eq!(ids(&table, Version::Current).await, (0..40).collect::<Vec<i64>>());
     assert_eq!(table.metadata().current_snapshot().unwrap().sequence_number(), 4);
 }
@@ -219,13 +245,15 @@ async fn an_overwrite_that_lost_the_race_fails_and_changes_nothing() {
     let lakehouse = fixture().await;
     let table = tables(&lakehouse).create(request(&[])).await.unwrap();
     let table = append(&table, 0..3).await;
-    let files: Vec<String> = table.plan(&ScanRequest::default()).await.unwrap().into_iter().map(|task| task.data_file_path).collect();
+    let files: Vec<String> =
+        table.plan(&ScanRequest::default()).await.unwrap().into_iter().map(|task| task.data_file_path).collect();
     append(&table, 3..4).await;
     let before = lakehouse.storage.list_all("lake", "orders/metadata/").await.unwrap().len();
     let error = table.commit(Change::Overwrite { remove: files, add: vec![] }).await.err().unwrap();
     assert_eq!(error.to_string(), "ICEBERG_COMMIT_ERROR: Failed to commit Iceberg update to table: shop.orders");
     assert_eq!(lakehouse.storage.list_all("lake", "orders/metadata/").await.unwrap().len(), before);
-    let table = tables(&lakehouse).load(lakehouse.catalog.get_table(None, "shop", "orders").await.unwrap()).await.unwrap();
+    let table =
+        tables(&lakehouse).load(lakehouse.catalog.get_table(None, "shop", "orders").await.unwrap()).await.unwrap();
     assert_eq!(ids(&table, Version::Current).await, [0, 1, 2, 3]);
 }
 
@@ -238,7 +266,8 @@ async fn a_statement_that_dies_before_the_swap_leaves_the_old_table() {
     let mut writer = table.writer().unwrap();
     writer.write(&batch(3..9)).await.unwrap();
     std::mem::forget(writer.finish().await.unwrap());
-    let table = tables(&lakehouse).load(lakehouse.catalog.get_table(None, "shop", "orders").await.unwrap()).await.unwrap();
+    let table =
+        tables(&lakehouse).load(lakehouse.catalog.get_table(None, "shop", "orders").await.unwrap()).await.unwrap();
     assert_eq!(ids(&table, Version::Current).await, [0, 1, 2]);
 }
 
@@ -249,7 +278,10 @@ async fn columns_come_go_and_change() {
     let table = append(&table, 0..2).await;
     let table = table.alter(Alteration::AddColumns(columns("Extra int, tags array<string>"))).await.unwrap();
     // The snapshot is older than the columns.
-    let request = |columns: &[&str]| ScanRequest { columns: Some(columns.iter().map(|name| (*name).to_owned()).collect()), ..Default::default() };
+    let request = |columns: &[&str]| ScanRequest {
+        columns: Some(columns.iter().map(|name| (*name).to_owned()).collect()),
+        ..Default::default()
+    };
     assert_eq!(scan(&table, request(&["extra", "id"])).await, ["NULL|0", "NULL|1"]);
     let filter = Reference::new("extra").is_null();
     let filtered = ScanRequest { filter: Some(filter), ..request(&["id"]) };
@@ -257,17 +289,25 @@ async fn columns_come_go_and_change() {
     let to = columns("total bigint").remove(0);
     let table = table.alter(Alteration::ChangeColumn { name: "EXTRA".to_owned(), to }).await.unwrap();
     let table = table.alter(Alteration::DropColumn("name".to_owned())).await.unwrap();
-    let names: Vec<_> = table.glue_table().columns().map(|column| format!("{} {}", column.name, column.type_text())).collect();
+    let names: Vec<_> =
+        table.glue_table().columns().map(|column| format!("{} {}", column.name, column.type_text())).collect();
     assert_eq!(names, ["id bigint", "at timestamp", "day date", "total bigint", "tags array<string>"]);
     let all = &table.glue_table().input.storage_descriptor.as_ref().unwrap().columns;
-    let dropped: Vec<_> = all.iter().filter(|column| column.parameters.as_ref().unwrap()["iceberg.field.current"] == "false").collect();
+    let dropped: Vec<_> =
+        all.iter().filter(|column| column.parameters.as_ref().unwrap()["iceberg.field.current"] == "false").collect();
     assert_eq!((dropped.len(), dropped[0].name.as_str()), (1, "name"));
     let rows = RecordBatch::try_from_iter([
         ("id", Arc::new(Int64Array::from(vec![9])) as ArrayRef),
         ("at", Arc::new(TimestampMillisecondArray::from(vec![0]))),
         ("day", Arc::new(Date32Array::from(vec![0]))),
         ("total", Arc::new(Int64Array::from(vec![1 << 40]))),
-        ("tags", arrow::array::new_null_array(&arrow::datatypes::DataType::new_list(arrow::datatypes::DataType::Utf8, true), 1)),
+        (
+            "tags",
+            arrow::array::new_null_array(
+                &arrow::datatypes::DataType::new_list(arrow::datatypes::DataType::Utf8, true),
+                1,
+            ),
+        ),
     ])
     .unwrap();
     let add = write(&table, rows).await;
@@ -279,9 +319,16 @@ async fn columns_come_go_and_change() {
     let errors = [
         table.alter(Alteration::DropColumn("nothing".to_owned())).await.err().unwrap(),
         table.alter(Alteration::AddColumns(columns("ID int"))).await.err().unwrap(),
-        table.alter(Alteration::ChangeColumn { name: "total".to_owned(), to: columns("total int").remove(0) }).await.err().unwrap(),
+        table
+            .alter(Alteration::ChangeColumn { name: "total".to_owned(), to: columns("total int").remove(0) })
+            .await
+            .err()
+            .unwrap(),
     ];
-    assert_eq!(errors.each_ref().map(|error| error.code()), ["COLUMN_NOT_FOUND", "COLUMN_ALREADY_EXISTS", "NOT_SUPPORTED"]);
+    assert_eq!(
+        errors.each_ref().map(|error| error.code()),
+        ["COLUMN_NOT_FOUND", "COLUMN_ALREADY_EXISTS", "NOT_SUPPORTED"]
+    );
 }
 
 #[tokio::test]
@@ -296,7 +343,8 @@ async fn properties_are_checked_mapped_and_kept() {
     let table = append(&table.alter(Alteration::SetProperties(set)).await.unwrap(), 0..2).await;
     assert_eq!(table.metadata().properties()["optimize_rewrite_delete_file_threshold"], "10");
     assert_eq!(table.metadata().properties()["write.parquet.compression-codec"], "snappy");
-    let removed = table.alter(Alteration::RemoveProperties(vec!["vacuum_max_snapshot_age_seconds".to_owned()])).await.unwrap();
+    let removed =
+        table.alter(Alteration::RemoveProperties(vec!["vacuum_max_snapshot_age_seconds".to_owned()])).await.unwrap();
     assert!(!removed.metadata().properties().contains_key("vacuum_max_snapshot_age_seconds"));
     let mut unknown = request(&[]);
     unknown.properties.insert("color".to_owned(), "red".to_owned());
@@ -315,5 +363,8 @@ async fn a_table_without_its_metadata_says_so_and_a_dropped_one_leaves_nothing()
     tables.purge(&glue).await.unwrap();
     assert_eq!(lakehouse.storage.list_all("lake", "").await.unwrap().len(), 1);
     let error = tables.load(glue).await.err().unwrap();
-    assert_eq!(error.to_string(), "ICEBERG_MISSING_METADATA: Metadata not found in metadata location for table shop.orders");
+    assert_eq!(
+        error.to_string(),
+        "ICEBERG_MISSING_METADATA: Metadata not found in metadata location for table shop.orders"
+    );
 }

@@ -30,7 +30,8 @@ pub struct Fixture {
 pub async fn fixture() -> Fixture {
     let directory = tempfile::tempdir().unwrap();
     let milliseconds = AtomicI64::new(1_700_000_000_000);
-    let clock: Clock = Arc::new(move || DateTime::from_timestamp_millis(milliseconds.fetch_add(1000, Ordering::Relaxed)).unwrap());
+    let clock: Clock =
+        Arc::new(move || DateTime::from_timestamp_millis(milliseconds.fetch_add(1000, Ordering::Relaxed)).unwrap());
     let storage = ObjectStorage::open(directory.path(), Durability::Process).unwrap();
     storage.create_bucket("lake").await.unwrap();
     let store = Store::open(directory.path(), Durability::Process).await.unwrap();

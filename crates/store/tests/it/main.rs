@@ -163,7 +163,12 @@ async fn a_writer_waits_for_a_slow_one() {
     let slow = store.write().await.unwrap();
     let other = store.clone();
     let waiting = tokio::spawn(async move { insert(&other, 1).await });
-    let early = tokio::time::timeout(Duration::from_millis(50), async { while !waiting.is_finished() { tokio::task::yield_now().await } }).await;
+    let early = tokio::time::timeout(Duration::from_millis(50), async {
+        while !waiting.is_finished() {
+            tokio::task::yield_now().await
+        }
+    })
+    .await;
     assert!(early.is_err());
     drop(slow);
     waiting.await.unwrap().unwrap();
