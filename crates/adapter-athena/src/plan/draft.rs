@@ -174,12 +174,24 @@ impl<'a> Draft<'a> {
         })))
     }
 
-    /// Removes what an earlier run left under a name that this plan needs.
-    pub(super) async fn drop_leftover(&mut self, relation: &RelationName) -> AdapterResult<()> {
+    /// Removes what an earlier run left under a name that this plan needs. What this very plan had built before it was restarted stays:
+    /// its statement will be found again, not run again.
+    pub(super) async fn drop_leftover(&mut self, relation: &RelationName, planned: Option<&Step>) -> AdapterResult<()> {
         let restored = self.steps.iter().any(|step| matches!(step, Step::RenameTable { from, .. } if from == relation));
-        if !restored && self.warehouse.relation(relation).await?.is_some() {
-            self.steps.push(Step::DropTable { relation: relation.clone(), native: false });
+        if restored || self.warehouse.relation(relation).await?.is_none() {
+            return Ok(());
         }
+        let planned = match planned {
+            Some(Step::Ctas(ctas)) => ctas.location.as_ref(),
+            _ => None,
+        };
+        if let Some(planned) = planned {
+            let there = self.warehouse.table(relation).await?.as_ref().and_then(location_of);
+            if there.is_some_and(|there| there.as_directory() == planned.as_directory()) {
+                return Ok(());
+            }
+        }
+        self.steps.push(Step::DropTable { relation: relation.clone(), native: false });
         Ok(())
     }
 

@@ -84,7 +84,7 @@ fn inferred(kind: SeedType, seed: &SeedTable, index: usize) -> &'static str {
 
 async fn upload(draft: &mut Draft<'_>, seed: &SeedTable, names: &[String], types: &[String]) -> AdapterResult<()> {
     let tmp = draft.relation.with_identifier(format!("{}__dbt_tmp", draft.relation.identifier));
-    draft.drop_leftover(&tmp).await?;
+    draft.drop_leftover(&tmp, None).await?;
     let layout = draft.layout.unpartitioned();
     let location = draft.location(&tmp, &tmp.identifier, Lifetime::Temporary, &layout, "csv").await?;
     draft.steps.push(Step::UploadSeed(UploadSeed {

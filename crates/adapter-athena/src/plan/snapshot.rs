@@ -43,10 +43,10 @@ pub(super) async fn plan(draft: &mut Draft<'_>, sql: &str, strategy: &SnapshotSt
     let query_columns = query_columns(draft, sql, &text).await?;
 
     let tmp = draft.relation.with_identifier(format!("{}__dbt_tmp", draft.relation.identifier));
-    draft.drop_leftover(&tmp).await?;
     let layout = draft.layout.unpartitioned();
     let staging = text.staging(&draft.relation.to_string(), &query_columns, &existing);
     let ctas = draft.ctas(&tmp, &tmp.identifier, Lifetime::Temporary, &layout, &staging).await?;
+    draft.drop_leftover(&tmp, Some(&ctas)).await?;
     draft.steps.push(ctas);
     draft.last.push(Step::DropTable { relation: tmp.clone(), native: false });
     let target = draft.relation.clone();
@@ -69,10 +69,10 @@ pub(super) async fn plan(draft: &mut Draft<'_>, sql: &str, strategy: &SnapshotSt
         }));
     } else {
         let staged = target.with_identifier(format!("{}__dbt_tmp_snapshot", target.identifier));
-        draft.drop_leftover(&staged).await?;
         let old_files = draft.files_to_replace().await?;
         let layout = draft.layout.clone();
         let ctas = draft.ctas(&staged, &target.identifier, Lifetime::Kept, &layout, "").await?;
+        draft.drop_leftover(&staged, Some(&ctas)).await?;
         let Step::Ctas(ctas) = ctas else { return Ok(()) };
         draft.steps.push(Step::SnapshotRebuild(Box::new(SnapshotRebuild {
             ctas: *ctas,

@@ -34,11 +34,10 @@ pub(super) async fn create_or_replace(
     let target = draft.relation.clone();
     let part = target.identifier.clone();
     let staged = staged_name(&target);
-    draft.drop_leftover(&staged).await?;
-    draft.drop_leftover(&stage_name(&target)).await?;
+    draft.drop_leftover(&stage_name(&target), None).await?;
     let Some(existing) = &draft.existing else {
-        let backup = backup_name(&target);
-        draft.drop_leftover(&backup).await?;
+        draft.drop_leftover(&staged, None).await?;
+        draft.drop_leftover(&backup_name(&target), None).await?;
         let ctas = draft.ctas(&target, &part, Lifetime::Kept, &layout, sql).await?;
         draft.steps.push(ctas);
         let fill = fill(&target);
@@ -59,6 +58,7 @@ pub(super) async fn create_or_replace(
     let (was_iceberg, was_view) = (existing.is_iceberg(), existing.is_view());
     let old_files = draft.files_to_replace().await?;
     let ctas = draft.ctas(&staged, &part, Lifetime::Kept, &layout, sql).await?;
+    draft.drop_leftover(&staged, Some(&ctas)).await?;
     draft.steps.push(ctas);
     draft.steps.extend(fill(&staged));
     draft.on_failure.push(Step::DropTable { relation: staged.clone(), native: false });
@@ -88,7 +88,7 @@ async fn replace_iceberg(draft: &mut Draft<'_>, staged: RelationName, was_iceber
     let backup = backup_name(&target);
     let predecessor = if was_iceberg { Predecessor::Iceberg } else { Predecessor::Other };
     if was_iceberg && !draft.steps.iter().any(|step| matches!(step, Step::RenameTable { .. })) {
-        draft.drop_leftover(&backup).await?;
+        draft.drop_leftover(&backup, None).await?;
     }
     draft.steps.push(Step::ReplaceByRename { staged, target, backup: backup.clone(), predecessor });
     if was_iceberg {

@@ -19,7 +19,7 @@ pub(super) async fn plan(draft: &mut Draft<'_>, sql: &str) -> AdapterResult<()> 
         let staged = staged_name(&target);
         let old_files = draft.files_to_replace().await?;
         draft.note("the table of this name and its data are replaced by the view");
-        draft.drop_leftover(&staged).await?;
+        draft.drop_leftover(&staged, None).await?;
         draft.steps.push(Step::Query { sql: text(&staged, sql), relation: staged.clone() });
         draft.on_failure.push(Step::DropEntry { relation: staged.clone() });
         draft.steps.push(Step::SwapTable { staged: staged.clone(), target: target.clone(), archive: Archive::Skip });

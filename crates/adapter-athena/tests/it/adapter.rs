@@ -153,3 +153,34 @@ fn every_macro_compiles() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_restarted_plan_keeps_what_it_has_built() {
+    let plan_of = |warehouse: &Warehouse| {
+        let adapter = adapter(warehouse);
+        async move {
+            adapter.prepare(&[("awsdatacatalog".to_owned(), "shop".to_owned())]).await.unwrap();
+            adapter.plan(table_request()).await.unwrap()
+        }
+    };
+    let warehouse = world();
+    let plan = plan_of(&warehouse).await;
+    let first = &plan.steps()[0];
+    adapter(&warehouse).execute(first.sql.as_ref().unwrap(), &origin("by hand"), None).await.unwrap();
+    let actions: Vec<String> = plan_of(&warehouse).await.steps().into_iter().map(|step| step.action).collect();
+    assert_eq!(actions[0], "create_table", "nothing is dropped before: {actions:?}");
+}
+
+fn table_request() -> engine::adapter::MaterializationRequest {
+    engine::adapter::MaterializationRequest {
+        node: "model.shop.orders".into(),
+        relation: orders(),
+        materialization: engine::adapter::Materialization::Table { sql: "select 1".to_owned() },
+        config: Default::default(),
+        full_refresh: false,
+        description: String::new(),
+        columns: Vec::new(),
+        comment: None,
+        provenance: Default::default(),
+    }
+}

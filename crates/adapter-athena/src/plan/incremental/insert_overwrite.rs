@@ -19,7 +19,7 @@ pub(super) async fn plan(draft: &mut Draft<'_>, sql: &str) -> AdapterResult<()> 
     sync_columns(draft, &tmp)?;
 
     let staged = target.with_identifier(format!("{}__dbt_stage", target.identifier));
-    draft.drop_leftover(&staged).await?;
+    draft.drop_leftover(&staged, None).await?;
     // Inside the table's folder, so that the new partitions belong to it; unseen until they are pointed at.
     let location = location.join(&draft.unique("partitions").to_string());
     draft.steps.push(Step::CreateTableLike { like: target.clone(), staged: staged.clone(), location });

@@ -126,9 +126,9 @@ async fn stage_rows(draft: &mut Draft<'_>, sql: &str, unique_suffix_allowed: boo
             draft.steps.push(Step::CreateSchema { database: tmp.database.clone(), schema: tmp.schema.clone() });
         }
     }
-    draft.drop_leftover(&tmp).await?;
     let layout = draft.layout.unpartitioned();
     let ctas = draft.ctas(&tmp, &tmp.identifier, Lifetime::Temporary, &layout, sql).await?;
+    draft.drop_leftover(&tmp, Some(&ctas)).await?;
     draft.steps.push(ctas);
     draft.last.push(Step::DropTable { relation: tmp.clone(), native: false });
     Ok(tmp)
