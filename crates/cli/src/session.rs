@@ -11,7 +11,7 @@ use diagnostic::{Diagnostic, Severity};
 use engine::{
     Adapter, Compiler, Host, Manifest,
     context::{RenderEvents, YamlContext},
-    events::{Event, Events, Listener, Phase, json::Invocation, text::Layout},
+    events::{Event, Events, Level, Listener, Phase, json::Invocation, text::Layout},
 };
 use indexmap::IndexMap;
 use names::UniqueId;
@@ -19,7 +19,7 @@ use project::{DbtProject, Profile, ProfileSettings, Project, ProjectSettings, Ve
 use serde_json::{Map, Value as Json};
 
 use crate::{
-    args::Cli,
+    args::{Cli, Command},
     arguments_json,
     commands::Reported,
     connection::Connection,
@@ -64,7 +64,11 @@ pub fn begin(cli: &Cli, settings: &Settings, invocation: &str) -> anyhow::Result
     let mut listeners: Vec<Arc<dyn Listener>> = vec![Arc::new(Terminal::new(TerminalOptions {
         stream: if cli.command.prints_data() { Stream::Stderr } else { Stream::Stdout },
         format: settings.log_format,
-        least: settings.log_level,
+        least: match &cli.command {
+            // The scratchpad shows results; how the project was read matters only to those who ask.
+            Command::Sql(_) if settings.log_level == Some(Level::Info) => Some(Level::Warn),
+            _ => settings.log_level,
+        },
         print: settings.print,
         layout,
         progress: settings.progress,

@@ -72,6 +72,8 @@ pub enum Phase {
     Compiling,
     Preparing,
     Running,
+    /// Nothing: the command prints its answer.
+    Idle,
 }
 
 /// Something that happened.
@@ -166,7 +168,11 @@ impl Event {
     /// How loud it is.
     pub fn level(&self) -> Level {
         match self {
-            Self::Phase(_) | Self::AdapterRegistered { .. } | Self::Statement { .. } | Self::CommandCompleted { .. } => {
+            Self::Phase(_)
+            | Self::AdapterRegistered { .. }
+            | Self::Statement { .. }
+            | Self::ArtifactWritten { .. }
+            | Self::CommandCompleted { .. } => {
                 Level::Debug
             }
             Self::NodeFinished { result, .. } => match result.status {

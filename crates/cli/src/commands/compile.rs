@@ -90,6 +90,7 @@ pub async fn compile_all(session: &Session, compiler: &Compiler, selected: &[Uni
             },
         }
     }
+    session.events.emit(Event::Phase(Phase::Idle));
     session.report(errors)?;
     if session.settings.write_json {
         session.write("manifest.json", &compiler.manifest().with_compiled(&compiler.compiled()))?;

@@ -22,8 +22,8 @@ pub fn run(session: &Session) -> anyhow::Result<Outcome> {
         session.events.line(Level::Info, "No packages were found in packages.yml");
     }
     for package in installed {
-        session.events.line(Level::Info, format!("Installing {}", package.shown));
-        session.events.line(Level::Info, format!("  Installed from <local @ {}>", package.path));
+        session.events.line(Level::Info, format!("Installing {}", package.path));
+        session.events.line(Level::Info, format!("  Installed from <local @ {}> as {}", package.path, package.name));
     }
     Ok(Outcome::Success)
 }

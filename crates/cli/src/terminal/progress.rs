@@ -29,6 +29,7 @@ impl Progress {
                     Phase::Compiling => "Compiling",
                     Phase::Preparing => "Reading what exists",
                     Phase::Running => "Running",
+                    Phase::Idle => return self.clear(),
                 };
                 self.total.set_message(message);
                 self.total.enable_steady_tick(Duration::from_millis(120));
@@ -47,7 +48,7 @@ impl Progress {
                 self.done += 1;
                 self.total.set_message(format!("{} of {total} done", self.done));
             }
-            Event::RunFinished { .. } | Event::Failed { .. } | Event::CommandCompleted { .. } => self.clear(),
+            Event::ProjectParsed { .. } | Event::RunFinished { .. } | Event::Failed { .. } | Event::CommandCompleted { .. } => self.clear(),
             _ => {}
         }
     }
@@ -60,6 +61,8 @@ impl Progress {
     fn clear(&mut self) {
         self.running.clear();
         self.total.finish_and_clear();
+        // A bar that is finished is never drawn again; this one is not drawn before something begins.
+        self.total = self.lines.add(spinner("{spinner} {msg} {elapsed}"));
     }
 }
 

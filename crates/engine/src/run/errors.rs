@@ -22,7 +22,7 @@ pub(super) fn of_adapter(node: &Node, error: &AdapterError, compiled: Option<&Co
 pub(super) fn of_hook(node: &Node, hook: &str, error: &AdapterError) -> NodeFailure {
     let mut diagnostic = (*error.diagnostic).clone();
     if diagnostic.cause.is_none() {
-        diagnostic.cause = Some(format!("a {hook} of the node failed"));
+        diagnostic.cause = Some(format!("the statement of a {hook} failed"));
     }
     NodeFailure { message: headed("Database Error", node, &diagnostic), cancelled: error.cancelled }
 }
@@ -75,7 +75,8 @@ fn athena_place(message: &str) -> Option<Place> {
     })
 }
 
-/// The line of the model's file, when exactly one line of it reads like the compiled one; else the line of the compiled file.
+/// The line of the model's file: the only one that reads like the compiled line, or the same line where Jinja made no more and no fewer
+/// lines. Else the line of the compiled file.
 fn locate(node: &Node, compiled: &Compiled, place: Place) -> Location {
     let text = compiled.sql.lines().nth(place.line - 1).unwrap_or_default();
     let mut same = node.raw_code.lines().enumerate().filter(|(_, line)| line.trim() == text.trim());
@@ -88,6 +89,18 @@ fn locate(node: &Node, compiled: &Compiled, place: Place) -> Location {
             file: node.original_file_path.clone(),
             line: Some(index + 1),
             column,
+            excerpt: Some(line.to_owned()),
+        };
+    }
+    let (raw, made) = (node.raw_code.trim_end(), compiled.sql.trim_end());
+    if raw.lines().count() == made.lines().count()
+        && let Some(line) = raw.lines().nth(place.line - 1)
+        && node.test_metadata.is_none()
+    {
+        return Location {
+            file: node.original_file_path.clone(),
+            line: Some(place.line),
+            column: None,
             excerpt: Some(line.to_owned()),
         };
     }
@@ -139,12 +152,23 @@ mod tests {
     #[test]
     fn a_line_that_jinja_made_is_shown_in_the_compiled_file() {
         let text = message(
-            "select {{ columns() }}\n",
-            "select a, nope\n",
-            "create table t as (select a, nope)",
-            "COLUMN_NOT_FOUND: line 1:30: Column 'nope' cannot be resolved",
+            "{% for c in ['a', 'nope'] %}\nselect {{ c }}\n{% endfor %}\n",
+            "\nselect a\n\nselect nope\n",
+            "create table t as (select a\n\nselect nope)",
+            "COLUMN_NOT_FOUND: line 3:8: Column 'nope' cannot be resolved",
         );
-        assert!(text.contains("at target/compiled/shop/models/orders.sql:1:11\n"), "{text}");
+        assert!(text.contains("at target/compiled/shop/models/orders.sql:4:8\n"), "{text}");
+    }
+
+    #[test]
+    fn a_line_with_jinja_in_it_is_shown_as_it_was_written() {
+        let text = message(
+            "select a,\n    {{ nope() }}\nfrom t\n",
+            "select a,\n    nope\nfrom t\n",
+            "create table t as\nselect a,\n    nope\nfrom t",
+            "COLUMN_NOT_FOUND: line 3:5: Column 'nope' cannot be resolved",
+        );
+        assert!(text.contains("at models/orders.sql:2\n     2 |     {{ nope() }}"), "{text}");
     }
 
     #[test]

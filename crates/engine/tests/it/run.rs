@@ -73,7 +73,10 @@ impl Shop {
                 self.counts.insert(test.to_owned(), count.parse().expect("a number"));
                 String::new()
             }
-            "cat" => fs_err::read_to_string(self.project.join(rest)).unwrap_or_else(|error| format!("{error}\n")),
+            "cat" => match fs_err::read_to_string(self.project.join(rest)) {
+                Ok(text) => format!("{}\n", text.trim_end()),
+                Err(error) => format!("{error}\n"),
+            },
             _ => self.run(word, rest).await,
         }
     }
