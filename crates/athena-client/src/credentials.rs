@@ -7,9 +7,7 @@ use std::{
 
 use athena_api::{ApiError, ApiResult};
 use aws_config::{
-    BehaviorVersion, Region,
-    profile::ProfileFileCredentialsProvider,
-    provider_config::ProviderConfig,
+    BehaviorVersion, Region, profile::ProfileFileCredentialsProvider, provider_config::ProviderConfig,
     sts::AssumeRoleProvider,
 };
 use aws_credential_types::{

@@ -247,8 +247,7 @@ impl Glue for GlueClient {
     }
 
     async fn get_database(&self, catalog: Option<&str>, name: &str) -> ApiResult<Database> {
-        let answer: OneDatabase =
-            self.call("GetDatabase", Input { name: Some(name), ..Input::of(catalog) }).await?;
+        let answer: OneDatabase = self.call("GetDatabase", Input { name: Some(name), ..Input::of(catalog) }).await?;
         Ok(answer.database)
     }
 
@@ -374,9 +373,7 @@ impl Glue for GlueClient {
         let input = Input {
             expression: filter.expression.as_deref(),
             exclude_column_schema: filter.exclude_column_schema.then_some(true),
-            segment: filter
-                .segment
-                .map(|(segment_number, total_segments)| Segment { segment_number, total_segments }),
+            segment: filter.segment.map(|(segment_number, total_segments)| Segment { segment_number, total_segments }),
             ..Input::table(catalog, database, table)
         };
         let answer: Partitions = self.call("GetPartitions", input.page(page)).await?;

@@ -76,7 +76,9 @@ mod tests {
 
     #[test]
     fn codes_lose_their_namespace() {
-        let read = error(r#"{"__type":"com.amazonaws.athena#InvalidRequestException","Message":"m","AthenaErrorCode":"INVALID_INPUT"}"#);
+        let read = error(
+            r#"{"__type":"com.amazonaws.athena#InvalidRequestException","Message":"m","AthenaErrorCode":"INVALID_INPUT"}"#,
+        );
         assert_eq!((read.code.as_str(), read.message.as_str()), ("InvalidRequestException", "m"));
         assert_eq!(read.athena_error_code.as_deref(), Some("INVALID_INPUT"));
         assert_eq!(error(r#"{"__type":"EntityNotFoundException","message":"gone"}"#).message, "gone");

@@ -3,11 +3,7 @@
 //! A token bucket for each operation starts at the published rate. A ThrottlingException means that others share the account's quota:
 //! the bucket's rate shrinks, and grows back with each call that succeeds.
 
-use std::{
-    collections::HashMap,
-    sync::Mutex,
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Mutex, time::Duration};
 
 use tokio::time::Instant;
 

@@ -3,10 +3,7 @@
 use std::{collections::HashMap, sync::Arc, sync::Mutex, sync::PoisonError};
 
 use async_trait::async_trait;
-use athena_api::{
-    ApiError, ApiResult, S3,
-    s3::ObjectSummary,
-};
+use athena_api::{ApiError, ApiResult, S3, s3::ObjectSummary};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use names::S3Uri;

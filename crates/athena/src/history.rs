@@ -84,10 +84,11 @@ impl History {
         let doing = "ending interrupted queries of";
         let error = |source| self.store.error(doing, source);
         let mut change = self.store.write().await?;
-        let running: Vec<(String, String)> = sqlx::query_as("SELECT id, execution FROM query_execution WHERE ended = 0")
-            .fetch_all(&mut *change)
-            .await
-            .map_err(error)?;
+        let running: Vec<(String, String)> =
+            sqlx::query_as("SELECT id, execution FROM query_execution WHERE ended = 0")
+                .fetch_all(&mut *change)
+                .await
+                .map_err(error)?;
         for (id, text) in running {
             let Ok(mut execution) = serde_json::from_str::<QueryExecution>(&text) else { continue };
             execution.status.state = QueryExecutionState::Failed;
@@ -204,9 +205,9 @@ impl History {
     pub(crate) async fn list(&self, work_group: &str, token: Option<&str>, limit: usize) -> ApiResult<ExecutionPage> {
         let before = match token {
             None => i64::MAX,
-            Some(token) => decode_sequence(token).ok_or_else(|| {
-                invalid(format!("The nextPageToken is malformed: {token}"))
-            })?,
+            Some(token) => {
+                decode_sequence(token).ok_or_else(|| invalid(format!("The nextPageToken is malformed: {token}")))?
+            }
         };
         let limit = i64::try_from(limit).unwrap_or(i64::MAX - 1);
         let rows: Vec<(i64, String)> = sqlx::query_as(

@@ -14,12 +14,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    EmbeddedAthena,
-    history::History,
-    live::LiveSet,
-    registry::Registry,
-    result::BodyCache,
-    service::Inner,
+    EmbeddedAthena, history::History, live::LiveSet, registry::Registry, result::BodyCache, service::Inner,
     start::result_prefix,
 };
 

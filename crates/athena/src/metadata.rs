@@ -7,12 +7,7 @@ use athena_api::{
 use regex::Regex;
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    EmbeddedAthena,
-    data_catalog::is_own,
-    error::invalid,
-    registry::page,
-};
+use crate::{EmbeddedAthena, data_catalog::is_own, error::invalid, registry::page};
 
 /// A database.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -108,10 +103,7 @@ impl EmbeddedAthena {
 fn check_catalog(name: &str) -> ApiResult<()> {
     match is_own(name) {
         true => Ok(()),
-        false => Err(ApiError::invalid_request(
-            "DATACATALOG_NOT_FOUND",
-            format!("Catalog '{name}' does not exist"),
-        )),
+        false => Err(ApiError::invalid_request("DATACATALOG_NOT_FOUND", format!("Catalog '{name}' does not exist"))),
     }
 }
 

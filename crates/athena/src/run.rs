@@ -21,9 +21,7 @@ use crate::{
     history::{Record, ResultFormat, StoredResult},
     live::Live,
     prepared_statement::PreparedStatementInput,
-    result::{
-        WriteError, Writing, column_info, rows_column, write_failure, write_manifest, write_result,
-    },
+    result::{WriteError, Writing, column_info, rows_column, write_failure, write_manifest, write_result},
     start::{Kind, context_name},
 };
 
@@ -97,11 +95,7 @@ impl Run {
         self.end(outcome, &times, preparing, read).await;
     }
 
-    async fn execute_in_time(
-        &self,
-        times: &mut Times,
-        scanned: &Scanned,
-    ) -> Result<Done, QueryError> {
+    async fn execute_in_time(&self, times: &mut Times, scanned: &Scanned) -> Result<Done, QueryError> {
         let started = Instant::now();
         let limit = if self.kind.statement_type == StatementType::Ddl { DDL_TIMEOUT } else { DML_TIMEOUT };
         let mut planning = Duration::ZERO;
@@ -117,11 +111,7 @@ impl Run {
     }
 
     /// Runs the statement and writes its result.
-    async fn execute(
-        &self,
-        planning: &mut Duration,
-        scanned: &Scanned,
-    ) -> Result<Done, QueryError> {
+    async fn execute(&self, planning: &mut Duration, scanned: &Scanned) -> Result<Done, QueryError> {
         let started = Instant::now();
         let output = match &self.statement {
             Statement::Prepare { name, statement_text, .. } => {
@@ -245,9 +235,9 @@ impl Run {
             WriteError::Storage(error) => self.not_written(&error),
         })?;
         let manifest = match &output.manifest {
-            Some(files) => Some(
-                write_manifest(storage, &self.location, files).await.map_err(|error| self.not_written(&error))?,
-            ),
+            Some(files) => {
+                Some(write_manifest(storage, &self.location, files).await.map_err(|error| self.not_written(&error))?)
+            }
             None => None,
         };
         if let Some(body) = stored.body {

@@ -5,9 +5,7 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use athena_api::{
     ApiError, ApiResult, Athena, Glue,
-    athena::{
-        DataCatalog, QueryExecution, QueryExecutionState, QueryResults, StartQueryExecutionRequest, WorkGroup,
-    },
+    athena::{DataCatalog, QueryExecution, QueryExecutionState, QueryResults, StartQueryExecutionRequest, WorkGroup},
 };
 use chrono::{DateTime, Utc};
 use lake::ObjectStorage;

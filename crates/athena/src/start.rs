@@ -199,7 +199,11 @@ impl EmbeddedAthena {
                 earlier.query == execution.query
                     && earlier.query_execution_context == execution.query_execution_context
                     && earlier.execution_parameters == execution.execution_parameters
-                    && earlier.statistics.result_reuse_information.as_ref().is_none_or(|info| !info.reused_previous_result)
+                    && earlier
+                        .statistics
+                        .result_reuse_information
+                        .as_ref()
+                        .is_none_or(|info| !info.reused_previous_result)
                     && prefix(earlier) == wanted
             })
             .await

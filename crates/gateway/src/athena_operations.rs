@@ -59,16 +59,12 @@ pub(crate) async fn call(athena: &EmbeddedAthena, operation: &str, mut input: In
         "DeleteWorkGroup" => {
             done(athena.delete_work_group(input.text("WorkGroup"), input.flag("RecursiveDeleteOption")).await)
         }
-        "GetDataCatalog" => {
-            Ok(json!({ "DataCatalog": output(&athena.get_data_catalog(input.text("Name")).await?)? }))
-        }
+        "GetDataCatalog" => Ok(json!({ "DataCatalog": output(&athena.get_data_catalog(input.text("Name")).await?)? })),
         "ListDataCatalogs" => {
             let (catalogs, next) = athena.list_data_catalogs(token, limit).await?;
             list("DataCatalogsSummary", &catalogs, next)
         }
-        "CreateDataCatalog" => {
-            Ok(json!({ "DataCatalog": output(&athena.create_data_catalog(input.read()?).await?)? }))
-        }
+        "CreateDataCatalog" => Ok(json!({ "DataCatalog": output(&athena.create_data_catalog(input.read()?).await?)? })),
         "UpdateDataCatalog" => done(athena.update_data_catalog(input.read()?).await),
         "DeleteDataCatalog" => {
             Ok(json!({ "DataCatalog": output(&athena.delete_data_catalog(input.text("Name")).await?)? }))

@@ -119,7 +119,10 @@ pub(crate) async fn call(lakehouse: &Lakehouse, operation: &str, mut input: Inpu
         }
         "BatchCreatePartition" => {
             let partitions = required(&mut input, "PartitionInputList")?;
-            Ok(item_errors("PartitionValues", &glue.batch_create_partition(catalog, database, table, partitions).await?))
+            Ok(item_errors(
+                "PartitionValues",
+                &glue.batch_create_partition(catalog, database, table, partitions).await?,
+            ))
         }
         "GetPartition" => {
             let partition = glue.get_partition(catalog, database, table, &input.texts("PartitionValues")).await?;
@@ -181,8 +184,7 @@ pub(crate) async fn call(lakehouse: &Lakehouse, operation: &str, mut input: Inpu
         }
         "TagResource" => {
             let tags: std::collections::BTreeMap<String, String> = required(&mut input, "TagsToAdd")?;
-            let tags: Vec<athena::Tag> =
-                tags.into_iter().map(|(key, value)| athena::Tag { key, value }).collect();
+            let tags: Vec<athena::Tag> = tags.into_iter().map(|(key, value)| athena::Tag { key, value }).collect();
             done(lakehouse.athena().tag_glue_resource(input.text("ResourceArn"), &tags).await)
         }
         "UntagResource" => {
@@ -252,12 +254,7 @@ struct Filter {
 }
 
 /// All tables of all databases whose name or description holds the text and whose members equal the filters.
-async fn search_tables(
-    glue: &dyn Glue,
-    catalog: Option<&str>,
-    filters: &[Filter],
-    text: &str,
-) -> ApiResult<Value> {
+async fn search_tables(glue: &dyn Glue, catalog: Option<&str>, filters: &[Filter], text: &str) -> ApiResult<Value> {
     let text = text.trim_matches('"').to_lowercase();
     let mut found = Vec::new();
     let mut page = PageRequest::default();

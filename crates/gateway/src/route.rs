@@ -57,7 +57,8 @@ mod tests {
     use super::*;
 
     fn routed(method: Method, path: &str, headers: &[(&'static str, &'static str)]) -> Service {
-        let headers = headers.iter().map(|(name, value)| (name.parse().expect("name"), HeaderValue::from_static(value)));
+        let headers =
+            headers.iter().map(|(name, value)| (name.parse().expect("name"), HeaderValue::from_static(value)));
         service(&method, path, &headers.collect())
     }
 

@@ -13,14 +13,24 @@ use crate::keys::Keys;
 const SKEW: TimeDelta = TimeDelta::minutes(15);
 
 /// Refuses requests whose signature is not that of a known key. Without configured keys nothing is refused.
-pub(crate) fn verify(keys: &Keys, method: &Method, headers: &HeaderMap, body: &[u8], now: DateTime<Utc>) -> Result<(), ApiError> {
+pub(crate) fn verify(
+    keys: &Keys,
+    method: &Method,
+    headers: &HeaderMap,
+    body: &[u8],
+    now: DateTime<Utc>,
+) -> Result<(), ApiError> {
     if !keys.verify() {
         return Ok(());
     }
     let authorization = text(headers, header::AUTHORIZATION.as_str())
         .ok_or_else(|| refused("MissingAuthenticationTokenException", "Missing Authentication Token"))?;
-    let incomplete =
-        || refused("IncompleteSignatureException", "Authorization header requires 'Credential', 'SignedHeaders' and 'Signature'");
+    let incomplete = || {
+        refused(
+            "IncompleteSignatureException",
+            "Authorization header requires 'Credential', 'SignedHeaders' and 'Signature'",
+        )
+    };
     let parts = Parts::read(authorization).ok_or_else(incomplete)?;
     let date = text(headers, "x-amz-date").ok_or_else(incomplete)?;
     let signed_at = NaiveDateTime::parse_from_str(date, "%Y%m%dT%H%M%SZ").map_err(|_| incomplete())?.and_utc();
@@ -78,10 +88,8 @@ impl<'a> Parts<'a> {
         canonical.push_str(&format!("\n{}\n{}", self.signed_headers, hex::encode(Sha256::digest(body))));
         let digest = hex::encode(Sha256::digest(canonical.as_bytes()));
         let to_sign = format!("AWS4-HMAC-SHA256\n{date}\n{}\n{digest}", self.scope);
-        let key = self
-            .scope
-            .split('/')
-            .fold(format!("AWS4{secret}").into_bytes(), |key, part| hmac(&key, part.as_bytes()));
+        let key =
+            self.scope.split('/').fold(format!("AWS4{secret}").into_bytes(), |key, part| hmac(&key, part.as_bytes()));
         hex::encode(hmac(&key, to_sign.as_bytes()))
     }
 }

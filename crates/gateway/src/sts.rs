@@ -27,13 +27,15 @@ pub(crate) async fn answer(gateway: &Gateway, request: Request<Incoming>) -> Res
     match field("Action") {
         Some("GetCallerIdentity") => success(
             "GetCallerIdentity",
-            &format!(
-                "<Arn>arn:aws:iam::{account}:root</Arn><UserId>{account}</UserId><Account>{account}</Account>"
-            ),
+            &format!("<Arn>arn:aws:iam::{account}:root</Arn><UserId>{account}</UserId><Account>{account}</Account>"),
         ),
         Some(action @ ("AssumeRole" | "AssumeRoleWithWebIdentity" | "AssumeRoleWithSAML")) => {
             let Some(role) = field("RoleArn") else {
-                return error(400, "ValidationError", "Value null at 'roleArn' failed to satisfy constraint: Member must not be null");
+                return error(
+                    400,
+                    "ValidationError",
+                    "Value null at 'roleArn' failed to satisfy constraint: Member must not be null",
+                );
             };
             let session = field("RoleSessionName").unwrap_or("session");
             let name = role.rsplit('/').next().unwrap_or(role);

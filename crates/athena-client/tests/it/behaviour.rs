@@ -36,7 +36,10 @@ async fn a_query_is_started_once_however_often_it_is_sent() {
     assert!(asked[0].body.contains("\"ClientRequestToken\":\""), "{}", asked[0].body);
     let head = asked[0].head.to_lowercase();
     assert!(head.contains("x-amz-target: amazonathena.startqueryexecution"), "{head}");
-    assert!(head.contains("/eu-west-1/athena/aws4_request") && head.contains("x-amz-security-token: hidden-token"), "{head}");
+    assert!(
+        head.contains("/eu-west-1/athena/aws4_request") && head.contains("x-amz-security-token: hidden-token"),
+        "{head}"
+    );
 }
 
 #[tokio::test]
@@ -44,13 +47,17 @@ async fn retries_end() {
     let script = Script::start(vec![THROTTLED; 3]).await;
     let error = script.client(2).await.athena.start_query_execution(query()).await.expect_err("throttled");
     assert!(error.is_throttling(), "{error}");
-    assert_eq!(error.to_string(), "An error occurred (ThrottlingException) when calling the StartQueryExecution operation: Rate exceeded");
+    assert_eq!(
+        error.to_string(),
+        "An error occurred (ThrottlingException) when calling the StartQueryExecution operation: Rate exceeded"
+    );
     assert_eq!(script.asked().len(), 3);
 }
 
 #[tokio::test]
 async fn a_refusal_is_not_repeated() {
-    let refusal = r#"{"__type":"AccessDeniedException","Message":"User: arn is not authorized to perform: athena:GetWorkGroup"}"#;
+    let refusal =
+        r#"{"__type":"AccessDeniedException","Message":"User: arn is not authorized to perform: athena:GetWorkGroup"}"#;
     let script = Script::start(vec![Answer::Http(400, "", refusal)]).await;
     let error = script.client(5).await.athena.get_work_group("wg").await.expect_err("refused");
     assert_eq!((error.code.as_str(), error.operation.as_str()), ("AccessDeniedException", "GetWorkGroup"));
@@ -79,7 +86,8 @@ async fn a_work_group_is_asked_for_once() {
 
 #[tokio::test]
 async fn a_bucket_of_another_region_is_found_and_remembered() {
-    let elsewhere = "<Error><Code>AuthorizationHeaderMalformed</Code><Message>m</Message><Region>us-west-2</Region></Error>";
+    let elsewhere =
+        "<Error><Code>AuthorizationHeaderMalformed</Code><Message>m</Message><Region>us-west-2</Region></Error>";
     let script = Script::start(vec![
         Answer::Http(400, "", elsewhere),
         Answer::Http(200, "", "bytes"),

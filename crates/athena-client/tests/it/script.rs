@@ -94,7 +94,9 @@ async fn serve(mut stream: TcpStream, answer: Answer, remembered: &Mutex<Vec<Ask
     remembered.lock().expect("not poisoned").push(Asked { head, body });
     if let Answer::Http(status, headers, body) = answer {
         let length = body.len();
-        let answer = format!("HTTP/1.1 {status} Scripted\r\ncontent-length: {length}\r\nconnection: close\r\n{headers}\r\n{body}");
+        let answer = format!(
+            "HTTP/1.1 {status} Scripted\r\ncontent-length: {length}\r\nconnection: close\r\n{headers}\r\n{body}"
+        );
         stream.write_all(answer.as_bytes()).await.expect("writable");
     }
 }

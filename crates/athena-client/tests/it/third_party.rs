@@ -9,6 +9,7 @@ use bytes::Bytes;
 use names::S3Uri;
 
 #[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "a test has no Settings; its script says where the server is")]
 async fn third_party() {
     let Ok(endpoint) = std::env::var("OWLET_THIRD_PARTY_ENDPOINT") else {
         println!("OWLET_THIRD_PARTY_ENDPOINT is not set: see conformance/clients/moto.sh");

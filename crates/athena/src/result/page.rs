@@ -65,8 +65,9 @@ pub(crate) async fn read_page(
     let result = request.result;
     let position = match request.next_token {
         None => Position { offset: 0, row: 0 },
-        Some(token) => Position::decode(token, request.id)
-            .ok_or_else(|| invalid(format!("Malformed nextPageToken {token}")))?,
+        Some(token) => {
+            Position::decode(token, request.id).ok_or_else(|| invalid(format!("Malformed nextPageToken {token}")))?
+        }
     };
     let metadata = ResultSetMetadata { column_info: result.columns.clone() };
     let mut page = QueryResults {

@@ -2,7 +2,7 @@
 
 use athena_api::athena::ColumnInfo;
 use bytes::Bytes;
-use futures::{StreamExt, channel::mpsc, SinkExt, stream};
+use futures::{SinkExt, StreamExt, channel::mpsc, stream};
 use lake::{
     ObjectStorage, StorageError,
     storage::{Condition, Metadata, ObjectInfo},
@@ -11,7 +11,10 @@ use names::S3Uri;
 use query::{QueryError, RowStream};
 use tokio::task::JoinHandle;
 
-use super::{body::{append_csv, append_row}, companion::Companion};
+use super::{
+    body::{append_csv, append_row},
+    companion::Companion,
+};
 use crate::history::ResultFormat;
 
 /// A body that grows past this is sent to the storage while its rows are still computed.

@@ -52,7 +52,8 @@ pub(super) fn check(service: JsonService, operation: &str, members: &Map<String,
     if broken.is_empty() {
         return Ok(());
     }
-    let errors = if broken.len() == 1 { "1 validation error".to_owned() } else { format!("{} validation errors", broken.len()) };
+    let errors =
+        if broken.len() == 1 { "1 validation error".to_owned() } else { format!("{} validation errors", broken.len()) };
     Err(service.constraint_error(format!("{errors} detected: {}", broken.join("; "))))
 }
 
@@ -168,14 +169,26 @@ mod tests {
     #[test]
     fn the_words_are_the_service_s() {
         let cases = [
-            (json!({}), "InvalidRequestException: 1 validation error detected: Value null at 'queryExecutionId' failed to satisfy constraint: Member must not be null"),
+            (
+                json!({}),
+                "InvalidRequestException: 1 validation error detected: Value null at 'queryExecutionId' failed to satisfy constraint: Member must not be null",
+            ),
             (json!({"QueryExecutionId": 1}), "SerializationException: NUMBER_VALUE can not be converted to a String"),
             (json!({"QueryExecutionId": true}), "SerializationException: TRUE_VALUE can not be converted to a String"),
             (json!({"QueryExecutionId": []}), "SerializationException: Start of list found where not expected"),
-            (json!({"QueryExecutionId": {}}), "SerializationException: Start of structure or map found where not expected."),
-            (json!({"QueryExecutionId": "a", "MaxResults": "x"}), "SerializationException: STRING_VALUE can not be converted to an Integer"),
+            (
+                json!({"QueryExecutionId": {}}),
+                "SerializationException: Start of structure or map found where not expected.",
+            ),
+            (
+                json!({"QueryExecutionId": "a", "MaxResults": "x"}),
+                "SerializationException: STRING_VALUE can not be converted to an Integer",
+            ),
             (json!({"QueryExecutionId": "a", "MaxResults": 1.5}), "ok"),
-            (json!({"MaxResults": 0}), "InvalidRequestException: 2 validation errors detected: Value null at 'queryExecutionId' failed to satisfy constraint: Member must not be null; Value '0' at 'maxResults' failed to satisfy constraint: Member must have value greater than or equal to 1"),
+            (
+                json!({"MaxResults": 0}),
+                "InvalidRequestException: 2 validation errors detected: Value null at 'queryExecutionId' failed to satisfy constraint: Member must not be null; Value '0' at 'maxResults' failed to satisfy constraint: Member must have value greater than or equal to 1",
+            ),
         ];
         for (members, expected) in cases {
             assert_eq!(checked("GetQueryResults", members), expected);

@@ -6,17 +6,11 @@ use lake::{
     ObjectStorage, StorageError,
     storage::{ByteRange, ListRequest, Metadata, ObjectInfo},
 };
-use s3s::{
-    S3, S3Request, S3Response, S3Result,
-    dto::*,
-    s3_error,
-};
+use s3s::{S3, S3Request, S3Response, S3Result, dto::*, s3_error};
 
 use super::{
     body::{Expected, blob, checked},
-    convert::{
-        Names, ReadConditions, byte_range, etag, failed, tag_set, tags_of_header, timestamp, write_condition,
-    },
+    convert::{Names, ReadConditions, byte_range, etag, failed, tag_set, tags_of_header, timestamp, write_condition},
     unsigned::Trailers,
 };
 
@@ -72,12 +66,7 @@ macro_rules! metadata {
             content_disposition: $input.content_disposition.clone(),
             content_language: $input.content_language.clone(),
             checksums: $checksums,
-            user: $input
-                .metadata
-                .iter()
-                .flatten()
-                .map(|(name, value)| (name.to_lowercase(), value.clone()))
-                .collect(),
+            user: $input.metadata.iter().flatten().map(|(name, value)| (name.to_lowercase(), value.clone())).collect(),
             tags: tags_of_header($input.tagging.as_deref()),
         }
     };
@@ -90,8 +79,7 @@ macro_rules! object_headers {
         $output.accept_ranges = Some("bytes".to_owned());
         $output.e_tag = Some(etag(&$info));
         $output.last_modified = Some(timestamp($info.last_modified));
-        $output.content_type =
-            Some(metadata.content_type.clone().unwrap_or_else(|| "binary/octet-stream".to_owned()));
+        $output.content_type = Some(metadata.content_type.clone().unwrap_or_else(|| "binary/octet-stream".to_owned()));
         $output.content_encoding = metadata.content_encoding.clone();
         $output.cache_control = metadata.cache_control.clone();
         $output.content_disposition = metadata.content_disposition.clone();
@@ -174,10 +162,7 @@ impl S3 for Backend {
         answer(HeadBucketOutput { bucket_region: Some(self.region.clone()), ..HeadBucketOutput::default() })
     }
 
-    async fn get_bucket_location(
-        &self,
-        request: S3Request<GetBucketLocationInput>,
-    ) -> Answer<GetBucketLocationOutput> {
+    async fn get_bucket_location(&self, request: S3Request<GetBucketLocationInput>) -> Answer<GetBucketLocationOutput> {
         self.storage.head_bucket(&request.input.bucket).await.map_err(failed)?;
         let region = Some(self.region.clone()).filter(|region| region != "us-east-1");
         answer(GetBucketLocationOutput { location_constraint: region.map(BucketLocationConstraint::from) })
@@ -227,8 +212,7 @@ impl S3 for Backend {
         object_headers!(output, info, input.checksum_mode.is_some() && range.is_none());
         output.content_length = Some(i64::try_from(found.end - found.start).unwrap_or(i64::MAX));
         if range.is_some() {
-            output.content_range =
-                Some(format!("bytes {}-{}/{}", found.start, found.end.saturating_sub(1), info.size));
+            output.content_range = Some(format!("bytes {}-{}/{}", found.start, found.end.saturating_sub(1), info.size));
         }
         output.content_type = input.response_content_type.or(output.content_type);
         output.content_disposition = input.response_content_disposition.or(output.content_disposition);
@@ -303,7 +287,10 @@ impl S3 for Backend {
         let input = request.input;
         let keys: Vec<String> = input.delete.objects.into_iter().map(|object| object.key).collect();
         if keys.len() > MOST_KEYS as usize {
-            return Err(s3_error!(MalformedXML, "The XML you provided was not well-formed or did not validate against our published schema"));
+            return Err(s3_error!(
+                MalformedXML,
+                "The XML you provided was not well-formed or did not validate against our published schema"
+            ));
         }
         let failures = self.storage.delete_many(&input.bucket, &keys).await.map_err(failed)?;
         let deleted = keys.iter().filter(|key| !failures.iter().any(|(failure, _)| failure == *key));
@@ -340,21 +327,19 @@ impl S3 for Backend {
         })
     }
 
-    async fn get_object_tagging(
-        &self,
-        request: S3Request<GetObjectTaggingInput>,
-    ) -> Answer<GetObjectTaggingOutput> {
+    async fn get_object_tagging(&self, request: S3Request<GetObjectTaggingInput>) -> Answer<GetObjectTaggingOutput> {
         let info = self.storage.head(&request.input.bucket, &request.input.key).await.map_err(failed)?;
         answer(GetObjectTaggingOutput { tag_set: tag_set(&info.metadata.tags), version_id: None })
     }
 
-    async fn put_object_tagging(
-        &self,
-        request: S3Request<PutObjectTaggingInput>,
-    ) -> Answer<PutObjectTaggingOutput> {
+    async fn put_object_tagging(&self, request: S3Request<PutObjectTaggingInput>) -> Answer<PutObjectTaggingOutput> {
         let input = request.input;
-        let tags: IndexMap<String, String> =
-            input.tagging.tag_set.into_iter().filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default()))).collect();
+        let tags: IndexMap<String, String> = input
+            .tagging
+            .tag_set
+            .into_iter()
+            .filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default())))
+            .collect();
         self.storage.set_tags(&input.bucket, &input.key, tags).await.map_err(failed)?;
         answer(PutObjectTaggingOutput::default())
     }
@@ -385,7 +370,8 @@ impl S3 for Backend {
             ),
         };
         let max_keys = input.max_keys.unwrap_or(MOST_KEYS).clamp(0, MOST_KEYS);
-        let listing = self.list(&input.bucket, input.prefix.as_ref(), input.delimiter.as_ref(), start_after, max_keys).await?;
+        let listing =
+            self.list(&input.bucket, input.prefix.as_ref(), input.delimiter.as_ref(), start_after, max_keys).await?;
         let mut contents: Vec<Object> = listing.objects.iter().map(|info| names.object(info)).collect();
         if input.fetch_owner == Some(true) {
             contents.iter_mut().for_each(|object| object.owner = Some(self.owner()));
@@ -412,7 +398,8 @@ impl S3 for Backend {
         let names = Names { url_encoded: input.encoding_type.is_some() };
         let max_keys = input.max_keys.unwrap_or(MOST_KEYS).clamp(0, MOST_KEYS);
         let marker = input.marker.clone().filter(|marker| !marker.is_empty());
-        let listing = self.list(&input.bucket, input.prefix.as_ref(), input.delimiter.as_ref(), marker, max_keys).await?;
+        let listing =
+            self.list(&input.bucket, input.prefix.as_ref(), input.delimiter.as_ref(), marker, max_keys).await?;
         let mut contents: Vec<Object> = listing.objects.iter().map(|info| names.object(info)).collect();
         contents.iter_mut().for_each(|object| object.owner = Some(self.owner()));
         answer(ListObjectsOutput {
@@ -439,7 +426,8 @@ impl S3 for Backend {
         let names = Names { url_encoded: input.encoding_type.is_some() };
         let max_keys = input.max_keys.unwrap_or(MOST_KEYS).clamp(0, MOST_KEYS);
         let marker = input.key_marker.clone().filter(|marker| !marker.is_empty());
-        let listing = self.list(&input.bucket, input.prefix.as_ref(), input.delimiter.as_ref(), marker, max_keys).await?;
+        let listing =
+            self.list(&input.bucket, input.prefix.as_ref(), input.delimiter.as_ref(), marker, max_keys).await?;
         let version = |info: &ObjectInfo| ObjectVersion {
             key: Some(names.write(&info.key)),
             version_id: Some("null".to_owned()),
@@ -503,7 +491,9 @@ impl S3 for Backend {
         let input = request.input;
         let (bucket, key, _) = self.source(&input.copy_source).await?;
         let range = input.copy_source_range.as_deref().map(|range| {
-            Range::parse(range).map(byte_range).map_err(|_| s3_error!(InvalidArgument, "The x-amz-copy-source-range value must be of the form bytes=first-last"))
+            Range::parse(range).map(byte_range).map_err(|_| {
+                s3_error!(InvalidArgument, "The x-amz-copy-source-range value must be of the form bytes=first-last")
+            })
         });
         let range: Option<ByteRange> = range.transpose()?;
         let (_, _, body) = self.storage.get(&bucket, &key, range).await.map_err(failed)?;
@@ -637,7 +627,8 @@ impl Backend {
 }
 
 fn part_number(number: i32) -> S3Result<u32> {
-    u32::try_from(number).ok().filter(|number| (1..=10_000).contains(number)).ok_or_else(|| {
-        s3_error!(InvalidArgument, "Part number must be an integer between 1 and 10000, inclusive")
-    })
+    u32::try_from(number)
+        .ok()
+        .filter(|number| (1..=10_000).contains(number))
+        .ok_or_else(|| s3_error!(InvalidArgument, "Part number must be an integer between 1 and 10000, inclusive"))
 }

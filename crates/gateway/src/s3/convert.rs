@@ -80,7 +80,8 @@ impl ReadConditions<'_> {
             ETagCondition::ETag(etag) => etag.value() == info.etag,
         };
         // HTTP dates have no fraction.
-        let modified = timestamp(DateTime::from_timestamp(info.last_modified.timestamp(), 0).unwrap_or(info.last_modified));
+        let modified =
+            timestamp(DateTime::from_timestamp(info.last_modified.timestamp(), 0).unwrap_or(info.last_modified));
         let changed = match (self.if_match, self.if_unmodified_since) {
             (Some(condition), _) => !is(condition),
             (None, Some(since)) => modified > *since,
@@ -134,7 +135,9 @@ fn url_encode(name: &str) -> String {
     let mut encoded = String::with_capacity(name.len());
     for byte in name.bytes() {
         match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'*' | b'/' => encoded.push(char::from(byte)),
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'*' | b'/' => {
+                encoded.push(char::from(byte))
+            }
             b' ' => encoded.push('+'),
             byte => write!(encoded, "%{byte:02X}").expect("writing to a String"),
         }

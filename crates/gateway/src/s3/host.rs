@@ -22,7 +22,10 @@ impl Hosts {
     }
 
     fn bucket<'a>(&self, host: &'a str) -> Option<&'a str> {
-        let name = host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit())).map_or(host, |(name, _)| name);
+        let name = host
+            .rsplit_once(':')
+            .filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit()))
+            .map_or(host, |(name, _)| name);
         if self.domains.iter().any(|domain| name.eq_ignore_ascii_case(domain)) {
             return None;
         }

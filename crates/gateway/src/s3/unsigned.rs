@@ -153,7 +153,9 @@ impl<S: Stream<Item = Result<Bytes, std::io::Error>> + Unpin> Decoder<S> {
                 At::Size => {
                     let line = self.line().await?;
                     let digits = line.split(|byte| *byte == b';').next().unwrap_or_default();
-                    let size = std::str::from_utf8(digits).ok().and_then(|digits| usize::from_str_radix(digits.trim(), 16).ok());
+                    let size = std::str::from_utf8(digits)
+                        .ok()
+                        .and_then(|digits| usize::from_str_radix(digits.trim(), 16).ok());
                     self.at = match size.ok_or_else(|| malformed("a chunk has no size"))? {
                         0 => At::Trailer,
                         size => At::Data(size),
@@ -176,7 +178,11 @@ impl<S: Stream<Item = Result<Bytes, std::io::Error>> + Unpin> Decoder<S> {
                 }
                 At::Trailer => {
                     // Some clients leave the last empty line out.
-                    let line = if self.buffer.is_empty() && !self.try_fill().await? { Bytes::new() } else { self.line().await? };
+                    let line = if self.buffer.is_empty() && !self.try_fill().await? {
+                        Bytes::new()
+                    } else {
+                        self.line().await?
+                    };
                     if line.is_empty() {
                         self.ended = true;
                     } else {

@@ -104,7 +104,8 @@ async fn the_catalog_is_the_same_over_the_wire() {
     let glue = glue.as_ref();
     let error = glue.get_database(None, "raw").await.expect_err("none yet");
     assert!(error.is_not_found() && error.operation == "GetDatabase", "{error}");
-    let input = DatabaseInput { name: "raw".to_owned(), description: Some("as it came".to_owned()), ..Default::default() };
+    let input =
+        DatabaseInput { name: "raw".to_owned(), description: Some("as it came".to_owned()), ..Default::default() };
     glue.create_database(None, input.clone()).await.expect("created");
     assert_eq!(glue.create_database(None, input).await.expect_err("twice").code, "AlreadyExistsException");
     let databases = glue.get_databases(None, PageRequest::default()).await.expect("databases").items;
@@ -133,7 +134,10 @@ async fn the_catalog_is_the_same_over_the_wire() {
     let created = glue.batch_create_partition(None, "raw", "flights", days.map(partition).to_vec()).await;
     assert_eq!(created.expect("created"), []);
     let again = glue.batch_create_partition(None, "raw", "flights", vec![partition(days[0])]).await.expect("answered");
-    assert_eq!((again[0].key.as_slice(), again[0].error.code.as_str()), ([days[0].to_owned()].as_slice(), "AlreadyExistsException"));
+    assert_eq!(
+        (again[0].key.as_slice(), again[0].error.code.as_str()),
+        ([days[0].to_owned()].as_slice(), "AlreadyExistsException")
+    );
     let filter = PartitionFilter { expression: Some("d >= '2013-01-02'".to_owned()), ..PartitionFilter::default() };
     let some = all_partitions(glue, None, "raw", "flights", &filter).await.expect("partitions");
     assert_eq!(some.len(), 2);
@@ -145,7 +149,8 @@ async fn the_catalog_is_the_same_over_the_wire() {
     let error = glue.get_partition(None, "raw", "flights", &wanted[0]).await.expect_err("gone");
     assert!(error.is_not_found());
 
-    let errors = glue.batch_delete_table(None, "raw", &["planes".to_owned(), "none".to_owned()]).await.expect("deleted");
+    let errors =
+        glue.batch_delete_table(None, "raw", &["planes".to_owned(), "none".to_owned()]).await.expect("deleted");
     assert_eq!(errors.iter().map(|error| error.key.as_str()).collect::<Vec<_>>(), ["none"]);
     assert_eq!(find_table(glue, None, "raw", "planes").await.expect("answered"), None);
     glue.delete_database(None, "raw").await.expect("deleted");

@@ -50,20 +50,21 @@ async fn a_query_is_rows_and_a_file() {
     let served = Served::start(dir.path(), Vec::new()).await;
     let client = served.client("any", "thing").await;
     let athena = client.athena.as_ref();
-    let execution = succeed(athena, "SELECT x, nullif(x, 2) AS y, 'a\"b' AS \"Text\" FROM (VALUES 1, 2, 3) AS t(x) ORDER BY x").await;
+    let execution =
+        succeed(athena, "SELECT x, nullif(x, 2) AS y, 'a\"b' AS \"Text\" FROM (VALUES 1, 2, 3) AS t(x) ORDER BY x")
+            .await;
     let id = &execution.query_execution_id;
     assert_eq!(uuid::Uuid::parse_str(id).expect("an id").get_version_num(), 4);
     let location = execution.result_configuration.as_ref().and_then(|it| it.output_location.clone());
     assert_eq!(location, Some(format!("s3://owlet/query-results/{id}.csv")));
     let statistics = &execution.statistics;
-    assert!(statistics.total_execution_time_in_millis > Some(0) && statistics.engine_execution_time_in_millis > Some(0));
+    assert!(
+        statistics.total_execution_time_in_millis > Some(0) && statistics.engine_execution_time_in_millis > Some(0)
+    );
 
     let first = athena.get_query_results(id, None, Some(3)).await.expect("a page");
     let t = Some;
-    assert_eq!(
-        texts(&first),
-        [[t("x"), t("y"), t("Text")], [t("1"), t("1"), t("a\"b")], [t("2"), None, t("a\"b")]]
-    );
+    assert_eq!(texts(&first), [[t("x"), t("y"), t("Text")], [t("1"), t("1"), t("a\"b")], [t("2"), None, t("a\"b")]]);
     let token = first.next_token.clone().expect("more");
     for _ in 0..2 {
         let second = athena.get_query_results(id, Some(&token), Some(3)).await.expect("the same page again");

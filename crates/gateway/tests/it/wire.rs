@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::harness::Served;
 
 #[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::disallowed_methods, reason = "a test has no Settings")]
 async fn cases() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/wire");
     let mut files: Vec<PathBuf> =
