@@ -4,7 +4,13 @@ use engine::adapter::AdapterResult;
 use names::{RelationName, S3Uri};
 
 use super::{Build, tables};
-use crate::{batches, config::Layout, errors, types::quoted_list, warehouse::target_of_build};
+use crate::{
+    batches,
+    config::Layout,
+    errors,
+    types::quoted_list,
+    warehouse::{folded, target_of_build, to_relation},
+};
 
 /// When a statement is split by partitions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -128,7 +134,17 @@ impl Ctas {
         let text = ctas_text(relation, layout, location, sql);
         match build.sql(&text, relation).await {
             Ok(outcome) => {
-                build.warehouse.look_again(relation).await?;
+                let Some(table) = build.warehouse.table(relation).await? else {
+                    return Err(errors::mistake(
+                        format!("{relation} does not exist after Athena created it"),
+                        format!(
+                            "query {} succeeded, but Glue has no such table: another process dropped it",
+                            outcome.id
+                        ),
+                        "make sure that only one run builds this node at a time, and run it again",
+                    ));
+                };
+                build.warehouse.remember(relation, to_relation(folded(relation), &table));
                 Ok(outcome.rows.unwrap_or(-1))
             }
             Err(error) => {
