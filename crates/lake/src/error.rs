@@ -31,7 +31,7 @@ pub enum LakeError {
     Parquet { doing: String, source: parquet::errors::ParquetError },
     /// Iceberg metadata or files.
     #[error("{doing}: {source}")]
-    Iceberg { doing: String, source: ::iceberg::Error },
+    Iceberg { doing: String, source: Box<::iceberg::Error> },
 }
 
 impl LakeError {
@@ -77,6 +77,6 @@ impl LakeError {
 
     pub(crate) fn iceberg(doing: impl Into<String>) -> impl FnOnce(::iceberg::Error) -> Self {
         let doing = doing.into();
-        move |source| Self::Iceberg { doing, source }
+        move |source| Self::Iceberg { doing, source: Box::new(source) }
     }
 }

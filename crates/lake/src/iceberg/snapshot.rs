@@ -3,6 +3,7 @@
 //! Source: Iceberg table spec, version 2, "Manifests", "Snapshots", "Sequence numbers", and "Optional snapshot summary fields".
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use ::iceberg::io::FileIO;
 use ::iceberg::spec::{
@@ -54,7 +55,7 @@ pub(super) async fn produce(table: &Table, file_io: &FileIO, change: &Change, no
         let mut writer = ManifestWriterBuilder::new(
             next_manifest().map_err(LakeError::iceberg(doing()))?,
             Some(snapshot_id),
-            metadata.current_schema().clone(),
+            Arc::clone(metadata.current_schema()),
             metadata.default_partition_spec().as_ref().clone(),
         )
         .build_v2_data();
@@ -88,7 +89,7 @@ pub(super) async fn produce(table: &Table, file_io: &FileIO, change: &Change, no
             let mut writer = ManifestWriterBuilder::new(
                 output,
                 Some(snapshot_id),
-                about.schema().clone(),
+                Arc::clone(about.schema()),
                 about.partition_spec().clone(),
             )
             .build_v2_data();

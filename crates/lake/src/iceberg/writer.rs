@@ -165,7 +165,7 @@ impl IcebergWriter {
             Ok(files) => Ok(files),
             Err(source) => {
                 self.created.remove(&self.storage).await;
-                Err(LakeError::Iceberg { doing: format!("writing to {}", self.table), source })
+                Err(LakeError::Iceberg { doing: format!("writing to {}", self.table), source: Box::new(source) })
             }
         }
     }

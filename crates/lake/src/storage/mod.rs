@@ -281,10 +281,7 @@ impl ObjectStorage {
     pub async fn get_bytes(&self, bucket: &str, key: &str) -> StorageResult<Bytes> {
         let object = files::open(&self.place(bucket)?, bucket, key)?;
         let path = object.path.clone();
-        stream::read_ranges(object.file, vec![0..object.info.size])
-            .await
-            .map(|mut ranges| ranges.pop().unwrap_or_default())
-            .map_err(io("reading", &path))
+        stream::read_range(Arc::new(object.file), 0..object.info.size).await.map_err(io("reading", &path))
     }
 
     /// The file of an object and its size, for readers on threads of their own.

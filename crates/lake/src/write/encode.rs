@@ -30,7 +30,7 @@ enum Body {
 }
 
 enum Sink {
-    Plain(ObjectWriter),
+    Plain(Box<ObjectWriter>),
     Gzip(Box<GzEncoder<ObjectWriter>>),
     Zstd(Box<zstd::Encoder<'static, ObjectWriter>>),
 }
@@ -68,7 +68,7 @@ impl Encoder {
             }
             WriteFormat::Delimited | WriteFormat::Json => {
                 let sink = match options.compression {
-                    Compression::None | Compression::Snappy => Sink::Plain(file),
+                    Compression::None | Compression::Snappy => Sink::Plain(Box::new(file)),
                     Compression::Gzip => Sink::Gzip(Box::new(GzEncoder::new(file, flate2::Compression::default()))),
                     Compression::Zstd(level) => {
                         let encoder =
@@ -140,7 +140,7 @@ impl Sink {
 
     fn finish(self) -> std::io::Result<ObjectWriter> {
         match self {
-            Self::Plain(file) => Ok(file),
+            Self::Plain(file) => Ok(*file),
             Self::Gzip(encoder) => encoder.finish(),
             Self::Zstd(encoder) => encoder.finish(),
         }

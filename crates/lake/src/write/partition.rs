@@ -7,7 +7,7 @@ use crate::{LakeError, LakeResult};
 
 /// For each key column the texts of all rows; NULL and the empty string are `None`, as Hive has only one directory for both.
 pub(super) fn texts(keys: &[ArrayRef]) -> LakeResult<Vec<Vec<Option<String>>>> {
-    keys.iter().map(|column| column_texts(column)).collect()
+    keys.iter().map(column_texts).collect()
 }
 
 fn column_texts(column: &ArrayRef) -> LakeResult<Vec<Option<String>>> {

@@ -1,5 +1,7 @@
 //! The state database and the directory's lock.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::path::Path;
 use std::time::Duration;
 
