@@ -13,8 +13,8 @@ use std::{fmt::Write as _, path::Path};
 
 use adapter_athena::{AthenaAdapter, AthenaProfile};
 use engine::adapter::{
-    Adapter, AdapterResponse, AdapterResult, HardDeletes, Materialization, MaterializationRequest, QueryComment,
-    SeedColumn, SeedTable, SeedType, SnapshotStrategy, SnapshotStrategyKind,
+    Adapter, AdapterResponse, AdapterResult, ColumnSpec, HardDeletes, Materialization, MaterializationRequest,
+    QueryComment, SeedColumn, SeedTable, SeedType, SnapshotStrategy, SnapshotStrategyKind,
 };
 use names::RelationName;
 use serde_json::{Value, json};
@@ -60,12 +60,7 @@ impl Case {
         let mut world = warehouse.world();
         let columns =
             settings.get("columns").cloned().unwrap_or_else(|| json!({"id": "int", "name": "string", "dt": "string"}));
-        world.columns = columns
-            .as_object()
-            .unwrap()
-            .iter()
-            .map(|(name, kind)| (name.clone(), kind.as_str().unwrap().to_owned()))
-            .collect();
+        world.columns = pairs(&columns);
         world.partition_values = match settings.get("partitions") {
             Some(Value::Number(count)) => (0..count.as_u64().unwrap()).map(|number| format!("d{number:03}")).collect(),
             Some(Value::Array(values)) => values.iter().map(|value| value.as_str().unwrap().to_owned()).collect(),
@@ -79,6 +74,10 @@ impl Case {
                 "EnforceWorkGroupConfiguration": true, "ResultConfiguration": {"OutputLocation": "s3://results/"}}}))
                 .unwrap(),
             );
+        }
+        let own = world.columns.clone();
+        if let Some(columns) = settings.get("given_columns") {
+            world.columns = pairs(columns);
         }
         for line in self.get("given").lines() {
             let words: Vec<&str> = line.split_whitespace().collect();
@@ -104,6 +103,7 @@ impl Case {
                 _ => panic!("not understood: {line}"),
             }
         }
+        world.columns = own;
         drop(world);
         warehouse
     }
@@ -139,11 +139,20 @@ impl Case {
             config: config.as_object().unwrap().iter().map(|(key, value)| (key.clone(), value.clone())).collect(),
             full_refresh: node.get("full_refresh") == Some(&json!(true)),
             description: text("description").unwrap_or_default(),
-            columns: Vec::new(),
+            columns: pairs(&node["columns"])
+                .into_iter()
+                .map(|(name, description)| ColumnSpec { name, description, ..Default::default() })
+                .collect(),
             comment: text("comment").map(|text| QueryComment { text, append: false }),
             provenance: Default::default(),
         }
     }
+}
+
+/// The entries of a mapping of texts; none when it is absent.
+fn pairs(value: &Value) -> Vec<(String, String)> {
+    let entries = value.as_object().into_iter().flatten();
+    entries.map(|(name, text)| (name.clone(), text.as_str().unwrap().to_owned())).collect()
 }
 
 fn seed(value: &Value) -> SeedTable {

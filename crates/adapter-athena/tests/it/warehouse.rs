@@ -296,6 +296,25 @@ impl World {
             }
             return Ok((None, Vec::new(), Vec::new()));
         }
+        if let Some(found) = capture(r"^alter table `(\w+)`\.`(\w+)` drop column `(\w+)`") {
+            self.plain_columns(&found[0], &found[1])?.retain(|column| column.name != found[2]);
+            return Ok((None, Vec::new(), Vec::new()));
+        }
+        if let Some(found) = capture(r"^alter table `(\w+)`\.`(\w+)` change column `(\w+)` `(\w+)` (.+)") {
+            for column in self.plain_columns(&found[0], &found[1])?.iter_mut().filter(|column| column.name == found[2])
+            {
+                *column = Column::new(&found[3], &found[4]);
+            }
+            return Ok((None, Vec::new(), Vec::new()));
+        }
+        if let Some(found) = capture(r"^alter table `(\w+)`\.`(\w+)` replace columns \((.*)\)") {
+            let columns = found[2].split(", ").map(|column| column.trim_start_matches('`').split_once("` ").unwrap());
+            *self.plain_columns(&found[0], &found[1])? = columns.map(|(name, kind)| Column::new(name, kind)).collect();
+            return Ok((None, Vec::new(), Vec::new()));
+        }
+        if squeezed.starts_with("update ") {
+            return Ok((Some(3), Vec::new(), Vec::new()));
+        }
         if squeezed.starts_with("select distinct") {
             let rows = self.partition_values.iter().map(|value| vec![value.clone()]).collect();
             return Ok((None, vec!["varchar".into()], rows));
@@ -304,6 +323,12 @@ impl World {
             return Ok((None, self.columns.iter().map(|(_, kind)| kind.clone()).collect(), Vec::new()));
         }
         Err(format!("SYNTAX_ERROR: this warehouse does not know: {squeezed}"))
+    }
+
+    fn plain_columns(&mut self, database: &str, name: &str) -> Result<&mut Vec<Column>, String> {
+        let table =
+            self.tables.get_mut(&(database.to_owned(), name.to_owned())).ok_or("TABLE_NOT_FOUND: no such table")?;
+        Ok(&mut table.input.storage_descriptor.as_mut().unwrap().columns)
     }
 
     fn values_of(&self, sql: &str) -> Vec<String> {
@@ -533,13 +558,15 @@ impl Glue for Warehouse {
     ) -> ApiResult<()> {
         let mut world = self.world();
         let key = (database.to_owned(), input.name.clone());
-        let classification = input.parameters.as_ref().and_then(|all| all.get("classification").cloned());
+        let parameters = input.parameters.clone().unwrap_or_default();
+        let told = ["classification", "comment", "owner"]
+            .into_iter()
+            .filter_map(|name| Some(format!(" {name}={:?}", parameters.get(name)?)));
+        let columns = input.storage_descriptor.iter().flat_map(|storage| &storage.columns);
+        let comments = columns.filter_map(|column| Some(format!(" {}={:?}", column.name, column.comment.as_ref()?)));
+        let told: String = told.chain(comments).collect();
         let at = input.storage_descriptor.as_ref().and_then(|storage| storage.location.clone()).unwrap_or_default();
-        world.change(format!(
-            "UpdateTable {database}.{} at {at} classification {}",
-            input.name,
-            classification.unwrap_or_default()
-        ))?;
+        world.change(format!("UpdateTable {database}.{} at {at}{told}", input.name))?;
         let Some(old) = world.tables.get(&key).cloned() else { return Err(not_found(&input.name)) };
         assert_eq!(options.expected_version, old.version_id, "every update says which version it read");
         let version: u64 = old.version_id.as_ref().unwrap().parse().unwrap();
