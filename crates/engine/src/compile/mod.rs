@@ -19,6 +19,7 @@ use names::UniqueId;
 
 pub use hooks::NodeHook;
 pub use materialization::MaterializationOutcome;
+pub(crate) use unit_test::csv_rows;
 pub use unit_test::{UnitTestPlan, UnitTestRows};
 
 use crate::{Manifest, context::Host};

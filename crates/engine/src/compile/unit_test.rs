@@ -38,7 +38,7 @@ pub struct UnitTestPlan {
 pub type UnitTestRows = Vec<Vec<Option<String>>>;
 
 /// Rows as a unit test gives them: column → value.
-type Rows = Vec<IndexMap<String, Json>>;
+pub(crate) type Rows = Vec<IndexMap<String, Json>>;
 
 /// Rows, or a query that gives them.
 enum Given {
@@ -134,7 +134,7 @@ impl Compiler {
     ) -> Result<String, Diagnostic> {
         let given = match (rows, fixture, seed) {
             (Json::Null, None, Some(seed)) => Given::Rows(seed_rows(&seed)?),
-            _ => self.read_rows(test, rows, format, fixture)?,
+            _ => self.read_rows(rows, format, fixture)?,
         };
         let rows = match given {
             Given::Sql(sql) => return Ok(sql),
@@ -144,32 +144,23 @@ impl Compiler {
         rows_sql(&rows, &columns, &format!("input {relation}"))
     }
 
-    fn read_rows(&self, test: &UnitTest, rows: &Json, format: &str, fixture: Option<&str>) -> Result<Given, Diagnostic> {
-        let text = match fixture {
-            Some(name) => {
-                let key = (test.package_name.clone(), name.to_owned());
-                let found = self.manifest.scope().fixtures.get(&key).ok_or_else(|| {
-                    Diagnostic::error(format!("Could not find fixture file {name} for unit test"))
-                        .cause("fixtures are .csv and .sql files in the `fixtures` directory of `test-paths`")
-                        .fix("create the file, or correct the name")
-                })?;
-                Some((found.text.clone(), found.path.clone()))
-            }
-            None => rows.as_str().map(|text| (text.to_owned(), test.original_file_path.clone())),
-        };
-        match (format, text) {
-            ("sql", Some((sql, _))) => Ok(Given::Sql(sql.trim().trim_end_matches(';').to_owned())),
-            ("csv", Some((csv, path))) => Ok(Given::Rows(csv_rows(csv.as_bytes(), b',', &path)?)),
-            _ => {
-                let rows = rows.as_array().map(Vec::as_slice).unwrap_or_default();
-                let rows = rows
-                    .iter()
-                    .filter_map(Json::as_object)
-                    .map(|row| row.iter().map(|(key, value)| (key.clone(), value.clone())).collect())
-                    .collect();
-                Ok(Given::Rows(rows))
-            }
+    fn read_rows(&self, rows: &Json, format: &str, fixture: Option<&str>) -> Result<Given, Diagnostic> {
+        if let (Json::Null, Some(name)) = (rows, fixture) {
+            return Err(Diagnostic::error(format!("Could not find fixture file {name} for unit test"))
+                .cause("fixtures are .csv and .sql files in the `fixtures` directory of `test-paths`")
+                .fix("create the file, or correct the name"));
         }
+        if format == "sql" {
+            let sql = rows.as_str().unwrap_or_default();
+            return Ok(Given::Sql(sql.trim().trim_end_matches(';').to_owned()));
+        }
+        let rows = rows.as_array().map(Vec::as_slice).unwrap_or_default();
+        let rows = rows
+            .iter()
+            .filter_map(Json::as_object)
+            .map(|row| row.iter().map(|(key, value)| (key.clone(), value.clone())).collect())
+            .collect();
+        Ok(Given::Rows(rows))
     }
 
     /// The columns of an input, by lower-case name, with their types.
@@ -208,7 +199,7 @@ impl Compiler {
 
     fn expected(&self, test: &UnitTest, types: &IndexMap<String, String>) -> Result<(Vec<String>, String), Diagnostic> {
         let expect = &test.expect;
-        match self.read_rows(test, &expect.rows, &expect.format, expect.fixture.as_deref())? {
+        match self.read_rows(&expect.rows, &expect.format, expect.fixture.as_deref())? {
             Given::Sql(sql) => {
                 let columns = self.query_columns(test, &sql)?;
                 Ok((columns.into_keys().collect(), sql))
@@ -318,22 +309,23 @@ fn check_incremental(test: &UnitTest, model: &Node) -> Result<(), Diagnostic> {
     }
 }
 
-fn csv_rows(bytes: &[u8], delimiter: u8, path: &str) -> Result<Rows, Diagnostic> {
-    let bad = |error: csv::Error| {
-        Diagnostic::error(format!("Could not read the CSV in {path}"))
-            .cause(error.to_string())
-            .fix("every line needs as many fields as the header")
-    };
+/// The rows of a CSV text; an empty field is null.
+pub(crate) fn csv_rows(bytes: &[u8], delimiter: u8) -> Result<Rows, csv::Error> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).trim(csv::Trim::Headers).from_reader(bytes);
-    let headers: Vec<String> = reader.headers().map_err(bad)?.iter().map(str::to_owned).collect();
+    let headers: Vec<String> = reader.headers()?.iter().map(str::to_owned).collect();
     let mut rows = Vec::new();
     for record in reader.records() {
-        let record = record.map_err(bad)?;
         let value = |text: &str| if text.is_empty() { Json::Null } else { Json::String(text.to_owned()) };
-        rows.push(headers.iter().cloned().zip(record.iter().map(value)).collect());
+        rows.push(headers.iter().cloned().zip(record?.iter().map(value)).collect());
     }
     Ok(rows)
+}
+
+fn bad_csv(path: &str, error: &csv::Error) -> Diagnostic {
+    Diagnostic::error(format!("Could not read the CSV in {path}"))
+        .cause(error.to_string())
+        .fix("every line needs as many fields as the header")
 }
 
 fn seed_rows(seed: &Node) -> Result<Rows, Diagnostic> {
@@ -341,7 +333,7 @@ fn seed_rows(seed: &Node) -> Result<Rows, Diagnostic> {
     let bytes = fs_err::read(&path)
         .map_err(|error| Diagnostic::error(format!("Could not read {}", seed.original_file_path)).cause(error.to_string()))?;
     let delimiter = seed.config_str("delimiter").and_then(|text| text.bytes().next()).unwrap_or(b',');
-    csv_rows(&bytes, delimiter, &seed.original_file_path)
+    csv_rows(&bytes, delimiter).map_err(|error| bad_csv(&seed.original_file_path, &error))
 }
 
 fn unknown_column<'a>(column: &str, known: impl Iterator<Item = &'a String>, what: &str) -> Diagnostic {

@@ -93,12 +93,12 @@ pub fn parse(project: &Project, host: &Host) -> (Manifest, Vec<Diagnostic>) {
         builder.add(node, &mut diagnostics);
     }
     let (test_targets, test_places) = test_entries(&properties, &builder, &parsed_sources);
-    let parsed_tests: Vec<(ParsedNode, Location)> = test_targets
+    let parsed_tests: Vec<(ParsedNode, Place<'_>)> = test_targets
         .par_iter()
         .zip(test_places.par_iter())
         .map(|((target, column, test), place)| {
             let column = column.as_ref().map(|(name, quote, tags)| OnColumn { name, quote: *quote, tags });
-            (parser.parse_test(target, column, test), place.clone())
+            (parser.parse_test(target, column, test), *place)
         })
         .collect();
     for (test, place) in parsed_tests {
@@ -352,14 +352,27 @@ fn hook<'a>(parser: &Parser<'a>, project: &project::DbtProject, when: HookTime, 
     }
 }
 
+/// A place in a property file; its line is looked up only for messages.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place<'a> {
+    file: &'a PropertyFile,
+    position: project::yaml::Position,
+}
+
+impl Place<'_> {
+    pub(crate) fn location(&self) -> Location {
+        self.file.source.location(self.position)
+    }
+}
+
 type TestEntry<'a> = (Target<'a>, Option<(String, Option<bool>, Vec<String>)>, &'a project::properties::TestDefinition);
 
 /// All generic tests with what they are on, and where they are written.
 fn test_entries<'a>(
     properties: &'a [PropertyFile],
-    builder: &Builder,
+    builder: &Builder<'_>,
     sources: &[ParsedSource<'a>],
-) -> (Vec<TestEntry<'a>>, Vec<Location>) {
+) -> (Vec<TestEntry<'a>>, Vec<Place<'a>>) {
     let mut entries: Vec<TestEntry<'a>> = Vec::new();
     let mut places = Vec::new();
     for file in properties {
@@ -412,14 +425,14 @@ fn test_entries<'a>(
                     });
                     for column in inherited.chain(own) {
                         for test in &column.data_tests {
-                            places.push(file.source.location(test.position));
+                            places.push(Place { file, position: test.position });
                             let on = (column.name.clone(), column.quote, column.tags.clone());
                             entries.push((target.clone(), Some(on), test));
                         }
                     }
                     let tests = version.map_or(of.data_tests.as_slice(), |version| of.data_tests_of(version));
                     for test in tests {
-                        places.push(file.source.location(test.position));
+                        places.push(Place { file, position: test.position });
                         entries.push((target.clone(), None, test));
                     }
                 }
@@ -443,12 +456,12 @@ fn test_entries<'a>(
         };
         for column in &parsed.table.columns {
             for test in &column.data_tests {
-                places.push(parsed.file.source.location(test.position));
+                places.push(Place { file: parsed.file, position: test.position });
                 entries.push((target.clone(), Some((column.name.clone(), column.quote, column.tags.clone())), test));
             }
         }
         for test in &parsed.table.data_tests {
-            places.push(parsed.file.source.location(test.position));
+            places.push(Place { file: parsed.file, position: test.position });
             entries.push((target.clone(), None, test));
         }
     }
@@ -457,15 +470,15 @@ fn test_entries<'a>(
 
 /// Collects what was parsed.
 #[derive(Default)]
-struct Builder {
+struct Builder<'a> {
     artifact: artifacts::Manifest,
     lines_before: HashMap<UniqueId, usize>,
-    places: HashMap<UniqueId, Location>,
+    places: HashMap<UniqueId, Place<'a>>,
     /// Names of nodes, and `source.table` of sources, that are switched off.
     disabled_names: HashSet<String>,
 }
 
-impl Builder {
+impl Builder<'_> {
     fn add(&mut self, parsed: ParsedNode, diagnostics: &mut Vec<Diagnostic>) {
         let enabled = parsed.is_enabled();
         let ParsedNode { node, lines_before, diagnostics: found } = parsed;
@@ -487,7 +500,7 @@ impl Builder {
                     "Compilation Error\n  dbt found two {}s with the name \"{}\".",
                     node.resource_type, node.name
                 ))
-                .at(self.places.get(&id).cloned().unwrap_or_else(|| Location::file(&node.original_file_path)))
+                .at(self.places.get(&id).map(Place::location).unwrap_or_else(|| Location::file(&node.original_file_path)))
                 .cause(format!("{id} is defined in {} and in {}", other.original_file_path, node.original_file_path))
                 .fix("rename or remove one of them"),
             );

@@ -15,7 +15,7 @@ use jinja::{Template, Value};
 use names::UniqueId;
 use project::{
     PropertyFile,
-    properties::{ExposureProperties, GroupProperties, Rows, UnitTestProperties, VersionFilter},
+    properties::{ExposureProperties, GroupProperties, RowFormat, Rows, UnitTestProperties, VersionFilter},
     yaml,
 };
 use serde_json::{Value as Json, json};
@@ -200,11 +200,11 @@ impl<'a> Parser<'a> {
             .given
             .iter()
             .map(|given| {
-                let (rows, format, fixture) = rows(&given.rows);
+                let (rows, format, fixture) = self.rows(package, &given.rows, diagnostics, file);
                 UnitTestGiven { input: given.input.clone(), rows, format, fixture }
             })
             .collect();
-        let (rows, format, fixture) = rows(&of.expect);
+        let (rows, format, fixture) = self.rows(package, &of.expect, diagnostics, file);
         let expect = UnitTestExpect { rows, format, fixture };
         let overrides = &of.overrides;
         let has_overrides = !(overrides.macros.is_empty() && overrides.vars.is_empty() && overrides.env_vars.is_empty());
@@ -281,14 +281,55 @@ impl<'a> Parser<'a> {
     }
 }
 
-fn rows(rows: &Rows) -> (Json, String, Option<String>) {
-    match rows {
-        Rows::Dicts(maps) => {
-            (Json::Array(maps.iter().map(|map| Json::Object(map.to_json())).collect()), "dict".to_owned(), None)
+impl Parser<'_> {
+    /// Rows as the manifest has them: dicts and CSV as mappings, a row without nulls first, for it tells the types.
+    fn rows(
+        &self,
+        package: &str,
+        rows: &Rows,
+        diagnostics: &mut Vec<Diagnostic>,
+        file: &PropertyFile,
+    ) -> (Json, String, Option<String>) {
+        let csv = |text: &str| match crate::compile::csv_rows(text.as_bytes(), b',') {
+            Ok(rows) => Ok(typed_row_first(rows.into_iter().map(|row| Json::Object(row.into_iter().collect())).collect())),
+            Err(error) => Err(error),
+        };
+        let mut reported = |result: Result<Json, csv::Error>, path: &str| {
+            result.unwrap_or_else(|error| {
+                diagnostics.push(
+                    Diagnostic::error(format!("Parsing Error\n  Could not read the CSV in {path}"))
+                        .at(diagnostic::Location::file(&file.source.file))
+                        .cause(error.to_string())
+                        .fix("every line needs as many fields as the header"),
+                );
+                Json::Array(Vec::new())
+            })
+        };
+        match rows {
+            Rows::Dicts(maps) => {
+                let rows = maps.iter().map(|map| Json::Object(map.to_json())).collect();
+                (typed_row_first(rows), "dict".to_owned(), None)
+            }
+            Rows::Csv(text) => (reported(csv(text), &file.source.file), "csv".to_owned(), None),
+            Rows::Sql(text) => (Json::String(text.clone()), "sql".to_owned(), None),
+            Rows::Fixture { name, format } => {
+                let found = self.scope.fixtures.get(&(package.to_owned(), name.clone()));
+                let rows = match (format, found) {
+                    (RowFormat::Csv, Some(fixture)) => reported(csv(&fixture.text), &fixture.path),
+                    (_, Some(fixture)) => Json::String(fixture.text.clone()),
+                    (_, None) => Json::Null,
+                };
+                (rows, format.as_str().to_owned(), Some(name.clone()))
+            }
+            Rows::FromSeed => (Json::Null, "dict".to_owned(), None),
         }
-        Rows::Csv(text) => (Json::String(text.clone()), "csv".to_owned(), None),
-        Rows::Sql(text) => (Json::String(text.clone()), "sql".to_owned(), None),
-        Rows::Fixture { name, format } => (Json::Null, format.as_str().to_owned(), Some(name.clone())),
-        Rows::FromSeed => (Json::Null, "dict".to_owned(), None),
     }
+}
+
+fn typed_row_first(mut rows: Vec<Json>) -> Json {
+    let full = rows.iter().position(|row| row.as_object().is_some_and(|row| row.values().all(|value| !value.is_null())));
+    if let Some(index) = full {
+        rows.swap(0, index);
+    }
+    Json::Array(rows)
 }

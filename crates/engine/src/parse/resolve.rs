@@ -13,7 +13,10 @@ use diagnostic::{Diagnostic, Location};
 use names::UniqueId;
 use rayon::prelude::*;
 
-use super::nodes::{line_of_call, location};
+use super::{
+    Place,
+    nodes::{line_of_call, location},
+};
 use crate::manifest::{Found, Lookup, version_text};
 
 /// The known name that is most like `wanted`.
@@ -34,7 +37,7 @@ pub(super) struct Resolver<'a> {
     pub lines_before: &'a HashMap<UniqueId, usize>,
     pub restrict_access: &'a HashMap<String, bool>,
     /// Nodes whose place in a property file is better known than the one in their code.
-    pub places: &'a HashMap<UniqueId, Location>,
+    pub places: &'a HashMap<UniqueId, Place<'a>>,
 }
 
 /// Resolves all nodes and exposures of the manifest.
@@ -117,7 +120,7 @@ impl Resolver<'_> {
 
     fn at(&self, node: &Node, function: &str, arguments: &[&str]) -> Location {
         if let Some(place) = self.places.get(&node.unique_id) {
-            return place.clone();
+            return place.location();
         }
         let line = line_of_call(node, function, arguments);
         location(node, line, self.lines_before.get(&node.unique_id).copied().unwrap_or(0))

@@ -10,7 +10,7 @@ use diagnostic::Diagnostic;
 use names::UniqueId;
 use project::{
     PropertyFile, merge_config,
-    properties::{self, SourceProperties, TableProperties},
+    properties::{self, Setting, SourceProperties, TableProperties},
 };
 use serde_json::Value as Json;
 
@@ -46,7 +46,11 @@ impl<'a> Parser<'a> {
         fqn.push(of.name.clone());
         fqn.push(table.name.clone());
 
-        let freshness = of.freshness_of(table).map(|freshness| freshness_artifact(&freshness));
+        let is_silent = [&of.freshness, &table.freshness].into_iter().all(|set| *set == Setting::Absent)
+            && [&of.config, &table.config].into_iter().all(|config| !config.contains_key("freshness"));
+        // Nothing said is a freshness without limits; null is none.
+        let freshness = of.freshness_of(table).or_else(|| is_silent.then(properties::Freshness::default));
+        let freshness = freshness.map(|freshness| freshness_artifact(&freshness));
         let loaded_at_field = table.loaded_at_field.over(of.loaded_at_field.over(text(&of.config, "loaded_at_field")));
         let loaded_at_query = table.loaded_at_query.over(of.loaded_at_query.over(text(&of.config, "loaded_at_query")));
         let mut meta = of.meta.clone();

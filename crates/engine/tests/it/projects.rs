@@ -56,3 +56,10 @@ fn shop_is_what_dbt_makes_of_it() {
     }
     assert_eq!(artifact.nodes.len(), 30);
 }
+
+#[test]
+fn flights_parses_and_compiles() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/flights");
+    let artifact = manifest_of(&root, "flights", FakeAdapter::new("flights_parity", "main"));
+    assert!(artifact.nodes.keys().filter(|id| id.as_str().starts_with("model.")).count() > 5);
+}
