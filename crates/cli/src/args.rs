@@ -533,4 +533,3 @@ pub fn tri_state(yes: bool, no: bool) -> Option<bool> {
         _ => None,
     }
 }
-

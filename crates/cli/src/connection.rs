@@ -153,7 +153,10 @@ mod tests {
     fn the_profiles_endpoint_wins_over_the_environment() {
         let environment = Environment::new(&[("AWS_ENDPOINT_URL", "http://a"), ("AWS_ENDPOINT_URL_S3", "http://s3")]);
         let found = endpoints(None, &environment);
-        assert_eq!((found.all.as_deref(), found.s3.as_deref(), found.glue), (Some("http://a"), Some("http://s3"), None));
+        assert_eq!(
+            (found.all.as_deref(), found.s3.as_deref(), found.glue),
+            (Some("http://a"), Some("http://s3"), None)
+        );
         let found = endpoints(Some("http://b"), &environment);
         assert_eq!((found.all.as_deref(), found.s3), (Some("http://b"), None));
     }

@@ -23,7 +23,11 @@ pub enum Opened {
 
 /// Opens a lakehouse directory.
 pub async fn open(dir: &Path, region: &str, mounts: Vec<(String, PathBuf)>) -> anyhow::Result<Opened> {
-    let options = LakehouseOptions { mounts, region: region.to_owned(), ..LakehouseOptions::new(dir, Arc::new(chrono::Utc::now)) };
+    let options = LakehouseOptions {
+        mounts,
+        region: region.to_owned(),
+        ..LakehouseOptions::new(dir, Arc::new(chrono::Utc::now))
+    };
     match Lakehouse::open(options).await {
         Ok(lakehouse) => Ok(Opened::Here(lakehouse)),
         Err(error) => match endpoint_of_holder(&error) {
@@ -54,14 +58,20 @@ pub async fn serve(
     let options = LakehouseOptions { mounts, ..LakehouseOptions::new(dir, Arc::new(chrono::Utc::now)) };
     let lakehouse = Lakehouse::open(options).await.map_err(|error| explained(&error, dir))?;
     let listener = tokio::net::TcpListener::bind(listen).await.with_context(|| {
-        format!("Could not listen on {listen}\n  fix:   choose another address with --listen, or stop what uses it\n  cause")
+        format!(
+            "Could not listen on {listen}\n  fix:   choose another address with --listen, or stop what uses it\n  cause"
+        )
     })?;
     let endpoint = format!("http://{}", listener.local_addr()?);
     lakehouse.announce(&endpoint)?;
     let lakehouse = Arc::new(lakehouse);
     Stream::Stderr.write_line(&format!("Serving Athena, Glue, S3 and STS of {} at {endpoint}", dir.display()));
-    Stream::Stderr.write_line(&format!("  export AWS_ENDPOINT_URL={endpoint} AWS_ACCESS_KEY_ID=any AWS_SECRET_ACCESS_KEY=any"));
-    let served = gateway::serve(listener, Arc::clone(&lakehouse), GatewayOptions::default(), stop.cancelled_owned()).await;
+    Stream::Stderr.write_line(&format!(
+        "  export AWS_ENDPOINT_URL={endpoint} AWS_DEFAULT_REGION={} AWS_ACCESS_KEY_ID=any AWS_SECRET_ACCESS_KEY=any",
+        lakehouse.region()
+    ));
+    let served =
+        gateway::serve(listener, Arc::clone(&lakehouse), GatewayOptions::default(), stop.cancelled_owned()).await;
     lakehouse.close().await;
     Ok(served?)
 }

@@ -5,8 +5,8 @@ use athena_api::{
     ApiError, ApiResult, Athena, Glue, S3, Services,
     athena::{DataCatalog, QueryExecution, QueryResults, StartQueryExecutionRequest, WorkGroup},
     glue::{
-        Database, DatabaseInput, ItemError, Page, PageRequest, Partition, PartitionFilter, PartitionInput, Table, TableInput,
-        TableVersion, UpdateOptions,
+        Database, DatabaseInput, ItemError, Page, PageRequest, Partition, PartitionFilter, PartitionInput, Table,
+        TableInput, TableVersion, UpdateOptions,
     },
     s3::ObjectSummary,
 };
@@ -90,7 +90,13 @@ impl Glue for Offline {
     async fn batch_delete_table(&self, _: Option<&str>, _: &str, _: &[String]) -> ApiResult<Vec<ItemError<String>>> {
         refused()
     }
-    async fn get_table_versions(&self, _: Option<&str>, _: &str, _: &str, _: PageRequest) -> ApiResult<Page<TableVersion>> {
+    async fn get_table_versions(
+        &self,
+        _: Option<&str>,
+        _: &str,
+        _: &str,
+        _: PageRequest,
+    ) -> ApiResult<Page<TableVersion>> {
         refused()
     }
     async fn delete_table_version(&self, _: Option<&str>, _: &str, _: &str, _: &str) -> ApiResult<()> {
@@ -109,7 +115,13 @@ impl Glue for Offline {
     ) -> ApiResult<Page<Partition>> {
         refused()
     }
-    async fn batch_get_partition(&self, _: Option<&str>, _: &str, _: &str, _: &[Vec<String>]) -> ApiResult<Vec<Partition>> {
+    async fn batch_get_partition(
+        &self,
+        _: Option<&str>,
+        _: &str,
+        _: &str,
+        _: &[Vec<String>],
+    ) -> ApiResult<Vec<Partition>> {
         refused()
     }
     async fn batch_create_partition(
@@ -121,7 +133,14 @@ impl Glue for Offline {
     ) -> ApiResult<Vec<ItemError<Vec<String>>>> {
         refused()
     }
-    async fn update_partition(&self, _: Option<&str>, _: &str, _: &str, _: &[String], _: PartitionInput) -> ApiResult<()> {
+    async fn update_partition(
+        &self,
+        _: Option<&str>,
+        _: &str,
+        _: &str,
+        _: &[String],
+        _: PartitionInput,
+    ) -> ApiResult<()> {
         refused()
     }
     async fn batch_delete_partition(

@@ -72,7 +72,9 @@ fn entries<'a>(node: &'a yaml::Node, what: &str) -> anyhow::Result<Vec<(String, 
 }
 
 fn unknown(key: &str, place: &str, known: &str) -> anyhow::Error {
-    anyhow::anyhow!("{place} has an unknown key '{key}'\n  cause: only '{known}' is known there\n  fix:   correct or remove it")
+    anyhow::anyhow!(
+        "{place} has an unknown key '{key}'\n  cause: only '{known}' is known there\n  fix:   correct or remove it"
+    )
 }
 
 #[cfg(test)]

@@ -58,8 +58,7 @@ pub fn select(
 
 /// The project's graph.
 pub fn graph_of(session: &Session, manifest: &Manifest) -> anyhow::Result<Graph> {
-    engine::run::project_graph(manifest)
-        .map_err(|error| session.fail(engine::run::RunError::from(error).diagnostic()))
+    engine::run::project_graph(manifest).map_err(|error| session.fail(engine::run::RunError::from(error).diagnostic()))
 }
 
 fn indirect_selection(session: &Session, args: &SelectionArgs) -> IndirectSelection {
@@ -80,7 +79,10 @@ fn selectors(session: &Session, indirect: IndirectSelection) -> anyhow::Result<S
 pub fn resource_types(args: &ResourceTypeArgs, of_command: &[ResourceType]) -> anyhow::Result<Vec<ResourceType>> {
     let parse = |words: &[String]| -> anyhow::Result<Vec<ResourceType>> {
         let words = words.iter().flat_map(|word| word.split([' ', ',']));
-        words.map(|word| resource_type(word, of_command)).collect::<anyhow::Result<Vec<Vec<_>>>>().map(|lists| lists.concat())
+        words
+            .map(|word| resource_type(word, of_command))
+            .collect::<anyhow::Result<Vec<Vec<_>>>>()
+            .map(|lists| lists.concat())
     };
     let wanted = parse(&args.resource_type)?;
     let unwanted = parse(&args.exclude_resource_type)?;

@@ -174,7 +174,12 @@ impl Session {
         self.host(Arc::new(adapter), None, Vec::new())
     }
 
-    fn host(&self, adapter: Arc<dyn Adapter>, runtime: Option<tokio::runtime::Handle>, selected: Vec<UniqueId>) -> Host {
+    fn host(
+        &self,
+        adapter: Arc<dyn Adapter>,
+        runtime: Option<tokio::runtime::Handle>,
+        selected: Vec<UniqueId>,
+    ) -> Host {
         let metadata_env: IndexMap<String, String> = {
             let mut found: Vec<(String, String)> = self
                 .environment
@@ -284,7 +289,11 @@ fn target_names(profile: &Profile, athena: &AthenaProfile) -> Map<String, Json> 
 }
 
 /// The profile that the project, the flags and the environment choose.
-fn load_profile(settings: &Settings, environment: &Environment, project_dir: &Path) -> Result<Profile, Vec<Diagnostic>> {
+fn load_profile(
+    settings: &Settings,
+    environment: &Environment,
+    project_dir: &Path,
+) -> Result<Profile, Vec<Diagnostic>> {
     // The project's own templates may name the target, which is not known yet; only `profile:` counts here.
     let renderer = YamlContext::for_project(lookup(environment), settings.vars.clone(), None);
     let (root, diagnostics) = DbtProject::load(project_dir, "", &renderer);

@@ -83,11 +83,8 @@ impl Settings {
         let vars = text(&global.vars, "VARS").map_or_else(|| Ok(yaml::Map::default()), |vars| parse_vars(&vars))?;
         let terminal = std::io::stdout().is_terminal();
         let no_color = environment.get("NO_COLOR").is_some_and(|value| !value.is_empty());
-        let colors = lookup.flag(
-            tri_state(global.use_colors, global.no_use_colors),
-            "USE_COLORS",
-            terminal && !no_color,
-        )?;
+        let colors =
+            lookup.flag(tri_state(global.use_colors, global.no_use_colors), "USE_COLORS", terminal && !no_color)?;
         Ok(Self {
             profiles_dir: path(&global.profiles_dir, "PROFILES_DIR").map(|dir| current_dir.join(dir)),
             profile: text(&global.profile, "PROFILE"),
@@ -105,7 +102,9 @@ impl Settings {
             log_level,
             print: lookup.flag(global.no_print.then_some(false), "PRINT", true)?,
             colors,
-            progress: std::io::stderr().is_terminal() && !quiet && matches!(log_format, LogFormat::Default | LogFormat::Text),
+            progress: std::io::stderr().is_terminal()
+                && !quiet
+                && matches!(log_format, LogFormat::Default | LogFormat::Text),
             printer_width: match global.printer_width {
                 Some(width) => width,
                 None => lookup.number("PRINTER_WIDTH")?.unwrap_or(80),

@@ -9,10 +9,16 @@ pub enum Cell {
     Null,
     Text(String),
     /// Shown right-aligned; `json` keeps its type.
-    Number { text: String, json: Json },
+    Number {
+        text: String,
+        json: Json,
+    },
     Bool(bool),
     /// Arrays, maps, rows.
-    Nested { text: String, json: Json },
+    Nested {
+        text: String,
+        json: Json,
+    },
 }
 
 impl Cell {
@@ -55,13 +61,15 @@ impl Table {
         }
         let numeric: Vec<bool> = (0..self.columns.len())
             .map(|index| {
-                let mut cells = self.rows.iter().filter_map(|row| row.get(index)).filter(|cell| **cell != Cell::Null).peekable();
+                let mut cells =
+                    self.rows.iter().filter_map(|row| row.get(index)).filter(|cell| **cell != Cell::Null).peekable();
                 cells.peek().is_some() && cells.all(|cell| matches!(cell, Cell::Number { .. }))
             })
             .collect();
         let line = |cells: Vec<String>| cells.join(" │ ").trim_end().to_owned();
         let mut lines = Vec::with_capacity(self.rows.len() + 2);
-        let header = self.columns.iter().zip(&widths).zip(&numeric).map(|((name, width), right)| pad(name, *width, *right));
+        let header =
+            self.columns.iter().zip(&widths).zip(&numeric).map(|((name, width), right)| pad(name, *width, *right));
         lines.push(line(header.collect()));
         lines.push(widths.iter().map(|width| "─".repeat(*width)).collect::<Vec<_>>().join("─┼─"));
         for row in &self.rows {
@@ -183,7 +191,10 @@ mod tests {
     fn dbts_table_cuts_long_values() {
         let table = Table {
             columns: vec!["n".to_owned(), "text".to_owned()],
-            rows: vec![vec![number("1"), Cell::Text("abcdefghijklmnopqrstuvwxyz".to_owned())], vec![Cell::Null, Cell::Null]],
+            rows: vec![
+                vec![number("1"), Cell::Text("abcdefghijklmnopqrstuvwxyz".to_owned())],
+                vec![Cell::Null, Cell::Null],
+            ],
         };
         assert_eq!(
             table.pipes(),

@@ -28,8 +28,11 @@ pub async fn catalog(
     });
     let sources: Vec<(UniqueId, RelationName)> = sources.filter(|(id, _)| selected(id)).collect();
 
-    let schemas: BTreeSet<(String, String)> =
-        nodes.iter().chain(&sources).map(|(_, relation)| (relation.database.clone(), relation.schema.clone())).collect();
+    let schemas: BTreeSet<(String, String)> = nodes
+        .iter()
+        .chain(&sources)
+        .map(|(_, relation)| (relation.database.clone(), relation.schema.clone()))
+        .collect();
     let tables = adapter.catalog(&schemas.into_iter().collect::<Vec<_>>()).await?;
     let by_name: HashMap<(String, String, String), &adapter::CatalogTable> =
         tables.iter().map(|table| (key(&table.relation.name), table)).collect();

@@ -41,11 +41,17 @@ pub async fn run(session: &Session, args: &CompileArgs) -> anyhow::Result<Outcom
     let compiled = compile_all(session, &compiler, &selected).await;
     connection.close().await;
     let compiled = compiled?;
-    if !args.selection.select.is_empty()
-        && let [one] = compiled.as_slice()
-    {
-        let name = compiler.manifest().node(one.id.as_str()).map(|node| node.name.clone());
-        print(args.output, name.as_deref(), &one.sql);
+    if !args.selection.select.is_empty() {
+        // Tests come along with what they test; who asks for one model does not mean them.
+        let asked: Vec<_> =
+            match compiled.iter().filter(|compiled| compiled.id.resource_type() != "test").collect::<Vec<_>>() {
+                others if others.is_empty() => compiled.iter().collect(),
+                others => others,
+            };
+        if let [one] = asked.as_slice() {
+            let name = compiler.manifest().node(one.id.as_str()).map(|node| node.name.clone());
+            print(args.output, name.as_deref(), &one.sql);
+        }
     }
     Ok(Outcome::Success)
 }
@@ -61,12 +67,18 @@ fn print(output: TextOrJson, name: Option<&str>, sql: &str) {
 }
 
 /// Compiles nodes, as many at once as there are threads, and writes them and manifest.json. All that fail are told.
-pub async fn compile_all(session: &Session, compiler: &Compiler, selected: &[UniqueId]) -> anyhow::Result<Vec<Arc<Compiled>>> {
+pub async fn compile_all(
+    session: &Session,
+    compiler: &Compiler,
+    selected: &[UniqueId],
+) -> anyhow::Result<Vec<Arc<Compiled>>> {
     session.events.emit(Event::Concurrency { threads: session.threads(), target: session.profile.target.clone() });
     session.events.emit(Event::Phase(Phase::Compiling));
     let compiles = |id: &&UniqueId| {
         let node = compiler.manifest().node(id.as_str());
-        node.is_some_and(|node| matches!(node.resource_type.as_str(), "model" | "test" | "snapshot" | "analysis") && !node.is_empty())
+        node.is_some_and(|node| {
+            matches!(node.resource_type.as_str(), "model" | "test" | "snapshot" | "analysis") && !node.is_empty()
+        })
     };
     let mut waiting = selected.iter().filter(compiles);
     let mut running = JoinSet::new();

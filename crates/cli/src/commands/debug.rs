@@ -6,7 +6,11 @@ use engine::{
 };
 
 use super::Outcome;
-use crate::{environment::Environment, session::{Opening, Session}, settings::Settings};
+use crate::{
+    environment::Environment,
+    session::{Opening, Session},
+    settings::Settings,
+};
 
 /// Checks everything and says what it found.
 pub async fn run(opening: Opening, settings: Settings, environment: Environment) -> anyhow::Result<Outcome> {

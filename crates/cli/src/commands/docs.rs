@@ -15,7 +15,12 @@ use crate::{
 };
 
 /// Writes manifest.json and catalog.json.
-pub async fn generate(session: &Session, args: &SelectionArgs, no_compile: bool, empty_catalog: bool) -> anyhow::Result<Outcome> {
+pub async fn generate(
+    session: &Session,
+    args: &SelectionArgs,
+    no_compile: bool,
+    empty_catalog: bool,
+) -> anyhow::Result<Outcome> {
     let manifest = session.parse().await?;
     let mut types = ResourceType::OF_COMPILE.to_vec();
     types.push(ResourceType::Source);
@@ -44,6 +49,8 @@ pub async fn generate(session: &Session, args: &SelectionArgs, no_compile: bool,
     };
     session.write("catalog.json", &catalog)?;
     connection.close().await;
-    session.events.line(Level::Info, format!("Catalog written to {}", session.target_dir.join("catalog.json").display()));
+    session
+        .events
+        .line(Level::Info, format!("Catalog written to {}", session.target_dir.join("catalog.json").display()));
     Ok(Outcome::Success)
 }

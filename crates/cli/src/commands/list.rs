@@ -15,7 +15,16 @@ use crate::{
 
 /// What `--output json` shows unless `--output-keys` says otherwise.
 const KEYS: [&str; 10] = [
-    "name", "resource_type", "package_name", "original_file_path", "unique_id", "alias", "config", "tags", "depends_on", "source_name",
+    "name",
+    "resource_type",
+    "package_name",
+    "original_file_path",
+    "unique_id",
+    "alias",
+    "config",
+    "tags",
+    "depends_on",
+    "source_name",
 ];
 
 /// Lists nodes.
@@ -53,7 +62,9 @@ fn line(manifest: &Manifest, id: &UniqueId, args: &ListArgs) -> anyhow::Result<S
         ListOutput::Name => match id.resource_type() {
             "source" => format!("{}.{}", text("source_name"), text("name")),
             _ => match all.get("version").filter(|version| !version.is_null()) {
-                Some(version) => format!("{}.v{}", text("name"), version.as_str().map_or_else(|| version.to_string(), str::to_owned)),
+                Some(version) => {
+                    format!("{}.v{}", text("name"), version.as_str().map_or_else(|| version.to_string(), str::to_owned))
+                }
                 None => text("name"),
             },
         },

@@ -181,7 +181,9 @@ async fn serve(
     _: Option<&std::path::Path>,
     _: Vec<(String, std::path::PathBuf)>,
 ) -> anyhow::Result<Outcome> {
-    anyhow::bail!("`owlet lake serve` is not in this build\n  cause: it was built without the feature `lakehouse`\n  fix:   build with it")
+    anyhow::bail!(
+        "`owlet lake serve` is not in this build\n  cause: it was built without the feature `lakehouse`\n  fix:   build with it"
+    )
 }
 
 /// The command line as it was typed.

@@ -64,7 +64,12 @@ pub async fn run(session: &Session, args: &PlanArgs) -> anyhow::Result<Outcome> 
     Ok(Outcome::of(plan.nodes.iter().all(|node| node.error.is_none())))
 }
 
-fn context(session: &Session, manifest: engine::Manifest, connection: &Connection, selected: &[UniqueId]) -> Arc<RunContext> {
+fn context(
+    session: &Session,
+    manifest: engine::Manifest,
+    connection: &Connection,
+    selected: &[UniqueId],
+) -> Arc<RunContext> {
     let adapter = session.adapter(connection);
     Arc::new(RunContext {
         compiler: session.compiler(manifest, Arc::clone(&adapter), selected),
@@ -106,7 +111,9 @@ async fn plan(context: &Arc<RunContext>, order: &[UniqueId]) -> anyhow::Result<B
 async fn missing_schemas(context: &Arc<RunContext>, order: &[UniqueId]) -> anyhow::Result<Vec<String>> {
     let mut missing: Vec<String> = Vec::new();
     let mut known: Vec<(String, Vec<String>)> = Vec::new();
-    for node in order.iter().filter_map(|id| context.compiler.manifest().node(id.as_str())).filter(|node| node.is_relational()) {
+    for node in
+        order.iter().filter_map(|id| context.compiler.manifest().node(id.as_str())).filter(|node| node.is_relational())
+    {
         let relation = node.relation();
         if !known.iter().any(|(database, _)| *database == relation.database) {
             let schemas = Adapter::list_schemas(&*context.adapter, &relation.database).await;
@@ -125,7 +132,10 @@ async fn missing_schemas(context: &Arc<RunContext>, order: &[UniqueId]) -> anyho
 
 async fn steps(context: &Arc<RunContext>, node: &Arc<artifacts::manifest::Node>) -> Result<Vec<StepSummary>, String> {
     let source = if node.resource_type.as_str() == "seed" {
-        engine::run::read_seed(context, node).await.map(MaterializationSource::Seed).map_err(|failure| failure.message)?
+        engine::run::read_seed(context, node)
+            .await
+            .map(MaterializationSource::Seed)
+            .map_err(|failure| failure.message)?
     } else {
         let (compiler, id) = (context.compiler.clone(), node.unique_id.clone());
         let compiled = tokio::task::spawn_blocking(move || {

@@ -38,7 +38,10 @@ impl Previous {
             );
         }
         let results: RunResults = serde_json::from_str(&fs_err::read_to_string(&path)?).map_err(|error| {
-            anyhow::anyhow!("{} cannot be read\n  cause: {error}\n  fix:   run the command itself again", path.display())
+            anyhow::anyhow!(
+                "{} cannot be read\n  cause: {error}\n  fix:   run the command itself again",
+                path.display()
+            )
         })?;
         let which = results.args.get("which").and_then(|which| which.as_str()).unwrap_or_default();
         let command = match which {

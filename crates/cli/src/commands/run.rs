@@ -18,7 +18,8 @@ use crate::{
 };
 
 /// For commands without `--resource-type`.
-pub const ALL_TYPES: ResourceTypeArgs = ResourceTypeArgs { resource_type: Vec::new(), exclude_resource_type: Vec::new() };
+pub const ALL_TYPES: ResourceTypeArgs =
+    ResourceTypeArgs { resource_type: Vec::new(), exclude_resource_type: Vec::new() };
 
 /// Runs the selected nodes and writes manifest.json and run_results.json.
 pub async fn run(
@@ -43,7 +44,9 @@ pub async fn freshness(session: &Session, args: &SelectionArgs, output: Option<&
     let Some(context) = context else { return Ok(Outcome::Success) };
     let sources = run::freshness_artifact(&results, &context.compiler, &session.events);
     match output {
-        Some(path) => run::write_json(&session.project_dir.join(path), &sources).map_err(|error| anyhow::anyhow!("{error}"))?,
+        Some(path) => {
+            run::write_json(&session.project_dir.join(path), &sources).map_err(|error| anyhow::anyhow!("{error}"))?
+        }
         None => session.write("sources.json", &sources)?,
     }
     session.events.line(engine::events::Level::Info, "Done.");

@@ -14,7 +14,8 @@ use crate::{
 /// Shows rows.
 pub async fn run(session: &Session, args: &ShowArgs) -> anyhow::Result<Outcome> {
     let manifest = session.parse().await?;
-    let types = &[ResourceType::Model, ResourceType::Seed, ResourceType::Snapshot, ResourceType::Analysis, ResourceType::Test];
+    let types =
+        &[ResourceType::Model, ResourceType::Seed, ResourceType::Snapshot, ResourceType::Analysis, ResourceType::Test];
     let selected = match &args.inline {
         Some(_) => Vec::new(),
         None => selection::select(session, &manifest, &args.selection, types, EmptyNodes::Skip)?,
@@ -50,7 +51,11 @@ pub async fn run(session: &Session, args: &ShowArgs) -> anyhow::Result<Outcome> 
         queries.push((Some(id), node.map(|node| node.name.clone()), sql));
     }
     for (node, name, sql) in queries {
-        let sql = if args.limit >= 0 { format!("{}\nlimit {}", sql.trim_end().trim_end_matches(';'), args.limit) } else { sql };
+        let sql = if args.limit >= 0 {
+            format!("{}\nlimit {}", sql.trim_end().trim_end_matches(';'), args.limit)
+        } else {
+            sql
+        };
         session.events.emit(Event::Statement { node: node.clone(), sql: sql.clone() });
         let origin = StatementOrigin { node, step: "show".to_owned(), comment: None };
         let table = match adapter.execute(&sql, &origin, Some(None)).await {
@@ -61,7 +66,9 @@ pub async fn run(session: &Session, args: &ShowArgs) -> anyhow::Result<Outcome> 
             }
         };
         let text = match (args.output, name) {
-            (TextOrJson::Json, Some(name)) => serde_json::to_string_pretty(&serde_json::json!({"node": name, "show": table.objects()}))?,
+            (TextOrJson::Json, Some(name)) => {
+                serde_json::to_string_pretty(&serde_json::json!({"node": name, "show": table.objects()}))?
+            }
             (TextOrJson::Json, None) => serde_json::to_string_pretty(&serde_json::json!({"show": table.objects()}))?,
             (TextOrJson::Text, Some(name)) => format!("Previewing node '{name}':\n{}", table.pipes()),
             (TextOrJson::Text, None) => format!("Previewing inline node:\n{}", table.pipes()),

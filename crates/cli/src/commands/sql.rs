@@ -34,7 +34,8 @@ pub async fn in_project(session: &Session, args: &SqlArgs) -> anyhow::Result<Out
     let text = query_text(args)?;
     let connection = session.connect().await?;
     let adapter = session.adapter(&connection);
-    let mut console = Console { adapter, compiler: None, session: Some(session), args, colors: session.settings.colors };
+    let mut console =
+        Console { adapter, compiler: None, session: Some(session), args, colors: session.settings.colors };
     let outcome = console.run(text, &connection.description).await;
     connection.close().await;
     outcome
@@ -55,8 +56,9 @@ pub async fn without_project(
         );
     }
     let text = query_text(args)?;
-    let profile = AthenaProfile::parse(&Profile::embedded_default().credentials)
-        .map_err(|problems| anyhow::anyhow!("{}", problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")))?;
+    let profile = AthenaProfile::parse(&Profile::embedded_default().credentials).map_err(|problems| {
+        anyhow::anyhow!("{}", problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+    })?;
     let connection = Connection::open(&profile, current_dir, environment).await?;
     let adapter = Arc::new(AthenaAdapter::new(profile, connection.services.clone(), uuid::Uuid::new_v4().to_string()));
     let mut console = Console { adapter, compiler: None, session: None, args, colors: settings.colors };
@@ -78,7 +80,9 @@ fn query_text(args: &SqlArgs) -> anyhow::Result<Option<String>> {
         }
     };
     if text.trim().is_empty() {
-        anyhow::bail!("There is no statement to run\n  cause: the query, file or standard input is empty\n  fix:   owlet sql \"select 1\"");
+        anyhow::bail!(
+            "There is no statement to run\n  cause: the query, file or standard input is empty\n  fix:   owlet sql \"select 1\""
+        );
     }
     Ok(Some(text))
 }
@@ -107,7 +111,8 @@ impl Console<'_> {
 
     /// Reads statements up to their `;` until the end of input.
     async fn prompt(&mut self, place: &str) -> anyhow::Result<Outcome> {
-        Stream::Stderr.write_line(&format!("Connected to {place}. End a statement with ';', leave with 'exit' or Ctrl-D."));
+        Stream::Stderr
+            .write_line(&format!("Connected to {place}. End a statement with ';', leave with 'exit' or Ctrl-D."));
         let mut pending = String::new();
         loop {
             write!(std::io::stderr().lock(), "{}", if pending.is_empty() { "owlet> " } else { "    -> " })?;
@@ -160,7 +165,11 @@ impl Console<'_> {
         });
         let rows = table.rows.len();
         let shown = format!("{rows} row{}", if rows == 1 { "" } else { "s" });
-        Stream::Stderr.write_line(&if more { format!("{shown} shown, there are more: --limit 0 shows all") } else { shown });
+        Stream::Stderr.write_line(&if more {
+            format!("{shown} shown, there are more: --limit 0 shows all")
+        } else {
+            shown
+        });
         Ok(())
     }
 
@@ -170,7 +179,9 @@ impl Console<'_> {
             return Ok(statement.to_owned());
         }
         let Some(session) = self.session else {
-            anyhow::bail!("Jinja needs a project\n  cause: there is no dbt_project.yml here\n  fix:   go to your project, or name it with --project-dir");
+            anyhow::bail!(
+                "Jinja needs a project\n  cause: there is no dbt_project.yml here\n  fix:   go to your project, or name it with --project-dir"
+            );
         };
         let compiler = match &self.compiler {
             Some(compiler) => compiler.clone(),
@@ -203,7 +214,9 @@ fn cell(value: &Value) -> Cell {
             json: serde_json::Number::from_f64(*number).map_or_else(|| value.to_string().into(), Into::into),
         },
         // JSON's numbers would lose digits of it.
-        Value::BigInt(_) | Value::Decimal(_) => Cell::Number { text: value.to_string(), json: value.to_string().into() },
+        Value::BigInt(_) | Value::Decimal(_) => {
+            Cell::Number { text: value.to_string(), json: value.to_string().into() }
+        }
         Value::List(_) | Value::Tuple(_) | Value::Dict(_) | Value::Set(_) => {
             Cell::Nested { text: value.to_string(), json: json_of(value) }
         }
@@ -215,9 +228,12 @@ fn json_of(value: &Value) -> serde_json::Value {
     match value {
         Value::List(items) => items.read().iter().map(json_of).collect(),
         Value::Tuple(items) => items.iter().map(json_of).collect(),
-        Value::Dict(dict) => {
-            dict.read().iter().map(|(key, value)| (key.value().to_string(), json_of(value))).collect::<serde_json::Map<_, _>>().into()
-        }
+        Value::Dict(dict) => dict
+            .read()
+            .iter()
+            .map(|(key, value)| (key.value().to_string(), json_of(value)))
+            .collect::<serde_json::Map<_, _>>()
+            .into(),
         Value::None | Value::Undefined(_) => serde_json::Value::Null,
         Value::Bool(flag) => (*flag).into(),
         Value::Int(number) => (*number).into(),

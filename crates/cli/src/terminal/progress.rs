@@ -48,7 +48,10 @@ impl Progress {
                 self.done += 1;
                 self.total.set_message(format!("{} of {total} done", self.done));
             }
-            Event::ProjectParsed { .. } | Event::RunFinished { .. } | Event::Failed { .. } | Event::CommandCompleted { .. } => self.clear(),
+            Event::ProjectParsed { .. }
+            | Event::RunFinished { .. }
+            | Event::Failed { .. }
+            | Event::CommandCompleted { .. } => self.clear(),
             _ => {}
         }
     }

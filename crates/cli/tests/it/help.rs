@@ -23,7 +23,14 @@ fn version_names_the_dbt_that_is_followed() {
 #[test]
 fn what_cannot_run_exits_with_2() {
     let folder = tempfile::tempdir().expect("a folder");
-    for arguments in [&["biuld"][..], &["build", "--defer-sate"], &["build", "--threads", "0"], &["build"], &["up"], &["clone", "--state", "x"]] {
+    for arguments in [
+        &["biuld"][..],
+        &["build", "--defer-sate"],
+        &["build", "--threads", "0"],
+        &["build"],
+        &["up"],
+        &["clone", "--state", "x"],
+    ] {
         let done = owlet(folder.path(), arguments);
         assert_eq!(done.code, Some(2), "{arguments:?}: {}", done.stderr);
         assert_eq!(done.stdout, "", "{arguments:?}");

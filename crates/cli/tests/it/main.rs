@@ -57,7 +57,10 @@ fn settings() -> insta::Settings {
     let mut settings = insta::Settings::clone_current();
     settings.add_filter(r"\d\d:\d\d:\d\d  ", "HH:MM:SS  ");
     settings.add_filter(r" in \d+\.\d\ds\]", " in 0.00s]");
-    settings.add_filter(r"in 0 hours 0 minutes and \d+\.\d\d seconds \(\d+\.\d\ds\)", "in 0 hours 0 minutes and 0.00 seconds (0.00s)");
+    settings.add_filter(
+        r"in 0 hours 0 minutes and \d+\.\d\d seconds \(\d+\.\d\ds\)",
+        "in 0 hours 0 minutes and 0.00 seconds (0.00s)",
+    );
     settings.add_filter(r"\d+ macros", "N macros");
     settings
 }

@@ -20,8 +20,14 @@ fn shop() -> tempfile::TempDir {
             ("dbt_project.yml", "name: shop\nversion: '1.0'\nprofile: shop\n"),
             ("seeds/raw_orders.csv", "id,amount\n1,10\n2,20\n"),
             ("models/stg_orders.sql", "select id, amount\nfrom {{ ref('raw_orders') }}\n"),
-            ("models/orders.sql", "{{ config(materialized='table') }}\nselect id, amount * 2 as doubled\nfrom {{ ref('stg_orders') }}\n"),
-            ("models/schema.yml", "models:\n  - name: orders\n    columns:\n      - name: id\n        data_tests: [unique, not_null]\n"),
+            (
+                "models/orders.sql",
+                "{{ config(materialized='table') }}\nselect id, amount * 2 as doubled\nfrom {{ ref('stg_orders') }}\n",
+            ),
+            (
+                "models/schema.yml",
+                "models:\n  - name: orders\n    columns:\n      - name: id\n        data_tests: [unique, not_null]\n",
+            ),
         ],
     );
     folder
@@ -38,9 +44,13 @@ fn a_build_reads_like_dbts() {
         results["results"].as_array().expect("a list").iter().filter_map(|result| result["status"].as_str()).collect();
     assert_eq!(statuses, ["success", "success", "success", "pass", "pass"]);
 
-    let done = owlet(folder.path(), &["sql", "select id, doubled, cast(null as varchar) as nothing from dev.orders order by id"]);
+    let done = owlet(
+        folder.path(),
+        &["sql", "select id, doubled, cast(null as varchar) as nothing from dev.orders order by id"],
+    );
     settings().bind(|| insta::assert_snapshot!("sql_table", done.shown(folder.path())));
-    let done = owlet(folder.path(), &["sql", "--format", "csv", "select sum(doubled) as total from {{ ref('orders') }}"]);
+    let done =
+        owlet(folder.path(), &["sql", "--format", "csv", "select sum(doubled) as total from {{ ref('orders') }}"]);
     assert_eq!((done.code, done.stdout.as_str()), (Some(0), "total\n60\n"), "{}", done.stderr);
 }
 
@@ -67,7 +77,10 @@ fn ls_is_data_on_stdout() {
         done.stdout,
         "shop.orders\nshop.stg_orders\nshop.raw_orders\nshop.not_null_orders_id\nshop.unique_orders_id\n"
     );
-    let done = owlet(folder.path(), &["ls", "-s", "+orders", "--resource-type", "model", "--output", "json", "--output-keys", "name"]);
+    let done = owlet(
+        folder.path(),
+        &["ls", "-s", "+orders", "--resource-type", "model", "--output", "json", "--output-keys", "name"],
+    );
     assert_eq!(done.stdout, "{\"name\":\"orders\"}\n{\"name\":\"stg_orders\"}\n");
 }
 
@@ -75,9 +88,13 @@ fn ls_is_data_on_stdout() {
 fn a_plan_changes_nothing() {
     let folder = shop();
     let done = owlet(folder.path(), &["plan", "-s", "stg_orders", "--format", "json"]);
-    let plan: serde_json::Value = serde_json::from_str(&done.stdout).unwrap_or_else(|error| panic!("{error}: {}{}", done.stdout, done.stderr));
+    let plan: serde_json::Value =
+        serde_json::from_str(&done.stdout).unwrap_or_else(|error| panic!("{error}: {}{}", done.stdout, done.stderr));
     assert_eq!(plan["create_schemas"], serde_json::json!(["dev"]));
     assert!(!plan["nodes"][0]["steps"].as_array().expect("steps").is_empty(), "{plan}");
-    let done = owlet(folder.path(), &["sql", "--format", "csv", "select 1 from information_schema.schemata where schema_name = 'dev'"]);
+    let done = owlet(
+        folder.path(),
+        &["sql", "--format", "csv", "select 1 from information_schema.schemata where schema_name = 'dev'"],
+    );
     assert_eq!(done.stdout.lines().count(), 1, "{}{}", done.stdout, done.stderr);
 }

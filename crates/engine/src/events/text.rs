@@ -91,9 +91,7 @@ pub fn message(event: &Event, layout: Layout) -> Option<String> {
         Event::Concurrency { threads, target } => {
             format!("Concurrency: {threads} thread{} (target='{target}')", if *threads == 1 { "" } else { "s" })
         }
-        Event::NothingToDo => {
-            "Nothing to do. Try checking your model configs and model specification args".to_owned()
-        }
+        Event::NothingToDo => "Nothing to do. Try checking your model configs and model specification args".to_owned(),
         Event::NoNodesSelected => "No nodes selected!".to_owned(),
         Event::NodeStarted { node, index, total, .. } => {
             progress(&format!("{index} of {total} START {}", node.label), "RUN", layout)

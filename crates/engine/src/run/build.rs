@@ -30,7 +30,11 @@ pub enum MaterializationSource {
 }
 
 /// Builds a model or a snapshot: before-hooks, the plan of its materialization, after-hooks.
-pub(super) async fn build_node(context: &Arc<RunContext>, node: &Node, compiled: &Arc<Compiled>) -> Result<Outcome, NodeFailure> {
+pub(super) async fn build_node(
+    context: &Arc<RunContext>,
+    node: &Node,
+    compiled: &Arc<Compiled>,
+) -> Result<Outcome, NodeFailure> {
     let id = node.unique_id.clone();
     let compiler = context.compiler.clone();
     let custom = blocking(move || match compiler.custom_materialization(&id)? {
@@ -66,19 +70,28 @@ pub(super) async fn build_seed(context: &Arc<RunContext>, node: &Arc<Node>) -> R
 /// # Errors
 /// A file that cannot be read as CSV.
 pub async fn read_seed(context: &Arc<RunContext>, node: &Arc<Node>) -> Result<SeedTable, NodeFailure> {
-    let root = node.root_path.as_deref().map_or_else(|| context.project_dir.clone(), |root| context.project_dir.join(root));
+    let root =
+        node.root_path.as_deref().map_or_else(|| context.project_dir.clone(), |root| context.project_dir.join(root));
     let path = root.join(&node.original_file_path);
     let seed = Arc::clone(node);
     let read = blocking(move || {
         let text = fs_err::read_to_string(&path).map_err(|error| {
-            Diagnostic::error(format!("Runtime Error in seed {} ({})\n  the file cannot be read", seed.name, seed.original_file_path))
-                .cause(error.to_string())
-                .fix("check that the file is there and is UTF-8")
+            Diagnostic::error(format!(
+                "Runtime Error in seed {} ({})\n  the file cannot be read",
+                seed.name, seed.original_file_path
+            ))
+            .cause(error.to_string())
+            .fix("check that the file is there and is UTF-8")
         })?;
         let column_types = seed.config("column_types").and_then(|types| types.as_object());
         let delimiter = seed.config_str("delimiter").and_then(|text| text.bytes().next()).unwrap_or(b',');
-        let text_columns: Vec<&str> = column_types.into_iter().flat_map(|types| types.keys()).map(String::as_str).collect();
-        let mut read = seeds::read_seed(&seed.original_file_path, &text, &SeedOptions { delimiter, text_columns: text_columns.clone() })?;
+        let text_columns: Vec<&str> =
+            column_types.into_iter().flat_map(|types| types.keys()).map(String::as_str).collect();
+        let mut read = seeds::read_seed(
+            &seed.original_file_path,
+            &text,
+            &SeedOptions { delimiter, text_columns: text_columns.clone() },
+        )?;
         let known = |name: &str| read.table.columns.iter().any(|column| column.name == name);
         let unknown: Vec<&str> = text_columns.into_iter().filter(|name| !known(name)).collect();
         if !unknown.is_empty() {
@@ -107,7 +120,8 @@ pub async fn request(
     node: &Node,
     source: MaterializationSource,
 ) -> Result<MaterializationRequest, NodeFailure> {
-    let mut config: crate::adapter::NodeConfig = node.config.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
+    let mut config: crate::adapter::NodeConfig =
+        node.config.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
     let materialization = match source {
         MaterializationSource::Seed(table) => Materialization::Seed { table },
         MaterializationSource::Sql(compiled) => {
@@ -160,18 +174,21 @@ fn of_sql(node: &Node, sql: String) -> Result<Materialization, NodeFailure> {
     match node.materialized() {
         "view" => Ok(Materialization::View { sql }),
         "table" => Ok(Materialization::Table { sql }),
-        "incremental" if node.config_str("incremental_strategy") == Some("microbatch") => Err(Diagnostic::error(
-            not_available(node, "incremental_strategy 'microbatch'"),
-        )
-        .at(Location::file(&node.original_file_path))
-        .cause("batches by event time are not built yet")
-        .fix("use `append`, `insert_overwrite` or `merge`, with a where clause under is_incremental()")
-        .into()),
+        "incremental" if node.config_str("incremental_strategy") == Some("microbatch") => {
+            Err(Diagnostic::error(not_available(node, "incremental_strategy 'microbatch'"))
+                .at(Location::file(&node.original_file_path))
+                .cause("batches by event time are not built yet")
+                .fix("use `append`, `insert_overwrite` or `merge`, with a where clause under is_incremental()")
+                .into())
+        }
         "incremental" => Ok(Materialization::Incremental { sql }),
-        other => Err(Diagnostic::error(format!("{}\n  No materialization '{other}' was found for adapter athena!", head("Compilation Error", node)))
-            .cause("neither the project nor Athena has a materialization of this name")
-            .fix("use view, table, incremental or ephemeral")
-            .into()),
+        other => Err(Diagnostic::error(format!(
+            "{}\n  No materialization '{other}' was found for adapter athena!",
+            head("Compilation Error", node)
+        ))
+        .cause("neither the project nor Athena has a materialization of this name")
+        .fix("use view, table, incremental or ephemeral")
+        .into()),
     }
 }
 

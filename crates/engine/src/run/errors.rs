@@ -54,7 +54,8 @@ fn place_in_compiled(message: &str, sent: &str, compiled: &str) -> Option<Place>
     let lines_before = before.matches('\n').count();
     let column_before = before.rsplit('\n').next().unwrap_or_default().chars().count();
     let line = place.line.checked_sub(lines_before).filter(|line| *line > 0)?;
-    let column = if line == 1 { place.column.checked_sub(column_before).filter(|column| *column > 0)? } else { place.column };
+    let column =
+        if line == 1 { place.column.checked_sub(column_before).filter(|column| *column > 0)? } else { place.column };
     if line > compiled_body.lines().count() {
         return None;
     }

@@ -130,7 +130,8 @@ impl<'a> Execution<'a> {
     fn record(&mut self, index: usize, result: NodeResult) {
         let Some((_, info)) = self.jobs.get(&result.unique_id) else { return };
         let (node, result) = (Arc::clone(info), Arc::new(result));
-        let event = Event::NodeFinished { node: Arc::clone(&node), index, total: self.jobs.len(), result: Arc::clone(&result) };
+        let event =
+            Event::NodeFinished { node: Arc::clone(&node), index, total: self.jobs.len(), result: Arc::clone(&result) };
         self.context.events.emit(event);
         self.ended.push((node, result));
     }

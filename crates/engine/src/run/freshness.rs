@@ -29,11 +29,10 @@ pub(super) async fn measure(context: &Arc<RunContext>, source: &Source) -> Resul
         ))
     })?;
     let origin = StatementOrigin { node: Some(source.unique_id.clone()), step: "main".to_owned(), comment: None };
-    let (response, table) = context
-        .adapter
-        .execute(&sql, &origin, Some(None))
-        .await
-        .map_err(|error| failed(format!("Database Error in source {name} ({})\n  {error}", source.original_file_path)))?;
+    let (response, table) = context.adapter.execute(&sql, &origin, Some(None)).await.map_err(|error| {
+        let told = error.to_string().replace('\n', "\n  ");
+        failed(format!("Database Error in source {name} ({})\n  {told}", source.original_file_path))
+    })?;
     let row = match table.rows.as_slice() {
         [row] => match row.as_slice() {
             [max_loaded_at, snapshotted_at] => Some((max_loaded_at, snapshotted_at)),
@@ -42,7 +41,10 @@ pub(super) async fn measure(context: &Arc<RunContext>, source: &Source) -> Resul
         _ => None,
     };
     let Some((max_loaded_at, snapshotted_at)) = row else {
-        return Err(failed(format!("Got an invalid result from freshness query for source {name}: {} rows", table.rows.len())));
+        return Err(failed(format!(
+            "Got an invalid result from freshness query for source {name}: {} rows",
+            table.rows.len()
+        )));
     };
     let no_time = |value: &Value| {
         failed(format!(
@@ -59,13 +61,7 @@ pub(super) async fn measure(context: &Arc<RunContext>, source: &Source) -> Resul
     let snapshotted_at = time_of(snapshotted_at).ok_or_else(|| no_time(snapshotted_at))?;
     let measurement = Measurement { max_loaded_at, snapshotted_at, criteria };
     let status = measurement.criteria.status(measurement.age_in_seconds());
-    Ok(Outcome {
-        status: Some(status),
-        message: Some(String::new()),
-        response: Some(response),
-        freshness: Some(measurement),
-        ..Outcome::default()
-    })
+    Ok(Outcome { status: Some(status), response: Some(response), freshness: Some(measurement), ..Outcome::default() })
 }
 
 /// A timestamp of the warehouse; one without zone is UTC.
@@ -75,9 +71,10 @@ fn time_of(value: &Value) -> Option<DateTime<Utc>> {
         Value::Date(date) => return Some(date.and_time(chrono::NaiveTime::MIN).and_utc()),
         _ => return None,
     };
-    DateTime::parse_from_str(&text, "%Y-%m-%d %H:%M:%S%.f%:z").map(|at| at.to_utc()).ok().or_else(|| {
-        chrono::NaiveDateTime::parse_from_str(&text, "%Y-%m-%d %H:%M:%S%.f").map(|at| at.and_utc()).ok()
-    })
+    DateTime::parse_from_str(&text, "%Y-%m-%d %H:%M:%S%.f%:z")
+        .map(|at| at.to_utc())
+        .ok()
+        .or_else(|| chrono::NaiveDateTime::parse_from_str(&text, "%Y-%m-%d %H:%M:%S%.f").map(|at| at.and_utc()).ok())
 }
 
 /// `warn_after`, `error_after`.
@@ -171,8 +168,9 @@ pub(super) fn freshness_sql(
         ));
     }
     let condition = filter.map(|filter| format!("\nwhere {filter}")).unwrap_or_default();
-    loaded_at_field
-        .map(|field| format!("select max({field}) as max_loaded_at, {now} as snapshotted_at\nfrom {relation}{condition}"))
+    loaded_at_field.map(|field| {
+        format!("select max({field}) as max_loaded_at, {now} as snapshotted_at\nfrom {relation}{condition}")
+    })
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use crate::{
     events::{Event, NodeInfo},
 };
 
-/// Runs a project's hooks, one after the other; after one that fails the others are skipped.
+/// Runs all projects' hooks, one after the other; after one that fails the others are skipped.
 pub(super) async fn run_all(context: &Arc<RunContext>, when: HookTime, nodes: &[Ended]) -> Vec<Ended> {
     let hooks = context.compiler.manifest().hooks(when);
     let total = hooks.len();
@@ -45,8 +45,9 @@ async fn run_hook(context: &Arc<RunContext>, hook: &Node, when: HookTime, nodes:
     match execute_hook(context, hook, when, nodes).await {
         Ok((sql, response)) => {
             result.status = NodeStatus::Success;
-            result.message = Some(if response.message.is_empty() { "OK".to_owned() } else { response.message.clone() });
-            result.adapter_response = Some(response);
+            result.message =
+                Some(response.as_ref().map_or_else(|| "OK".to_owned(), |response| response.message.clone()));
+            result.adapter_response = response;
             result.compiled_code = Some(sql);
         }
         Err(failure) => {
@@ -64,7 +65,7 @@ async fn execute_hook(
     hook: &Node,
     when: HookTime,
     nodes: &[Ended],
-) -> Result<(String, AdapterResponse), NodeFailure> {
+) -> Result<(String, Option<AdapterResponse>), NodeFailure> {
     let extra = match when {
         HookTime::Start => Vec::new(),
         HookTime::End => end_names(nodes),
@@ -77,13 +78,13 @@ async fn execute_hook(
     .await
     .map_err(|error: diagnostic::Diagnostic| context.failure(error))?;
     if sql.trim().is_empty() {
-        return Ok((sql, AdapterResponse::default()));
+        return Ok((sql, None));
     }
     let id = Some(hook.unique_id.clone());
     context.events.emit(Event::Statement { node: id.clone(), sql: sql.clone() });
     let origin = StatementOrigin { node: id, step: "main".to_owned(), comment };
     match context.adapter.execute(&sql, &origin, None).await {
-        Ok((response, _)) => Ok((sql, response)),
+        Ok((response, _)) => Ok((sql, Some(response))),
         Err(error) => Err(errors::of_hook(hook, when.as_str(), &error)),
     }
 }
@@ -98,7 +99,9 @@ fn end_names(nodes: &[Ended]) -> Vec<(String, Value)> {
         ("schemas".to_owned(), Value::list(names.into_iter().map(Value::str).collect())),
         (
             "database_schemas".to_owned(),
-            Value::list(schemas.iter().map(|(database, schema)| Value::tuple(vec![text(database), text(schema)])).collect()),
+            Value::list(
+                schemas.iter().map(|(database, schema)| Value::tuple(vec![text(database), text(schema)])).collect(),
+            ),
         ),
         ("results".to_owned(), Value::list(nodes.iter().map(|(info, result)| result_value(info, result)).collect())),
     ]

@@ -7,8 +7,8 @@ use indexmap::IndexMap;
 use names::UniqueId;
 
 use super::{
-    NodeResult, NodeStatus, RunContext, Timing, blocking, build, freshness, node_info, results::NodeFailure, schemas_of, tests,
-    unit_tests,
+    NodeResult, NodeStatus, RunContext, Timing, blocking, build, freshness, node_info, results::NodeFailure,
+    schemas_of, tests, unit_tests,
 };
 use crate::{Compiled, adapter::AdapterResponse, events::NodeInfo};
 
@@ -73,7 +73,12 @@ impl Jobs {
 
     /// The schemas that the jobs build in or read from.
     pub fn schemas(&self) -> Vec<(String, String)> {
-        schemas_of(self.0.values().filter(|(job, _)| matches!(job, Job::Node(_))).filter_map(|(_, info)| info.relation.as_ref()))
+        schemas_of(
+            self.0
+                .values()
+                .filter(|(job, _)| matches!(job, Job::Node(_)))
+                .filter_map(|(_, info)| info.relation.as_ref()),
+        )
     }
 }
 
@@ -110,7 +115,10 @@ pub(super) async fn run_job(context: Arc<RunContext>, job: Job, info: Arc<NodeIn
     match outcome {
         Ok(outcome) => {
             result.status = outcome.status.unwrap_or(NodeStatus::Success);
-            result.message = outcome.message.or_else(|| outcome.response.as_ref().map(|response| response.message.clone()));
+            // A check that passes has nothing to say.
+            let says = matches!(job, Job::Node(_)) && info.resource_type != "test";
+            let answer = outcome.response.as_ref().filter(|_| says).map(|response| response.message.clone());
+            result.message = outcome.message.or(answer);
             result.failures = outcome.failures;
             result.adapter_response = outcome.response;
             result.freshness = outcome.freshness;
@@ -120,7 +128,10 @@ pub(super) async fn run_job(context: Arc<RunContext>, job: Job, info: Arc<NodeIn
         }
         Err(failure) => {
             result.status = if info.resource_type == "source" { NodeStatus::RuntimeError } else { NodeStatus::Error };
-            result.message = Some(failure.message);
+            result.message = Some(match failure.cancelled {
+                true => "Cancelled: the run was stopped while this node was running".to_owned(),
+                false => failure.message,
+            });
         }
     }
     result

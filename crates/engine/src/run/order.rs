@@ -20,7 +20,8 @@ pub fn project_graph(manifest: &Manifest) -> Result<Graph, CycleError> {
 
 fn graph_nodes(manifest: &Manifest) -> Vec<GraphNode> {
     let artifact = manifest.artifact();
-    let nodes = artifact.nodes.values().filter(|node| node.resource_type != ResourceType::Operation).map(|node| of_node(node));
+    let nodes =
+        artifact.nodes.values().filter(|node| node.resource_type != ResourceType::Operation).map(|node| of_node(node));
     let sources = artifact.sources.values().map(|source| GraphNode {
         unique_id: source.unique_id.clone(),
         resource_type: Kind::Source,
@@ -131,7 +132,8 @@ pub(super) fn queue(manifest: &Manifest, jobs: &Jobs, command: RunCommand) -> Re
 
 /// A unit test needs what its model needs, and the model waits for it.
 fn run_unit_tests_before_their_models(nodes: &mut [GraphNode]) {
-    let place: HashMap<UniqueId, usize> = nodes.iter().enumerate().map(|(place, node)| (node.unique_id.clone(), place)).collect();
+    let place: HashMap<UniqueId, usize> =
+        nodes.iter().enumerate().map(|(place, node)| (node.unique_id.clone(), place)).collect();
     let tests: Vec<(usize, usize)> = nodes
         .iter()
         .enumerate()

@@ -74,7 +74,8 @@ pub fn read_seed(file: &str, text: &str, options: &SeedOptions<'_>) -> Result<Re
             for row in &mut rows {
                 row[index] = row[index].take().and_then(|value| canonical(&value, inferred, forced));
             }
-            let inferred = if inferred == SeedType::Number && all_whole(&rows, index) { SeedType::Integer } else { inferred };
+            let inferred =
+                if inferred == SeedType::Number && all_whole(&rows, index) { SeedType::Integer } else { inferred };
             SeedColumn { name, inferred }
         })
         .collect();
@@ -100,8 +101,10 @@ fn column_names<'a>(file: &str, header: impl Iterator<Item = &'a str>, warnings:
         }
         if unique != name {
             warnings.push(
-                Diagnostic::warning(format!("Column name \"{name}\" already exists in {file}; using \"{unique}\" instead."))
-                    .fix("give the column a name of its own"),
+                Diagnostic::warning(format!(
+                    "Column name \"{name}\" already exists in {file}; using \"{unique}\" instead."
+                ))
+                .fix("give the column a name of its own"),
             );
         }
         names.push(unique);
@@ -156,7 +159,8 @@ fn canonical(value: &str, as_type: SeedType, forced_text: bool) -> Option<String
 fn date(text: &str) -> Option<NaiveDate> {
     let mut parts = text.split('-');
     let (year, month, day) = (parts.next()?, parts.next()?, parts.next()?);
-    let digits = |text: &str, most: usize| !text.is_empty() && text.len() <= most && text.bytes().all(|b| b.is_ascii_digit());
+    let digits =
+        |text: &str, most: usize| !text.is_empty() && text.len() <= most && text.bytes().all(|b| b.is_ascii_digit());
     if parts.next().is_some() || year.len() != 4 || !digits(year, 4) || !digits(month, 2) || !digits(day, 2) {
         return None;
     }
@@ -180,7 +184,9 @@ fn date_time(text: &str) -> Option<NaiveDateTime> {
 }
 
 fn all_whole(rows: &[Vec<Option<String>>], column: usize) -> bool {
-    rows.iter().filter_map(|row| row[column].as_deref()).all(|value| value.bytes().all(|b| b.is_ascii_digit() || b == b'-'))
+    rows.iter()
+        .filter_map(|row| row[column].as_deref())
+        .all(|value| value.bytes().all(|b| b.is_ascii_digit() || b == b'-'))
 }
 
 #[cfg(test)]

@@ -31,10 +31,9 @@ pub(super) fn strategy(node: &Node) -> Result<SnapshotStrategy, Diagnostic> {
         hard_deletes: hard_deletes(node)?,
         valid_to_current: node.config_str("dbt_valid_to_current").map(str::to_owned),
         meta_column_names: match node.config("snapshot_meta_column_names").and_then(Value::as_object) {
-            Some(names) => names
-                .iter()
-                .filter_map(|(name, own)| Some((name.clone(), own.as_str()?.to_owned())))
-                .collect(),
+            Some(names) => {
+                names.iter().filter_map(|(name, own)| Some((name.clone(), own.as_str()?.to_owned()))).collect()
+            }
             None => IndexMap::new(),
         },
     })
@@ -46,7 +45,9 @@ fn unique_key(node: &Node) -> Result<Vec<String>, Diagnostic> {
         Some(Value::Array(keys)) if !keys.is_empty() => {
             Ok(keys.iter().map(|key| key.as_str().map_or_else(|| key.to_string(), str::to_owned)).collect())
         }
-        _ => Err(missing(node, "unique_key").cause("without a key it cannot be told which old row a new one belongs to")),
+        _ => {
+            Err(missing(node, "unique_key").cause("without a key it cannot be told which old row a new one belongs to"))
+        }
     }
 }
 
@@ -59,16 +60,21 @@ fn check_columns(node: &Node) -> Result<Option<Vec<String>>, Diagnostic> {
         Some(other) => Err(error(node, &format!("Invalid value for 'check_cols': {other}"))
             .cause("it names the columns whose change makes a new version")
             .fix("write a list of columns, or 'all'")),
-        None => Err(missing(node, "check_cols").cause("the strategy `check` compares the columns that `check_cols` names")),
+        None => {
+            Err(missing(node, "check_cols").cause("the strategy `check` compares the columns that `check_cols` names"))
+        }
     }
 }
 
 fn hard_deletes(node: &Node) -> Result<HardDeletes, Diagnostic> {
     let legacy = node.config_bool("invalidate_hard_deletes");
     match (node.config_str("hard_deletes"), legacy) {
-        (Some(_), Some(true)) => Err(error(node, "You cannot set both the invalidate_hard_deletes and hard_deletes config properties on the same snapshot.")
-            .cause("they are the old and the new name of one setting")
-            .fix("keep `hard_deletes: invalidate`")),
+        (Some(_), Some(true)) => Err(error(
+            node,
+            "You cannot set both the invalidate_hard_deletes and hard_deletes config properties on the same snapshot.",
+        )
+        .cause("they are the old and the new name of one setting")
+        .fix("keep `hard_deletes: invalidate`")),
         (Some("invalidate"), _) | (None, Some(true)) => Ok(HardDeletes::Invalidate),
         (Some("new_record"), _) => Ok(HardDeletes::NewRecord),
         (Some("ignore") | None, _) => Ok(HardDeletes::Ignore),
@@ -84,7 +90,8 @@ fn error(node: &Node, what: &str) -> Diagnostic {
 }
 
 fn missing(node: &Node, key: &str) -> Diagnostic {
-    error(node, &format!("Snapshots must be configured with a '{key}'.")).fix(format!("add `{key}` to the config of the snapshot"))
+    error(node, &format!("Snapshots must be configured with a '{key}'."))
+        .fix(format!("add `{key}` to the config of the snapshot"))
 }
 
 #[cfg(test)]
@@ -99,7 +106,8 @@ mod tests {
 
     #[test]
     fn the_two_strategies() {
-        let timestamp = strategy(&node(json!({"strategy": "timestamp", "unique_key": "id", "updated_at": "at"}))).expect("valid");
+        let timestamp =
+            strategy(&node(json!({"strategy": "timestamp", "unique_key": "id", "updated_at": "at"}))).expect("valid");
         assert_eq!(timestamp.kind, SnapshotStrategyKind::Timestamp { updated_at: "at".to_owned() });
         assert_eq!(timestamp.hard_deletes, HardDeletes::Ignore);
         let check = strategy(&node(json!({

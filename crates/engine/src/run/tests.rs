@@ -14,7 +14,11 @@ use crate::{
 };
 
 /// Runs a data test: stores its rows when it is asked to, counts them, and judges.
-pub(super) async fn run(context: &Arc<RunContext>, node: &Node, compiled: &Arc<Compiled>) -> Result<Outcome, NodeFailure> {
+pub(super) async fn run(
+    context: &Arc<RunContext>,
+    node: &Node,
+    compiled: &Arc<Compiled>,
+) -> Result<Outcome, NodeFailure> {
     let config = node.config.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
     let config = TestConfig::new(&config, context.options.store_failures);
     let failed = |error| errors::of_adapter(node, &error, Some(compiled));
@@ -45,7 +49,14 @@ pub(super) async fn run(context: &Arc<RunContext>, node: &Node, compiled: &Arc<C
         status = NodeStatus::Fail;
     }
     let failures = if status == NodeStatus::Pass { 0 } else { counted.failures };
-    Ok(Outcome { status: Some(status), message, failures: Some(failures), response: Some(response), relation_name: stored, freshness: None })
+    Ok(Outcome {
+        status: Some(status),
+        message,
+        failures: Some(failures),
+        response: Some(response),
+        relation_name: stored,
+        freshness: None,
+    })
 }
 
 /// The relation as a query names it.

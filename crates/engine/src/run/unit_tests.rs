@@ -27,7 +27,8 @@ pub(super) async fn run(
     let (compiler, id) = (context.compiler.clone(), test.unique_id.clone());
     let compiling = blocking(move || compiler.unit_test(&id));
     let plan = clock.time("compile", compiling).await.map_err(|error| context.failure(error))?;
-    *compiled = Some(Arc::new(Compiled { id: test.unique_id.clone(), sql: plan.sql.as_str().into(), ..Compiled::default() }));
+    *compiled =
+        Some(Arc::new(Compiled { id: test.unique_id.clone(), sql: plan.sql.as_str().into(), ..Compiled::default() }));
 
     let origin = StatementOrigin { node: Some(test.unique_id.clone()), step: "main".to_owned(), comment: None };
     let executing = context.adapter.execute(&plan.sql, &origin, Some(None));
@@ -41,7 +42,12 @@ pub(super) async fn run(
     })?;
     let (columns, actual, expected) = split(&table).map_err(|message| NodeFailure { message, cancelled: false })?;
     Ok(match diff(&columns, actual, expected) {
-        None => Outcome { status: Some(NodeStatus::Pass), failures: Some(0), response: Some(response), ..Outcome::default() },
+        None => Outcome {
+            status: Some(NodeStatus::Pass),
+            failures: Some(0),
+            response: Some(response),
+            ..Outcome::default()
+        },
         Some(diff) => Outcome {
             status: Some(NodeStatus::Fail),
             message: Some(format!("actual differs from expected:\n\n{diff}\n")),
@@ -58,7 +64,10 @@ fn split(table: &ResultTable) -> Result<(Vec<String>, Vec<Row>, Vec<Row>), Strin
         return Err("the unit test's query has no columns".to_owned());
     };
     if !side.name.eq_ignore_ascii_case("actual_or_expected") {
-        return Err(format!("the unit test's query ends with the column '{}' instead of 'actual_or_expected'", side.name));
+        return Err(format!(
+            "the unit test's query ends with the column '{}' instead of 'actual_or_expected'",
+            side.name
+        ));
     }
     let (mut actual, mut expected) = (Vec::new(), Vec::new());
     for row in &table.rows {
@@ -88,7 +97,11 @@ fn diff(columns: &[String], mut actual: Vec<Row>, mut expected: Vec<Row>) -> Opt
     let mut lines: Vec<(&str, Vec<String>)> = vec![("@@", columns.to_vec())];
     for row in expected {
         let equal_values = |other: &Row| row.iter().zip(other).filter(|(left, right)| left == right).count();
-        let nearest = actual.iter().enumerate().map(|(index, other)| (equal_values(other), index)).max_by_key(|(equal, index)| (*equal, usize::MAX - index));
+        let nearest = actual
+            .iter()
+            .enumerate()
+            .map(|(index, other)| (equal_values(other), index))
+            .max_by_key(|(equal, index)| (*equal, usize::MAX - index));
         match nearest {
             Some((equal, index)) if equal > 0 => {
                 let other = actual.remove(index);
@@ -112,7 +125,12 @@ fn shown(value: &Option<String>) -> String {
 fn aligned(lines: &[(&str, Vec<String>)]) -> String {
     let count = lines.iter().map(|(_, cells)| cells.len()).max().unwrap_or_default();
     let width = |index: usize| {
-        lines.iter().filter_map(|(_, cells)| cells.get(index)).map(|cell| cell.chars().count()).max().unwrap_or_default()
+        lines
+            .iter()
+            .filter_map(|(_, cells)| cells.get(index))
+            .map(|cell| cell.chars().count())
+            .max()
+            .unwrap_or_default()
     };
     let widths: Vec<usize> = (0..count).map(width).collect();
     let mark_width = lines.iter().map(|(mark, _)| mark.chars().count()).max().unwrap_or_default();
@@ -128,7 +146,9 @@ mod tests {
     use super::*;
 
     fn rows(rows: &[&[&str]]) -> Vec<Row> {
-        rows.iter().map(|row| row.iter().map(|value| (*value != "NULL").then(|| (*value).to_owned())).collect()).collect()
+        rows.iter()
+            .map(|row| row.iter().map(|value| (*value != "NULL").then(|| (*value).to_owned())).collect())
+            .collect()
     }
 
     #[test]
@@ -146,7 +166,8 @@ mod tests {
         let expected = rows(&[&["a@b.c", "true"], &["x@y.z", "true"], &["gone", "no"]]);
         assert_eq!(
             diff(&columns, actual, expected).expect("they differ"),
-            "@@ ,email,valid\n→  ,a@b.c,true→false\n---,gone ,no\n+++,new  ,NULL\n   ,x@y.z,true".replace("valid\n", "valid\n")
+            "@@ ,email,valid\n→  ,a@b.c,true→false\n---,gone ,no\n+++,new  ,NULL\n   ,x@y.z,true"
+                .replace("valid\n", "valid\n")
         );
     }
 }

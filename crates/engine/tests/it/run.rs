@@ -33,8 +33,13 @@ fn check(case: &Case, update: bool) -> Option<String> {
     if !directory.path().join("dbt_project.yml").exists() {
         fs_err::write(directory.path().join("dbt_project.yml"), "name: shop\nversion: '1.0'\n").expect("written");
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
-    let mut shop = Shop { invocation: Invocation::new(directory.path()), counts: HashMap::new(), project: directory.path().to_owned() };
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
+    let mut shop = Shop {
+        invocation: Invocation::new(directory.path()),
+        counts: HashMap::new(),
+        project: directory.path().to_owned(),
+    };
     let (mut outputs, mut failures) = (Vec::new(), Vec::new());
     for section in &case.sections {
         let Section::Command { command, expected } = section else { continue };
@@ -130,16 +135,24 @@ impl Shop {
 
     /// Every data test's query answers the count it was given, or 0.
     async fn answer_tests(&self, manifest: &Manifest, compiler: &Compiler) {
-        let tests: Vec<_> = manifest.artifact().nodes.values().filter(|node| node.resource_type.as_str() == "test").cloned().collect();
+        let tests: Vec<_> =
+            manifest.artifact().nodes.values().filter(|node| node.resource_type.as_str() == "test").cloned().collect();
         for node in tests {
             let (compiler, id) = (compiler.clone(), node.unique_id.clone());
-            let compiled = tokio::task::spawn_blocking(move || compiler.compile(&id)).await.expect("no panic").expect("it compiles");
+            let compiled = tokio::task::spawn_blocking(move || compiler.compile(&id))
+                .await
+                .expect("no panic")
+                .expect("it compiles");
             let config = node.config.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
             let config = TestConfig::new(&config, false);
             let count = self.counts.get(&node.name).copied().unwrap_or_default();
             let row = vec![Value::Int(count), Value::Bool(count != 0), Value::Bool(count != 0)];
             let columns = [("failures", "bigint"), ("should_warn", "boolean"), ("should_error", "boolean")];
-            self.invocation.adapter.answer(&config.counting_sql(&config.limited(compiled.sql.trim())), &columns, vec![row.clone()]);
+            self.invocation.adapter.answer(
+                &config.counting_sql(&config.limited(compiled.sql.trim())),
+                &columns,
+                vec![row.clone()],
+            );
             let stored = format!("select * from {}", node.relation());
             self.invocation.adapter.answer(&config.counting_sql(&stored), &columns, vec![row]);
         }
@@ -173,7 +186,9 @@ impl Listener for Lines {
         if matches!(record.event, Event::Statement { .. } | Event::FinishedRunning { .. } | Event::Concurrency { .. }) {
             return;
         }
-        let Some(message) = text::message(&record.event, text::Layout { printer_width: 0, colors: false }) else { return };
+        let Some(message) = text::message(&record.event, text::Layout { printer_width: 0, colors: false }) else {
+            return;
+        };
         let message = match message.rsplit_once(" in ") {
             Some((before, after)) if after.ends_with("s]") && !message.contains('\n') => format!("{before}]"),
             _ => message,
