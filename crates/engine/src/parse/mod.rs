@@ -13,6 +13,7 @@ mod patches;
 pub(crate) mod resolve;
 mod sources;
 pub(crate) mod tests;
+mod validate;
 
 use std::{
     collections::{HashMap, HashSet},
@@ -126,8 +127,27 @@ pub fn parse(project: &Project, host: &Host) -> (Manifest, Vec<Diagnostic>) {
     resolve::primary_keys(&mut artifact);
     resolve::check(&artifact, &mut diagnostics);
     resolve::maps(&mut artifact);
+    validate::validate(artifact.nodes.values().map(|node| &**node), &mut diagnostics);
+    report_unused_paths(project, &artifact, &mut diagnostics);
     patches.report_unused(&used_patches(&artifact, &files), &mut diagnostics);
     (Manifest::new(artifact, scope), diagnostics)
+}
+
+fn report_unused_paths(project: &Project, artifact: &artifacts::Manifest, diagnostics: &mut Vec<Diagnostic>) {
+    let disabled = || artifact.disabled.values().flatten();
+    let nodes = artifact.nodes.values().chain(disabled().filter_map(|entry| match entry {
+        Disabled::Node(node) => Some(node),
+        _ => None,
+    }));
+    let sources = artifact.sources.values().chain(disabled().filter_map(|entry| match entry {
+        Disabled::Source(source) => Some(source),
+        _ => None,
+    }));
+    let sources = sources.map(|source| (ResourceType::Source, source.fqn.as_slice()));
+    let exposures = artifact.exposures.values().map(|exposure| (ResourceType::Exposure, exposure.fqn.as_slice()));
+    let unit_tests = artifact.unit_tests.values().map(|test| (ResourceType::UnitTest, test.fqn.as_slice()));
+    let others = sources.chain(exposures).chain(unit_tests);
+    validate::unused_config_paths(project, nodes.map(|node| &**node), others, diagnostics);
 }
 
 fn created_at(host: &Host) -> f64 {

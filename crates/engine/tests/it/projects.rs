@@ -33,6 +33,9 @@ fn manifest_of(root: &Path, name: &str, adapter: FakeAdapter) -> artifacts::Mani
         }
     }
     let artifact = manifest.with_compiled(&compiler.compiled());
+    let text = serde_json::to_string(&artifact).expect("JSON");
+    let read: artifacts::Manifest = serde_json::from_str(&text).expect("what we write can be read");
+    assert_eq!(serde_json::to_string(&read).expect("JSON"), text, "reading and writing changes nothing");
     fs_err::write(output(name), serde_json::to_vec_pretty(&artifact).expect("JSON")).expect("written");
     artifact
 }

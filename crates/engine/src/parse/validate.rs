@@ -1,0 +1,228 @@
+//! What a node's final config must agree with: contracts, snapshots, microbatch, incremental models.
+
+use std::collections::HashMap;
+
+use artifacts::{
+    JsonMap,
+    manifest::{Node, ResourceType},
+};
+use diagnostic::{Diagnostic, Location};
+use project::{ConfigKind, Project};
+use serde_json::Value as Json;
+
+use super::config::tree_of;
+
+/// Everything that is wrong with the configs of the enabled nodes.
+pub(super) fn validate<'a>(nodes: impl Iterator<Item = &'a Node>, diagnostics: &mut Vec<Diagnostic>) {
+    for node in nodes {
+        match node.resource_type {
+            ResourceType::Model => {
+                contract(node, diagnostics);
+                microbatch(node, diagnostics);
+                public_ephemeral(node, diagnostics);
+            }
+            ResourceType::Snapshot => snapshot(node, diagnostics),
+            ResourceType::Seed => fixed_materialization(node, "seed", diagnostics),
+            ResourceType::Test => fixed_materialization(node, "test", diagnostics),
+            _ => {}
+        }
+        access(node, diagnostics);
+    }
+}
+
+fn wrong(node: &Node, problem: &str) -> Diagnostic {
+    Diagnostic::error(format!(
+        "Parsing Error in {} {} ({})\n  {problem}",
+        node.resource_type, node.name, node.original_file_path
+    ))
+    .at(Location::file(&node.original_file_path))
+}
+
+fn is_set(config: &JsonMap, key: &str) -> bool {
+    config.get(key).is_some_and(|value| !value.is_null())
+}
+
+fn contract(node: &Node, diagnostics: &mut Vec<Diagnostic>) {
+    if !node.contract.enforced {
+        return;
+    }
+    if !matches!(node.materialized(), "table" | "view" | "incremental") {
+        diagnostics.push(
+            wrong(node, "Only SQL table, view, and incremental models are supported for contracts")
+                .cause(format!("the model is materialized as '{}'", node.materialized()))
+                .fix("change `materialized`, or set `contract: {enforced: false}`"),
+        );
+    }
+    if node.columns.is_empty() {
+        diagnostics.push(
+            wrong(node, "Constraints must be defined in a `yml` schema configuration file like `schema.yml`.")
+                .cause("the contract is enforced, and no property file lists the model's columns")
+                .fix("add `columns:` with a `data_type` each"),
+        );
+    }
+    let untyped: Vec<&str> =
+        node.columns.values().filter(|column| column.data_type.is_none()).map(|column| column.name.as_str()).collect();
+    if !untyped.is_empty() {
+        diagnostics.push(
+            wrong(
+                node,
+                &format!(
+                    "Contracted models require data_type to be defined for each column.  Please ensure that the column name and data_type are defined within the YAML configuration for the {untyped:?} column(s)."
+                ),
+            )
+            .cause("a contract says the type of every column")
+            .fix("add `data_type:` to these columns"),
+        );
+    }
+    let on_change = node.config_str("on_schema_change").unwrap_or("ignore");
+    if node.materialized() == "incremental" && !matches!(on_change, "append_new_columns" | "fail") {
+        diagnostics.push(
+            wrong(
+                node,
+                &format!(
+                    "Invalid value for on_schema_change: {on_change}. Models materialized as incremental with contracts enabled must set on_schema_change to 'append_new_columns' or 'fail'"
+                ),
+            )
+            .fix("set `on_schema_change: append_new_columns` or `fail`"),
+        );
+    }
+}
+
+fn microbatch(node: &Node, diagnostics: &mut Vec<Diagnostic>) {
+    if node.materialized() != "incremental" || node.config_str("incremental_strategy") != Some("microbatch") {
+        return;
+    }
+    let mut require = |key: &str, is_right: bool, expected: &str| {
+        if !is_right {
+            let problem = if is_set(&node.config, key) {
+                format!("Microbatch model '{}' must provide a valid '{key}' config ({expected})", node.name)
+            } else {
+                format!("Microbatch model '{}' must provide '{key}' ({expected}) config.", node.name)
+            };
+            diagnostics.push(
+                wrong(node, &problem)
+                    .cause("the strategy `microbatch` cuts the model into batches of time")
+                    .fix(format!("set `{key}`")),
+            );
+        }
+    };
+    require("event_time", node.config_str("event_time").is_some(), "a column's name");
+    require("begin", node.config_str("begin").is_some_and(is_iso_time), "an ISO date or timestamp");
+    let sizes = ["hour", "day", "month", "year"];
+    require("batch_size", node.config_str("batch_size").is_some_and(|size| sizes.contains(&size)), "one of hour, day, month, year");
+    require("lookback", node.config.get("lookback").is_none_or(|value| value.is_null() || value.is_i64()), "an integer");
+}
+
+fn is_iso_time(text: &str) -> bool {
+    let formats = ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"];
+    chrono::NaiveDate::parse_from_str(text, "%Y-%m-%d").is_ok()
+        || chrono::DateTime::parse_from_rfc3339(text).is_ok()
+        || formats.iter().any(|format| chrono::NaiveDateTime::parse_from_str(text, format).is_ok())
+}
+
+fn public_ephemeral(node: &Node, diagnostics: &mut Vec<Diagnostic>) {
+    if node.is_ephemeral() && node.access.as_deref() == Some("public") {
+        diagnostics.push(
+            wrong(
+                node,
+                &format!("Node {} with 'ephemeral' materialization has an invalid value (public) for the access field", node.unique_id),
+            )
+            .cause("other projects cannot read a model that is no relation")
+            .fix("give it another materialization, or another access"),
+        );
+    }
+}
+
+fn access(node: &Node, diagnostics: &mut Vec<Diagnostic>) {
+    if let Some(access) = &node.access
+        && !matches!(access.as_str(), "private" | "protected" | "public")
+    {
+        diagnostics.push(
+            wrong(node, &format!("Node {} has an invalid value ({access}) for the access field", node.unique_id))
+                .fix("write `private`, `protected` or `public`"),
+        );
+    }
+}
+
+fn snapshot(node: &Node, diagnostics: &mut Vec<Diagnostic>) {
+    fixed_materialization(node, "snapshot", diagnostics);
+    let config = &node.config;
+    if !is_set(config, "strategy") || !is_set(config, "unique_key") {
+        diagnostics.push(
+            wrong(node, "Snapshots must be configured with a 'strategy' and 'unique_key'.")
+                .cause("a snapshot needs to know which row is which, and when one has changed")
+                .fix("set `strategy: timestamp` (with `updated_at`) or `strategy: check` (with `check_cols`), and `unique_key`"),
+        );
+        return;
+    }
+    match node.config_str("strategy") {
+        Some("check") => {
+            let is_right = match config.get("check_cols") {
+                Some(Json::String(word)) => word == "all",
+                Some(Json::Array(columns)) => !columns.is_empty(),
+                _ => false,
+            };
+            if !is_right {
+                diagnostics.push(
+                    wrong(node, "A snapshot configured with the check strategy must specify a check_cols configuration.")
+                        .fix("set `check_cols: all` or a list of columns"),
+                );
+            }
+        }
+        Some("timestamp") => {
+            if !is_set(config, "updated_at") {
+                diagnostics.push(
+                    wrong(node, "A snapshot configured with the timestamp strategy must specify an updated_at configuration.")
+                        .fix("set `updated_at` to the column that says when a row was changed"),
+                );
+            }
+            if is_set(config, "check_cols") {
+                diagnostics.push(
+                    wrong(node, "A 'timestamp' snapshot should not have 'check_cols'")
+                        .fix("remove `check_cols`, or use `strategy: check`"),
+                );
+            }
+        }
+        _ => {}
+    }
+}
+
+fn fixed_materialization(node: &Node, only: &str, diagnostics: &mut Vec<Diagnostic>) {
+    if node.materialized() != only {
+        diagnostics.push(
+            wrong(node, &format!("A {} must have a materialized value of '{only}'", node.resource_type))
+                .cause(format!("it is set to '{}'", node.materialized()))
+                .fix("remove `materialized`"),
+        );
+    }
+}
+
+/// Paths of config trees in the root project file that no resource lies under.
+pub(super) fn unused_config_paths<'a>(
+    project: &Project,
+    nodes: impl Iterator<Item = &'a Node>,
+    others: impl Iterator<Item = (ResourceType, &'a [String])>,
+    diagnostics: &mut Vec<Diagnostic>,
+) {
+    let mut fqns: HashMap<ConfigKind, Vec<Vec<String>>> = HashMap::new();
+    for (kind, fqn) in nodes.map(|node| (node.resource_type, node.fqn.as_slice())).chain(others) {
+        fqns.entry(tree_of(kind)).or_default().push(fqn.to_vec());
+    }
+    // A project without a resource of a kind may still say something about all of them.
+    let unused = project.root.configs.unused_paths(&|kind| fqns.get(&kind).cloned().unwrap_or_default());
+    let unused: Vec<String> = unused.into_iter().filter(|path| path.contains('.')).collect();
+    if unused.is_empty() {
+        return;
+    }
+    let lines: Vec<String> = unused.iter().map(|path| format!("- {path}")).collect();
+    diagnostics.push(
+        Diagnostic::warning(format!(
+            "Configuration paths exist in your dbt_project.yml file which do not apply to any resources.\nThere are {} unused configuration paths:\n{}",
+            unused.len(),
+            lines.join("\n")
+        ))
+        .at(Location::file("dbt_project.yml"))
+        .cause("no resource's package and directories are these")
+        .fix("correct the path, or remove it; a config whose value is a mapping needs a `+` before its key"),
+    );
+}
