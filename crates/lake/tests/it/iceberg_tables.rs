@@ -368,3 +368,88 @@ async fn a_table_without_its_metadata_says_so_and_a_dropped_one_leaves_nothing()
         "ICEBERG_MISSING_METADATA: Metadata not found in metadata location for table shop.orders"
     );
 }
+
+/// Other engines delete by position: a file that names rows of data files. It is applied, and goes on being applied after our own commits.
+#[tokio::test]
+async fn position_deletes_of_other_writers_are_applied() {
+    let lakehouse = fixture().await;
+    let table = tables(&lakehouse).create(request(&[])).await.unwrap();
+    let table = append(&table, 0..10).await;
+    let data_file = table.plan(&ScanRequest::default()).await.unwrap().remove(0).data_file_path;
+    delete_positions(&lakehouse, &table, &data_file, &[0, 3, 9]).await;
+    let load = async || {
+        let glue = lakehouse.catalog.get_table(None, "shop", "orders").await.unwrap();
+        tables(&lakehouse).load(glue).await.unwrap()
+    };
+    let table = load().await;
+    assert_eq!(ids(&table, Version::Current).await, [1, 2, 4, 5, 6, 7, 8]);
+    let table = append(&table, 20..22).await;
+    assert_eq!(ids(&table, Version::Current).await, [1, 2, 4, 5, 6, 7, 8, 20, 21]);
+    let add = write(&table, batch(1..3)).await;
+    let table = table.commit(Change::Overwrite { remove: vec![data_file], add }).await.unwrap();
+    assert_eq!(ids(&table, Version::Current).await, [1, 2, 20, 21]);
+}
+
+async fn delete_positions(lakehouse: &Fixture, table: &IcebergTable, data_file: &str, positions: &[i64]) {
+    use lake::iceberg::spec::{
+        DataContentType, DataFileBuilder, DataFileFormat, ManifestListWriter, ManifestWriterBuilder, Operation,
+        Snapshot, Summary,
+    };
+    let field = |name: &str, kind: arrow::datatypes::DataType, id: &str| {
+        let metadata = HashMap::from([("PARQUET:field_id".to_owned(), id.to_owned())]);
+        arrow::datatypes::Field::new(name, kind, false).with_metadata(metadata)
+    };
+    let schema = Arc::new(arrow::datatypes::Schema::new(vec![
+        field("file_path", arrow::datatypes::DataType::Utf8, "2147483546"),
+        field("pos", arrow::datatypes::DataType::Int64, "2147483545"),
+    ]));
+    let paths: ArrayRef = Arc::new(StringArray::from_iter_values(positions.iter().map(|_| data_file)));
+    let rows =
+        RecordBatch::try_new(Arc::clone(&schema), vec![paths, Arc::new(Int64Array::from(positions.to_vec()))]).unwrap();
+    let mut bytes = Vec::new();
+    let mut writer = parquet::arrow::ArrowWriter::try_new(&mut bytes, schema, None).unwrap();
+    writer.write(&rows).unwrap();
+    writer.close().unwrap();
+    let deletes = DataFileBuilder::default()
+        .content(DataContentType::PositionDeletes)
+        .file_path("s3://lake/orders/data/deletes.parquet".to_owned())
+        .file_format(DataFileFormat::Parquet)
+        .record_count(positions.len() as u64)
+        .file_size_in_bytes(bytes.len() as u64)
+        .build()
+        .unwrap();
+    lakehouse.storage.put_bytes("lake", "orders/data/deletes.parquet", bytes.into()).await.unwrap();
+    let (metadata, io) = (table.metadata(), table.inner().file_io());
+    let current = metadata.current_snapshot().unwrap();
+    let id = current.snapshot_id() / 2;
+    let spec = metadata.default_partition_spec().as_ref().clone();
+    let output = io.new_output("s3://lake/orders/metadata/foreign-m0.avro").unwrap();
+    let mut manifest =
+        ManifestWriterBuilder::new(output, Some(id), Arc::clone(metadata.current_schema()), spec).build_v2_deletes();
+    manifest.add_file(deletes, -1).unwrap();
+    let manifest = manifest.write_manifest_file().await.unwrap();
+    let list = "s3://lake/orders/metadata/foreign-list.avro";
+    let output = io.new_output(list).unwrap().writer().await.unwrap();
+    let number = metadata.next_sequence_number();
+    let mut writer = ManifestListWriter::v2(output, id, Some(current.snapshot_id()), number);
+    let before = table.inner().manifest_list_reader(current).load().await.unwrap();
+    writer.add_manifests(before.consume_entries().into_iter().chain([manifest])).unwrap();
+    writer.close().await.unwrap();
+    let snapshot = Snapshot::builder()
+        .with_snapshot_id(id)
+        .with_parent_snapshot_id(Some(current.snapshot_id()))
+        .with_sequence_number(number)
+        .with_timestamp_ms(metadata.last_updated_ms() + 1)
+        .with_manifest_list(list)
+        .with_summary(Summary { operation: Operation::Delete, additional_properties: HashMap::new() })
+        .with_schema_id(metadata.current_schema_id())
+        .build();
+    let location = table.glue_table().parameter("metadata_location").unwrap().to_owned();
+    let builder = metadata.clone().into_builder(Some(location)).set_branch_snapshot(snapshot, "main").unwrap();
+    let text = serde_json::to_vec(&builder.build().unwrap().metadata).unwrap();
+    lakehouse.storage.put_bytes("lake", "orders/metadata/00009-foreign.metadata.json", text.into()).await.unwrap();
+    let mut input = table.glue_table().input.clone();
+    let pointer = "s3://lake/orders/metadata/00009-foreign.metadata.json".to_owned();
+    input.parameters.as_mut().unwrap().insert("metadata_location".to_owned(), pointer);
+    lakehouse.catalog.update_table(None, "shop", input, Default::default()).await.unwrap();
+}
