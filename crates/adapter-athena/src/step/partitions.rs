@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use athena_api::glue::{Partition, PartitionInput, TableInput, UpdateOptions};
+use athena_api::glue::{Partition, PartitionInput, Table, TableInput, UpdateOptions};
 use engine::adapter::{AdapterError, AdapterResult};
 use futures::StreamExt;
 use names::{RelationName, S3Uri};
@@ -37,48 +37,72 @@ pub(super) async fn swap(
     let old_partitions =
         if old.partition_keys().is_empty() { Vec::new() } else { tables::partitions_of(warehouse, &target).await? };
 
-    let skip_archive = archive == Archive::Skip;
+    let replacement = Replacement {
+        target: target.clone(),
+        same_keys,
+        skip_archive: archive == Archive::Skip,
+        old: old_partitions,
+        new: new_partitions,
+    };
     let input = TableInput { name: target.identifier.clone(), ..new.input };
-    update_table(warehouse, &target, input, UpdateOptions { skip_archive, expected_version: old.version_id }).await?;
-    let followed = follow(warehouse, &target, same_keys, &old_partitions, &new_partitions).await;
-    if let Err(error) = followed {
+    if let Err(error) = replacement.carry_out(warehouse, input, old.version_id.clone()).await {
         // The first error is the one to tell. What cannot be put back now is repaired by the next run, which replaces the table.
-        let _ = put_back(warehouse, &target, old.input, &old_partitions).await;
+        let _ = replacement.put_back(warehouse, &old).await;
         return Err(error);
     }
     warehouse.look_again(&target).await
 }
 
-/// Partitions after their table.
-async fn follow(
-    warehouse: &Warehouse,
-    target: &RelationName,
+/// One table's storage in place of another's.
+struct Replacement {
+    target: RelationName,
+    /// Both are partitioned by the same columns.
     same_keys: bool,
-    old: &[Partition],
-    new: &[Partition],
-) -> AdapterResult<()> {
-    if same_keys {
-        let vanished = repoint(warehouse, target, old, new).await?;
-        return tables::delete_partitions(warehouse, target, &vanished).await;
-    }
-    let all: Vec<Vec<String>> = old.iter().map(|partition| partition.input.values.clone()).collect();
-    tables::delete_partitions(warehouse, target, &all).await?;
-    let inputs = new.iter().map(|partition| partition.input.clone()).collect();
-    tables::create_partitions(warehouse, target, inputs).await
+    skip_archive: bool,
+    old: Vec<Partition>,
+    new: Vec<Partition>,
 }
 
-/// The old table with its old partitions, whatever of the new ones is there.
-async fn put_back(
-    warehouse: &Warehouse,
-    target: &RelationName,
-    input: TableInput,
-    partitions: &[Partition],
-) -> AdapterResult<()> {
-    let version = warehouse.table(target).await?.and_then(|table| table.version_id);
-    let there = tables::partitions_of(warehouse, target).await?;
-    update_table(warehouse, target, input, UpdateOptions { skip_archive: true, expected_version: version }).await?;
-    let vanished = repoint(warehouse, target, &there, partitions).await?;
-    tables::delete_partitions(warehouse, target, &vanished).await
+impl Replacement {
+    /// With the same keys the partitions follow their table one by one. With others Glue takes them only before and after the
+    /// UpdateTable, so that the table is empty for a moment.
+    async fn carry_out(&self, warehouse: &Warehouse, input: TableInput, version: Option<String>) -> AdapterResult<()> {
+        let options = UpdateOptions { skip_archive: self.skip_archive, expected_version: version };
+        if self.same_keys {
+            update_table(warehouse, &self.target, input, options).await?;
+            let vanished = repoint(warehouse, &self.target, &self.old, &self.new).await?;
+            return tables::delete_partitions(warehouse, &self.target, &vanished).await;
+        }
+        tables::delete_partitions(warehouse, &self.target, &all_values(&self.old)).await?;
+        update_table(warehouse, &self.target, input, options).await?;
+        tables::create_partitions(warehouse, &self.target, inputs(&self.new)).await
+    }
+
+    /// The old table with its old partitions, however far it had come.
+    async fn put_back(&self, warehouse: &Warehouse, old: &Table) -> AdapterResult<()> {
+        let Some(now) = warehouse.table(&self.target).await? else { return Ok(()) };
+        let there = tables::partitions_of(warehouse, &self.target).await?;
+        let is_updated = now.version_id != old.version_id;
+        let options = UpdateOptions { skip_archive: true, expected_version: now.version_id };
+        if is_updated && !self.same_keys {
+            tables::delete_partitions(warehouse, &self.target, &all_values(&there)).await?;
+            update_table(warehouse, &self.target, old.input.clone(), options).await?;
+            return tables::create_partitions(warehouse, &self.target, inputs(&self.old)).await;
+        }
+        if is_updated {
+            update_table(warehouse, &self.target, old.input.clone(), options).await?;
+        }
+        let vanished = repoint(warehouse, &self.target, &there, &self.old).await?;
+        tables::delete_partitions(warehouse, &self.target, &vanished).await
+    }
+}
+
+fn all_values(partitions: &[Partition]) -> Vec<Vec<String>> {
+    partitions.iter().map(|partition| partition.input.values.clone()).collect()
+}
+
+fn inputs(partitions: &[Partition]) -> Vec<PartitionInput> {
+    partitions.iter().map(|partition| partition.input.clone()).collect()
 }
 
 async fn update_table(

@@ -325,6 +325,13 @@ impl World {
         Err(format!("SYNTAX_ERROR: this warehouse does not know: {squeezed}"))
     }
 
+    /// As many values as keys, or Glue refuses.
+    fn check_values(&self, database: &str, table: &str, values: &[String]) -> ApiResult<()> {
+        let keys = self.tables[&(database.to_owned(), table.to_owned())].partition_keys().len();
+        let sentence = "The number of partition keys do not match the number of partition values";
+        if keys == values.len() { Ok(()) } else { Err(ApiError::new("InvalidInputException", sentence)) }
+    }
+
     fn plain_columns(&mut self, database: &str, name: &str) -> Result<&mut Vec<Column>, String> {
         let table =
             self.tables.get_mut(&(database.to_owned(), name.to_owned())).ok_or("TABLE_NOT_FOUND: no such table")?;
@@ -679,6 +686,9 @@ impl Glue for Warehouse {
         let mut world = self.world();
         let values: Vec<String> = inputs.iter().map(|input| input.values.join("/")).collect();
         world.change(format!("BatchCreatePartition {database}.{table} {}", values.join(" ")))?;
+        for input in &inputs {
+            world.check_values(database, table, &input.values)?;
+        }
         let known = world.partitions.entry((database.to_owned(), table.to_owned())).or_default();
         for input in inputs {
             assert!(known.insert(input.values.clone(), input).is_none(), "a partition is created once");
@@ -696,6 +706,7 @@ impl Glue for Warehouse {
     ) -> ApiResult<()> {
         let mut world = self.world();
         world.change(format!("UpdatePartition {database}.{table} {}", values.join("/")))?;
+        world.check_values(database, table, values)?;
         let known = world.partitions.entry((database.to_owned(), table.to_owned())).or_default();
         assert!(known.insert(values.to_vec(), input).is_some(), "an updated partition exists");
         Ok(())
@@ -712,6 +723,9 @@ impl Glue for Warehouse {
         let mut world = self.world();
         let text: Vec<String> = values.iter().map(|value| value.join("/")).collect();
         world.change(format!("BatchDeletePartition {database}.{table} {}", text.join(" ")))?;
+        for value in values {
+            world.check_values(database, table, value)?;
+        }
         if let Some(known) = world.partitions.get_mut(&(database.to_owned(), table.to_owned())) {
             known.retain(|key, _| !values.contains(key));
         }
