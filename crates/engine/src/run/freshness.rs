@@ -6,7 +6,7 @@ use artifacts::manifest::{Freshness, FreshnessTime, Source};
 use chrono::{DateTime, NaiveDate, Utc};
 use jinja::Value;
 
-use super::{NodeStatus, RunContext, job::Outcome, node_info, results::NodeFailure, tests::jinja_text};
+use super::{NodeStatus, RunContext, data_tests::jinja_text, job::Outcome, node_info, results::NodeFailure};
 use crate::adapter::StatementOrigin;
 
 /// Measures a source's age.

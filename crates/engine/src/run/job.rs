@@ -7,8 +7,8 @@ use indexmap::IndexMap;
 use names::UniqueId;
 
 use super::{
-    NodeResult, NodeStatus, RunContext, Timing, blocking, build, freshness, node_info, results::NodeFailure,
-    schemas_of, tests, unit_tests,
+    NodeResult, NodeStatus, RunContext, Timing, blocking, build, data_tests, freshness, node_info,
+    results::NodeFailure, schemas_of, unit_tests,
 };
 use crate::{Compiled, adapter::AdapterResponse, events::NodeInfo};
 
@@ -149,7 +149,7 @@ async fn run_node(
     let sql = clock.time("compile", compile(context, node)).await?;
     *compiled = Some(Arc::clone(&sql));
     match node.resource_type {
-        ResourceType::Test => clock.time("execute", tests::run(context, node, &sql)).await,
+        ResourceType::Test => clock.time("execute", data_tests::run(context, node, &sql)).await,
         _ => clock.time("execute", build::build_node(context, node, &sql)).await,
     }
 }

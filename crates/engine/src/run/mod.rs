@@ -4,6 +4,7 @@
 
 mod artifact_files;
 mod build;
+pub mod data_tests;
 mod errors;
 mod executor;
 pub mod freshness;
@@ -14,7 +15,7 @@ mod order;
 mod results;
 pub mod seeds;
 mod snapshots;
-pub mod tests;
+
 mod unit_tests;
 
 use std::{collections::BTreeSet, path::PathBuf, sync::Arc};

@@ -9,7 +9,7 @@ use std::{
 use engine::{
     Adapter, Compiler, Manifest,
     events::{Event, Events, Listener, Record, text},
-    run::{RunCommand, RunContext, RunOptions, RunResults, run, tests::TestConfig},
+    run::{RunCommand, RunContext, RunOptions, RunResults, data_tests::TestConfig, run},
 };
 use graph::{IndirectSelection, SelectionContext, SelectionSpec};
 use jinja::Value;
