@@ -20,6 +20,7 @@ pub struct FreshnessResults {
 /// One source: measured, or why it could not be.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
+#[expect(clippy::large_enum_variant, reason = "failures are rare, and few sources have freshness")]
 pub enum FreshnessResult {
     /// The source's age is known.
     Measured {

@@ -314,7 +314,10 @@ fn graph_node(node: &Node) -> GraphNode {
         fqn: node.fqn.clone(),
         tags: node.tags.clone(),
         original_file_path: node.original_file_path.clone(),
-        patch_path: node.patch_path.as_ref().map(|path| path.split_once("://").map_or(path.as_str(), |(_, path)| path).to_owned()),
+        patch_path: node
+            .patch_path
+            .as_ref()
+            .map(|path| path.split_once("://").map_or(path.as_str(), |(_, path)| path).to_owned()),
         config: Json::Object(node.config.clone()),
         meta: Json::Object(node.meta.clone()),
         version: node.version.as_ref().map(version_text),

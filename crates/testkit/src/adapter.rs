@@ -121,11 +121,7 @@ pub struct FakePlan {
 #[async_trait]
 impl Plan for FakePlan {
     fn steps(&self) -> Vec<StepSummary> {
-        vec![StepSummary {
-            action: "query".to_owned(),
-            target: self.relation.to_string(),
-            sql: Some(self.sql.clone()),
-        }]
+        vec![StepSummary { action: "query".to_owned(), target: self.relation.to_string(), sql: Some(self.sql.clone()) }]
     }
 
     fn run_sql(&self) -> String {
@@ -148,10 +144,11 @@ impl FakeAdapter {
             error.sql = Some(Arc::from(sql));
             return Err(error);
         }
-        let table = state.answers.get(sql.trim()).cloned().unwrap_or_else(|| ResultTable {
-            columns: state.usual_columns.clone(),
-            rows: Vec::new(),
-        });
+        let table = state
+            .answers
+            .get(sql.trim())
+            .cloned()
+            .unwrap_or_else(|| ResultTable { columns: state.usual_columns.clone(), rows: Vec::new() });
         let rows = i64::try_from(table.rows.len()).unwrap_or(-1);
         let response = AdapterResponse {
             message: format!("OK {rows}"),

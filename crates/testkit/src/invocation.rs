@@ -113,11 +113,8 @@ impl Invocation {
     pub fn load(&self) -> (Option<Project>, Vec<Diagnostic>) {
         let host = self.host();
         let renderer = YamlContext::for_project(Arc::clone(&host.environment), self.cli_vars(), None);
-        let settings = ProjectSettings {
-            root: self.root.clone(),
-            cli_vars: self.cli_vars(),
-            version_check: VersionCheck::On,
-        };
+        let settings =
+            ProjectSettings { root: self.root.clone(), cli_vars: self.cli_vars(), version_check: VersionCheck::On };
         Project::load(&settings, &renderer)
     }
 

@@ -14,9 +14,13 @@ use serde_json::Value as Json;
 
 pub use node::{CompiledCode, ExtraCte, Node, ResourceType, TestMetadata};
 pub use parts::{
-    Checksum, Column, ColumnConfig, Constraint, Contract, DependsOn, Docs, Freshness, FreshnessTime, Owner, Quoting, Ref,
+    Checksum, Column, ColumnConfig, Constraint, Contract, DependsOn, Docs, Freshness, FreshnessTime, Owner, Quoting,
+    Ref,
 };
-pub use resources::{Doc, Exposure, Group, Macro, MacroArgument, Source, MacroConfig, MacroDependsOn, UnitTest, UnitTestExpect, UnitTestGiven, UnitTestOverrides};
+pub use resources::{
+    Doc, Exposure, Group, Macro, MacroArgument, MacroConfig, MacroDependsOn, Source, UnitTest, UnitTestExpect,
+    UnitTestGiven, UnitTestOverrides,
+};
 
 use crate::{JsonMap, Metadata};
 

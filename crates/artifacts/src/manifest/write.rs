@@ -81,4 +81,3 @@ impl Serialize for Node {
         map.end()
     }
 }
-

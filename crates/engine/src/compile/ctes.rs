@@ -55,7 +55,9 @@ fn skip_to_with(sql: &str, mut position: usize) -> Option<usize> {
             Token::Other if sql[position..].starts_with(';') && depth == 0 => return None,
             Token::Word(word) if depth == 0 && word.eq_ignore_ascii_case("with") => return Some(after_with(sql, next)),
             // A `with` after the select list belongs to something else (`with ordinality`, `with time zone`).
-            Token::Word(word) if depth == 0 && matches!(word.to_ascii_lowercase().as_str(), "select" | "from" | "values") => {
+            Token::Word(word)
+                if depth == 0 && matches!(word.to_ascii_lowercase().as_str(), "select" | "from" | "values") =>
+            {
                 return None;
             }
             _ => {}
@@ -92,7 +94,9 @@ enum Token<'s> {
 fn token(sql: &str, position: usize) -> Option<(Token<'_>, usize)> {
     let rest = &sql[position..];
     let Some(first) = rest.chars().next() else { return Some((Token::End, position)) };
-    let until = |marker: &str, from: usize| rest[from..].find(marker).map_or(sql.len(), |found| position + from + found + marker.len());
+    let until = |marker: &str, from: usize| {
+        rest[from..].find(marker).map_or(sql.len(), |found| position + from + found + marker.len())
+    };
     if first.is_whitespace() {
         return Some((Token::Blank, skip_spaces(sql, position)));
     }

@@ -124,7 +124,12 @@ impl Compiler {
         self.render_for(node.unwrap_or(&fallback), template, extra)
     }
 
-    pub(super) fn render_for(&self, node: &Arc<Node>, text: &str, extra: Vec<(String, Value)>) -> Result<String, Diagnostic> {
+    pub(super) fn render_for(
+        &self,
+        node: &Arc<Node>,
+        text: &str,
+        extra: Vec<(String, Value)>,
+    ) -> Result<String, Diagnostic> {
         if !project::has_jinja(text) {
             return Ok(text.to_owned());
         }

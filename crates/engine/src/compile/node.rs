@@ -42,10 +42,13 @@ impl Compiler {
         let (mut compiled, _) = self.compile_node(&node, |inner| {
             inner.batch = Some(batch.clone());
             if forced {
-                inner.extra.insert("is_incremental".to_owned(), Value::function("is_incremental", |_, _| Ok(true.into())));
                 inner
                     .extra
-                    .insert("should_full_refresh".to_owned(), Value::function("should_full_refresh", |_, _| Ok(false.into())));
+                    .insert("is_incremental".to_owned(), Value::function("is_incremental", |_, _| Ok(true.into())));
+                inner.extra.insert(
+                    "should_full_refresh".to_owned(),
+                    Value::function("should_full_refresh", |_, _| Ok(false.into())),
+                );
             }
         })?;
         if let Some(path) = &mut compiled.path {
@@ -113,10 +116,12 @@ impl Compiler {
         let mut arguments = None;
         if let Some(test) = &node.test_metadata {
             let context = self.context(node, |_| {});
-            let rendered = tests::render_arguments(&context, &test.kwargs, UndefinedMode::Strict).map_err(|e| fail(&e))?;
+            let rendered =
+                tests::render_arguments(&context, &test.kwargs, UndefinedMode::Strict).map_err(|e| fail(&e))?;
             arguments = Some((rendered, context.take_capture()));
         }
-        let (arguments, before) = arguments.map_or((None, None), |(arguments, capture)| (Some(arguments), Some(capture)));
+        let (arguments, before) =
+            arguments.map_or((None, None), |(arguments, capture)| (Some(arguments), Some(capture)));
         let context = self.context(node, |inner| {
             change(inner);
             if let Some(arguments) = arguments {
@@ -157,9 +162,7 @@ impl Compiler {
                 found.entry(cte.id.clone()).or_insert(cte);
             }
             let name = format!("__dbt__cte__{}", node.alias);
-            found
-                .entry(id.clone())
-                .or_insert_with(|| ExtraCte { id: id.clone(), sql: ctes::cte(&name, &own) });
+            found.entry(id.clone()).or_insert_with(|| ExtraCte { id: id.clone(), sql: ctes::cte(&name, &own) });
         }
         Ok(found.into_values().collect())
     }
@@ -293,7 +296,11 @@ impl Compiler {
     fn row_filter(&self, context: &Context, event_time: Option<&str>) -> RowFilter {
         if let (Some(batch), Some(field)) = (&context.0.batch, event_time) {
             let text = |time: chrono::DateTime<chrono::Utc>| time.format("%Y-%m-%d %H:%M:%S+00:00").to_string();
-            return RowFilter::EventTime { field: field.to_owned(), start: Some(text(batch.start)), end: Some(text(batch.end)) };
+            return RowFilter::EventTime {
+                field: field.to_owned(),
+                start: Some(text(batch.start)),
+                end: Some(text(batch.end)),
+            };
         }
         if self.host.flag("empty") { RowFilter::Empty } else { RowFilter::All }
     }
@@ -311,7 +318,9 @@ impl Compiler {
                 inner.node.unique_id
             ))
             .cause("no property file declares it")
-            .fix(near.map_or_else(|| "declare it below `sources:`".to_owned(), |near| format!("did you mean '{near}'?"))));
+            .fix(
+                near.map_or_else(|| "declare it below `sources:`".to_owned(), |near| format!("did you mean '{near}'?")),
+            ));
         };
         if let Some(inputs) = &inner.inputs {
             return match inputs.by_id.get(&id) {

@@ -13,12 +13,7 @@ use names::{RelationName, UniqueId};
 use serde_json::Value as Json;
 
 use super::{Compiler, ctes};
-use crate::{
-    adapter::StatementOrigin,
-    context::node::UnitTestInputs,
-    manifest::Found,
-    parse::read_reference,
-};
+use crate::{adapter::StatementOrigin, context::node::UnitTestInputs, manifest::Found, parse::read_reference};
 
 /// A unit test, ready to be run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,7 +81,8 @@ impl Compiler {
         for given in &test.given {
             if given.input.trim() == "this" {
                 let name = format!("__dbt__cte__{}", model.alias);
-                let sql = self.input_sql(test, &given.rows, &given.format, given.fixture.as_deref(), model.relation(), None)?;
+                let sql =
+                    self.input_sql(test, &given.rows, &given.format, given.fixture.as_deref(), model.relation(), None)?;
                 inputs.this = Some(name.clone());
                 found.push(ExtraCte { id: model.unique_id.clone(), sql: ctes::cte(&name, &sql) });
                 continue;
@@ -100,7 +96,11 @@ impl Compiler {
     }
 
     /// What an input names: its id, its CTE, its relation, and the seed if it is one.
-    fn input(&self, test: &UnitTest, input: &str) -> Result<(UniqueId, String, RelationName, Option<Arc<Node>>), Diagnostic> {
+    fn input(
+        &self,
+        test: &UnitTest,
+        input: &str,
+    ) -> Result<(UniqueId, String, RelationName, Option<Arc<Node>>), Diagnostic> {
         let (lookup, root) = (self.manifest.lookup(), self.manifest.root_package());
         let unknown = || {
             Diagnostic::error(format!("input '{input}' was not found"))
@@ -118,8 +118,7 @@ impl Compiler {
         let Some([source, table]) = named.sources.first().map(Vec::as_slice) else { return Err(unknown()) };
         let Found::One(id) = lookup.find_source(source, table, &test.package_name, root) else { return Err(unknown()) };
         let Some(found) = self.manifest.source(id.as_str()) else { return Err(unknown()) };
-        let relation =
-            RelationName::new(found.database.clone().unwrap_or_default(), &found.schema, &found.identifier);
+        let relation = RelationName::new(found.database.clone().unwrap_or_default(), &found.schema, &found.identifier);
         Ok((id, format!("__dbt__cte__{}__{}", found.source_name, found.name), relation, None))
     }
 
@@ -164,7 +163,11 @@ impl Compiler {
     }
 
     /// The columns of an input, by lower-case name, with their types.
-    fn relation_columns(&self, test: &UnitTest, relation: &RelationName) -> Result<IndexMap<String, String>, Diagnostic> {
+    fn relation_columns(
+        &self,
+        test: &UnitTest,
+        relation: &RelationName,
+    ) -> Result<IndexMap<String, String>, Diagnostic> {
         let columns = self.ask(self.host.adapter.columns(relation));
         match columns {
             Ok(columns) if !columns.is_empty() => {
@@ -278,7 +281,10 @@ fn in_test(test: &UnitTest, diagnostic: Diagnostic) -> Diagnostic {
         return diagnostic;
     }
     let mut diagnostic = Diagnostic {
-        what: format!("Compilation Error in unit_test {} ({})\n  {}", test.name, test.original_file_path, diagnostic.what),
+        what: format!(
+            "Compilation Error in unit_test {} ({})\n  {}",
+            test.name, test.original_file_path, diagnostic.what
+        ),
         ..diagnostic
     };
     diagnostic.location = diagnostic.location.or_else(|| Some(Location::file(&test.original_file_path)));
@@ -292,13 +298,10 @@ fn check_incremental(test: &UnitTest, model: &Node) -> Result<(), Diagnostic> {
     }
     let overridden = test.overrides.as_ref().and_then(|overrides| overrides.macros.get("is_incremental"));
     match overridden.map(Json::as_bool) {
-        Some(Some(true)) if !test.given.iter().any(|given| given.input.trim() == "this") => {
-            Err(Diagnostic::error(format!(
-                "Unit test '{}' for incremental model '{}' must have a 'this' input",
-                test.name, model.name
-            ))
-            .fix("add `- input: this` with the rows the table has"))
-        }
+        Some(Some(true)) if !test.given.iter().any(|given| given.input.trim() == "this") => Err(Diagnostic::error(
+            format!("Unit test '{}' for incremental model '{}' must have a 'this' input", test.name, model.name),
+        )
+        .fix("add `- input: this` with the rows the table has")),
         Some(Some(_)) => Ok(()),
         _ => Err(Diagnostic::error(format!(
             "Boolean override for 'is_incremental' must be provided for unit test '{}' in model '{}'",
@@ -330,8 +333,9 @@ fn bad_csv(path: &str, error: &csv::Error) -> Diagnostic {
 
 fn seed_rows(seed: &Node) -> Result<Rows, Diagnostic> {
     let path = std::path::Path::new(seed.root_path.as_deref().unwrap_or_default()).join(&seed.original_file_path);
-    let bytes = fs_err::read(&path)
-        .map_err(|error| Diagnostic::error(format!("Could not read {}", seed.original_file_path)).cause(error.to_string()))?;
+    let bytes = fs_err::read(&path).map_err(|error| {
+        Diagnostic::error(format!("Could not read {}", seed.original_file_path)).cause(error.to_string())
+    })?;
     let delimiter = seed.config_str("delimiter").and_then(|text| text.bytes().next()).unwrap_or(b',');
     csv_rows(&bytes, delimiter).map_err(|error| bad_csv(&seed.original_file_path, &error))
 }

@@ -72,8 +72,7 @@ impl AdapterObject {
         let fetch = fetch.is_some_and(|fetch| fetch.is_true());
         let limit = limit.and_then(|limit| limit.as_i64()).and_then(|limit| usize::try_from(limit).ok());
         let origin = self.origin(self.0.next_step());
-        let (response, table) =
-            self.wait(self.0.0.host.adapter.execute(&sql, &origin, fetch.then_some(limit)))?;
+        let (response, table) = self.wait(self.0.0.host.adapter.execute(&sql, &origin, fetch.then_some(limit)))?;
         self.0.capture().main_response = Some(response.clone());
         let response = Value::from(serde_json::to_value(&response).unwrap_or_default());
         let table = if fetch { Table::from_result(table) } else { Table::empty() };
@@ -105,7 +104,10 @@ impl AdapterObject {
     }
 
     fn schema_of(&self, args: &CallArgs) -> Result<Relation> {
-        relation_of(args.positional.first().cloned().or_else(|| args.keyword.first().map(|(_, value)| value.clone())), "schema")
+        relation_of(
+            args.positional.first().cloned().or_else(|| args.keyword.first().map(|(_, value)| value.clone())),
+            "schema",
+        )
     }
 
     fn dispatch(&self, args: CallArgs) -> Result<Value> {
@@ -193,9 +195,9 @@ impl AdapterObject {
         Some(match name {
             "execute" => self.execute(args),
             "add_query" => self.execute(CallArgs::positional(args.positional.into_iter().take(1).collect())),
-            "get_relation" => args.bind(name, ["database", "schema", "identifier"], 3).and_then(|[d, s, i]| {
-                self.get_relation(&text(d), &text(s), &text(i))
-            }),
+            "get_relation" => args
+                .bind(name, ["database", "schema", "identifier"], 3)
+                .and_then(|[d, s, i]| self.get_relation(&text(d), &text(s), &text(i))),
             "already_exists" => args.bind(name, ["schema", "name"], 2).and_then(|[schema, table]| {
                 let database = self.0.0.host.adapter.database().to_owned();
                 Ok((!self.get_relation(&database, &text(schema), &text(table))?.is_none()).into())
@@ -245,9 +247,9 @@ impl AdapterObject {
                 let found = self.wait(self.0.0.host.adapter.list_schemas(&text(database)))?;
                 Ok(found.iter().any(|known| known.eq_ignore_ascii_case(&schema)).into())
             }),
-            "list_relations" => args.bind(name, ["database", "schema"], 2).and_then(|[database, schema]| {
-                self.list_relations(&text(database), &text(schema))
-            }),
+            "list_relations" => args
+                .bind(name, ["database", "schema"], 2)
+                .and_then(|[database, schema]| self.list_relations(&text(database), &text(schema))),
             "list_relations_without_caching" => self.schema_of(&args).and_then(|relation| {
                 let name = relation.name();
                 self.list_relations(&name.database, &name.schema)
@@ -256,7 +258,8 @@ impl AdapterObject {
             "get_column_schema_from_query" => args.bind(name, ["sql"], 1).and_then(|[sql]| {
                 let origin = self.origin(self.0.next_step());
                 let (_, table) = self.wait(self.0.0.host.adapter.execute(&text(sql), &origin, Some(Some(0))))?;
-                let columns = table.columns.iter().map(|column| Column::from_description(&column.name, &column.data_type).into());
+                let columns =
+                    table.columns.iter().map(|column| Column::from_description(&column.name, &column.data_type).into());
                 Ok(Value::list(columns.collect()))
             }),
             _ => return None,
@@ -321,8 +324,12 @@ impl AdapterObject {
 fn parsed_answer(name: &str) -> Value {
     match name {
         "execute" => Value::tuple(vec![Value::object(Response(Value::None)), Table::empty().into()]),
-        "get_columns_in_relation" | "get_missing_columns" | "list_relations" | "list_schemas"
-        | "list_relations_without_caching" | "get_columns_in_table" => Value::list(Vec::new()),
+        "get_columns_in_relation"
+        | "get_missing_columns"
+        | "list_relations"
+        | "list_schemas"
+        | "list_relations_without_caching"
+        | "get_columns_in_table" => Value::list(Vec::new()),
         "check_schema_exists" | "already_exists" => false.into(),
         _ => Value::None,
     }

@@ -125,11 +125,7 @@ pub(super) fn env_var(context: &Context, _: &mut State<'_>, args: CallArgs) -> R
 }
 
 /// The value of an environment variable where secrets are not allowed.
-pub(super) fn environment_value(
-    environment: &super::Environment,
-    name: &str,
-    default: Option<Value>,
-) -> Result<Value> {
+pub(super) fn environment_value(environment: &super::Environment, name: &str, default: Option<Value>) -> Result<Value> {
     if name.starts_with(SECRET_PREFIX) {
         return Err(Error::host(
             Diagnostic::error(format!(

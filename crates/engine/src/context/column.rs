@@ -65,7 +65,17 @@ impl Column {
     fn is_integer(&self) -> bool {
         matches!(
             self.base().as_str(),
-            "smallint" | "integer" | "bigint" | "smallserial" | "serial" | "bigserial" | "int" | "tinyint" | "int2" | "int4" | "int8"
+            "smallint"
+                | "integer"
+                | "bigint"
+                | "smallserial"
+                | "serial"
+                | "bigserial"
+                | "int"
+                | "tinyint"
+                | "int2"
+                | "int4"
+                | "int8"
         )
     }
 
@@ -120,7 +130,14 @@ impl Object for Column {
     fn has_method(&self, name: &str) -> bool {
         matches!(
             name,
-            "is_string" | "is_number" | "is_integer" | "is_float" | "is_numeric" | "string_size" | "can_expand_to" | "literal"
+            "is_string"
+                | "is_number"
+                | "is_integer"
+                | "is_float"
+                | "is_numeric"
+                | "string_size"
+                | "can_expand_to"
+                | "literal"
         )
     }
 

@@ -97,9 +97,10 @@ impl Object for ConfigObject {
             }
             ([], _) => args.keyword.iter().map(|(key, value)| (key.to_string(), value.to_json_lossy())).collect(),
             _ => {
-                return Err(Error::host(diagnostic::Diagnostic::error(
-                    "Invalid inline model config".to_owned(),
-                ).fix("write config(key=value, …)")));
+                return Err(Error::host(
+                    diagnostic::Diagnostic::error("Invalid inline model config".to_owned())
+                        .fix("write config(key=value, …)"),
+                ));
             }
         };
         self.record(entries)

@@ -79,4 +79,3 @@ impl fmt::Debug for Host {
             .finish_non_exhaustive()
     }
 }
-

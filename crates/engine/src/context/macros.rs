@@ -52,7 +52,8 @@ impl MacroRegistry {
         }
         let mut global = MacroMap::new();
         for package in internal.iter().rev() {
-            global.extend(packages.get(package).into_iter().flatten().map(|(name, m)| (Arc::clone(name), Arc::clone(m))));
+            global
+                .extend(packages.get(package).into_iter().flatten().map(|(name, m)| (Arc::clone(name), Arc::clone(m))));
         }
         let mut shared = global.clone();
         shared.extend(packages.get(root).into_iter().flatten().map(|(name, m)| (Arc::clone(name), Arc::clone(m))));
@@ -192,7 +193,11 @@ impl MacroRegistry {
             if call.name == "adapter.dispatch" {
                 let literal = |index: usize, key: &str| {
                     let keyword = call.keyword.iter().find(|(name, _)| name == key).map(|(_, value)| value);
-                    call.positional.get(index).or(keyword).and_then(Option::as_ref).and_then(|value| value.as_str().map(str::to_owned))
+                    call.positional
+                        .get(index)
+                        .or(keyword)
+                        .and_then(Option::as_ref)
+                        .and_then(|value| value.as_str().map(str::to_owned))
                 };
                 if let Some(name) = literal(0, "macro_name") {
                     let namespace = literal(1, "macro_namespace");
@@ -226,11 +231,8 @@ impl MacroRegistry {
     /// The macro that builds a materialization: the root project's over packages' over the internal ones, the adapter's
     /// over the default. A package cannot replace a built-in one unless the root project does so itself.
     pub fn find_materialization(&self, name: &str) -> Option<&Arc<MacroDef>> {
-        let mut imported: Vec<&String> = self
-            .packages
-            .keys()
-            .filter(|package| **package != self.root && !self.internal.contains(package))
-            .collect();
+        let mut imported: Vec<&String> =
+            self.packages.keys().filter(|package| **package != self.root && !self.internal.contains(package)).collect();
         imported.sort();
         for specific in self.prefixes() {
             let full = format!("materialization_{name}_{specific}");

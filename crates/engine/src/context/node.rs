@@ -18,15 +18,8 @@ use jinja::{CallArgs, Error, Globals, MacroCall, MacroDef, Result, State, Value}
 use names::UniqueId;
 
 use super::{
-    Host, ProjectScope, Relation, Table,
-    adapter_object::AdapterObject,
-    builtins,
-    config_object::ConfigObject,
-    exceptions::Exceptions,
-    flags::Flags,
-    macros::PackageNamespace,
-    relation::RelationClass,
-    var::Var,
+    Host, ProjectScope, Relation, Table, adapter_object::AdapterObject, builtins, config_object::ConfigObject,
+    exceptions::Exceptions, flags::Flags, macros::PackageNamespace, relation::RelationClass, var::Var,
 };
 use crate::{
     adapter::AdapterResponse,
@@ -320,9 +313,7 @@ impl Context {
                 Value::dict(inner.host.metadata_env.iter().map(|(name, value)| (name.as_str(), value.as_str())))
             }
             "invocation_args_dict" => Value::from(serde_json::Value::Object((*inner.host.args).clone())),
-            "selected_resources" => {
-                Value::list(inner.host.selected.iter().map(|id| Value::str(id.as_str())).collect())
-            }
+            "selected_resources" => Value::list(inner.host.selected.iter().map(|id| Value::str(id.as_str())).collect()),
             "sql_now" => "now()".into(),
             "validation" => Value::object(super::config_object::Validation),
             "context_macro_stack" => Value::None,
@@ -432,11 +423,7 @@ fn hooks(node: &Node, key: &str) -> Value {
 
 /// A statement's result as `load_result` gives it.
 pub(crate) fn result_value(stored: &StoredResult) -> Value {
-    Value::dict([
-        ("response", stored.response.clone()),
-        ("data", stored.data.clone()),
-        ("table", stored.table.clone()),
-    ])
+    Value::dict([("response", stored.response.clone()), ("data", stored.data.clone()), ("table", stored.table.clone())])
 }
 
 /// The rows of a table value as tuples.

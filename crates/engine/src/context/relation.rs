@@ -52,11 +52,7 @@ pub enum RowFilter {
     /// `--empty`: no rows.
     Empty,
     /// Rows of a span of event time.
-    EventTime {
-        field: String,
-        start: Option<String>,
-        end: Option<String>,
-    },
+    EventTime { field: String, start: Option<String>, end: Option<String> },
 }
 
 /// A relation.
@@ -377,7 +373,10 @@ impl Object for Relation {
 
     fn eq(&self, other: &Value) -> bool {
         other.downcast_ref::<Self>().is_some_and(|other| {
-            self.kind == other.kind && self.parts == other.parts && self.include == other.include && self.quote == other.quote
+            self.kind == other.kind
+                && self.parts == other.parts
+                && self.include == other.include
+                && self.quote == other.quote
         })
     }
 

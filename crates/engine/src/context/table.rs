@@ -129,8 +129,22 @@ impl Object for Table {
     fn has_method(&self, name: &str) -> bool {
         matches!(
             name,
-            "select" | "exclude" | "where" | "find" | "rename" | "order_by" | "limit" | "distinct" | "print_table" | "print_csv"
-                | "print_json" | "to_csv" | "to_json" | "aggregate" | "group_by" | "merge"
+            "select"
+                | "exclude"
+                | "where"
+                | "find"
+                | "rename"
+                | "order_by"
+                | "limit"
+                | "distinct"
+                | "print_table"
+                | "print_csv"
+                | "print_json"
+                | "to_csv"
+                | "to_json"
+                | "aggregate"
+                | "group_by"
+                | "merge"
         )
     }
 
@@ -179,12 +193,14 @@ impl Object for Table {
                         }
                     }
                 }
-                Ok(Self(Arc::new(Data { names: renamed, types: self.0.types.clone(), rows: self.0.rows.clone() })).into())
+                Ok(Self(Arc::new(Data { names: renamed, types: self.0.types.clone(), rows: self.0.rows.clone() }))
+                    .into())
             }
             "order_by" => self.order_by(state, args),
             "limit" => {
                 let [start, stop, _step] = args.bind(name, ["start_or_stop", "stop", "step"], 0)?;
-                let number = |value: Option<Value>| value.and_then(|value| value.as_i64()).and_then(|n| usize::try_from(n).ok());
+                let number =
+                    |value: Option<Value>| value.and_then(|value| value.as_i64()).and_then(|n| usize::try_from(n).ok());
                 let (from, to) = match (number(start), number(stop)) {
                     (Some(from), Some(to)) => (from, to),
                     (Some(to), None) | (None, Some(to)) => (0, to),
@@ -264,9 +280,12 @@ impl Table {
 /// Nulls last, else by value where the values have an order.
 fn order(a: &Value, b: &Value) -> std::cmp::Ordering {
     match (a, b) {
-        (Value::Tuple(a), Value::Tuple(b)) => {
-            a.iter().zip(b.iter()).map(|(a, b)| order(a, b)).find(|order| order.is_ne()).unwrap_or(std::cmp::Ordering::Equal)
-        }
+        (Value::Tuple(a), Value::Tuple(b)) => a
+            .iter()
+            .zip(b.iter())
+            .map(|(a, b)| order(a, b))
+            .find(|order| order.is_ne())
+            .unwrap_or(std::cmp::Ordering::Equal),
         (Value::None, Value::None) => std::cmp::Ordering::Equal,
         (Value::None, _) => std::cmp::Ordering::Greater,
         (_, Value::None) => std::cmp::Ordering::Less,
@@ -447,7 +466,10 @@ impl Object for TableColumn {
     }
 
     fn has_method(&self, name: &str) -> bool {
-        matches!(name, "values" | "values_distinct" | "values_without_nulls" | "values_sorted" | "values_without_nulls_sorted")
+        matches!(
+            name,
+            "values" | "values_distinct" | "values_without_nulls" | "values_sorted" | "values_without_nulls_sorted"
+        )
     }
 
     fn call_method(&self, _: &mut State<'_>, name: &str, _: CallArgs) -> Result<Value> {

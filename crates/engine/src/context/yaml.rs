@@ -40,11 +40,20 @@ impl std::fmt::Debug for YamlContext {
 impl YamlContext {
     /// For `profiles.yml` and `packages.yml`: `env_var` (secrets too) and `--vars`.
     pub fn for_profiles(environment: Environment, cli_vars: yaml::Map) -> Self {
-        Self { names: HashMap::new(), environment, variables: Variables::CommandLine(Arc::new(cli_vars)), secrets: true }
+        Self {
+            names: HashMap::new(),
+            environment,
+            variables: Variables::CommandLine(Arc::new(cli_vars)),
+            secrets: true,
+        }
     }
 
     /// For `dbt_project.yml`: as for profiles without secrets, and with `target`.
-    pub fn for_project(environment: Environment, cli_vars: yaml::Map, target: Option<&serde_json::Map<String, Json>>) -> Self {
+    pub fn for_project(
+        environment: Environment,
+        cli_vars: yaml::Map,
+        target: Option<&serde_json::Map<String, Json>>,
+    ) -> Self {
         let mut names = HashMap::new();
         if let Some(target) = target {
             names.insert("target", Value::from(Json::Object(target.clone())));
@@ -268,7 +277,9 @@ fn string_text(text: &str) -> String {
     let is_word = matches!(yaml::resolve_plain(text), Ok(yaml::Value::Str(_)));
     let special = text.is_empty()
         || text.trim() != text
-        || text.starts_with(['!', '&', '*', '-', '?', '{', '}', '[', ']', ',', '#', '|', '>', '@', '`', '"', '\'', '%', ':', '='])
+        || text.starts_with([
+            '!', '&', '*', '-', '?', '{', '}', '[', ']', ',', '#', '|', '>', '@', '`', '"', '\'', '%', ':', '=',
+        ])
         || text.contains(": ")
         || text.contains(" #")
         || text.ends_with(':');

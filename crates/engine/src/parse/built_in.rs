@@ -1,4 +1,6 @@
-[
+//! dbt's own macros, package `dbt`: `(path, text)`.
+
+pub(super) static BUILT_IN: &[(&str, &str)] = &[
     ("macros/columns.sql", include_str!("../../macros/columns.sql")),
     ("macros/config.sql", include_str!("../../macros/config.sql")),
     ("macros/dates.sql", include_str!("../../macros/dates.sql")),
@@ -13,4 +15,4 @@
     ("macros/statement.sql", include_str!("../../macros/statement.sql")),
     ("macros/tests.sql", include_str!("../../macros/tests.sql")),
     ("macros/types.sql", include_str!("../../macros/types.sql")),
-]
+];

@@ -89,7 +89,13 @@ impl Docs {
     }
 }
 
-fn find<'b>(blocks: &'b Blocks, root: &str, package: &str, wanted: Option<&str>, name: &str) -> Option<&'b (String, UniqueId, Arc<str>)> {
+fn find<'b>(
+    blocks: &'b Blocks,
+    root: &str,
+    package: &str,
+    wanted: Option<&str>,
+    name: &str,
+) -> Option<&'b (String, UniqueId, Arc<str>)> {
     let found = blocks.get(name)?;
     let of = |package: &str| found.iter().find(|(owner, ..)| owner == package);
     match wanted {
@@ -142,5 +148,8 @@ fn missing(blocks: &Blocks, name: &str) -> Diagnostic {
     let near = super::resolve::nearest(name, blocks.keys().map(String::as_str));
     Diagnostic::error(format!("Documentation for '{name}' was not found"))
         .cause(format!("no .md file has a block {{% docs {name} %}}"))
-        .fix(near.map_or_else(|| "write the block, or correct the name".to_owned(), |near| format!("did you mean '{near}'?")))
+        .fix(near.map_or_else(
+            || "write the block, or correct the name".to_owned(),
+            |near| format!("did you mean '{near}'?"),
+        ))
 }

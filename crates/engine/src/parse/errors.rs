@@ -18,7 +18,8 @@ pub(crate) fn in_node(node: &Node, error: &jinja::Error, lines_before: usize) ->
     }
     let stack = error.stack();
     if let Some(last) = stack.first() {
-        let mut lines: Vec<String> = stack.iter().map(|call| format!("> in macro {} ({})", call.name, call.path)).collect();
+        let mut lines: Vec<String> =
+            stack.iter().map(|call| format!("> in macro {} ({})", call.name, call.path)).collect();
         lines.dedup();
         lines.push(format!("> called by {} {} ({})", node.resource_type, node.name, node.original_file_path));
         diagnostic.what.push_str("\n  \n  ");

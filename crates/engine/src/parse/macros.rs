@@ -10,10 +10,8 @@ use names::UniqueId;
 use project::{FileKind, Project, ProjectFiles};
 use rayon::prelude::*;
 
+use super::built_in::BUILT_IN;
 use crate::context::{GLOBAL_PACKAGE, Host, MacroRegistry};
-
-/// dbt's own macros: `(path, text)`.
-static BUILT_IN: &[(&str, &str)] = &include!("built_in.rs");
 
 /// A file with macros.
 struct MacroFile<'a> {
@@ -52,10 +50,22 @@ pub(super) fn load(
     let adapter_macros = host.adapter.macros();
     let mut sources: Vec<MacroFile<'_>> = Vec::new();
     for (path, text) in BUILT_IN {
-        sources.push(MacroFile { package: GLOBAL_PACKAGE, path: (*path).to_owned(), text, lines_before: 0, is_test: *path == "macros/tests.sql" });
+        sources.push(MacroFile {
+            package: GLOBAL_PACKAGE,
+            path: (*path).to_owned(),
+            text,
+            lines_before: 0,
+            is_test: *path == "macros/tests.sql",
+        });
     }
     for (path, text) in &adapter_macros {
-        sources.push(MacroFile { package: &adapter_package, path: (*path).to_owned(), text, lines_before: 0, is_test: false });
+        sources.push(MacroFile {
+            package: &adapter_package,
+            path: (*path).to_owned(),
+            text,
+            lines_before: 0,
+            is_test: false,
+        });
     }
     for project in files.iter().rev() {
         let of = |kind| project.of_kind(kind);
@@ -162,8 +172,11 @@ fn syntax_error(file: &MacroFile<'_>, error: &jinja::Error) -> Diagnostic {
 
 /// The manifest's `macros`, without what property files say.
 pub(super) fn artifacts(loaded: &LoadedMacros, created_at: f64) -> IndexMap<UniqueId, Macro> {
-    let macros: Vec<(UniqueId, Macro)> =
-        loaded.macros.par_iter().map(|found| (UniqueId::new(found.definition.id()), artifact(found, loaded, created_at))).collect();
+    let macros: Vec<(UniqueId, Macro)> = loaded
+        .macros
+        .par_iter()
+        .map(|found| (UniqueId::new(found.definition.id()), artifact(found, loaded, created_at)))
+        .collect();
     macros.into_iter().collect()
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Reading order: [`parse`], then `nodes` (one file), `tests`, `sources`, `others`, and `resolve` (names into ids).
 
+mod built_in;
 mod config;
 mod contracts;
 mod docs;
@@ -173,7 +174,8 @@ fn fixtures(files: &[ProjectFiles], diagnostics: &mut Vec<Diagnostic>) -> HashMa
         match file.read() {
             Ok(bytes) => {
                 let text = String::from_utf8_lossy(&bytes).into_owned();
-                fixtures.insert((file.package.clone(), file.stem().to_owned()), Fixture { path: file.path.clone(), text });
+                fixtures
+                    .insert((file.package.clone(), file.stem().to_owned()), Fixture { path: file.path.clone(), text });
             }
             Err(error) => diagnostics.push(
                 Diagnostic::error(format!("Runtime Error\n  Could not read {}", file.path))
@@ -194,7 +196,8 @@ fn read_properties(
     let mut all = Vec::new();
     for project in files {
         let context = YamlContext::for_properties(scope, host, &project.package);
-        let sources: Vec<_> = project.of_kind(FileKind::Properties).map(|file| (file.source(), file.lines_before)).collect();
+        let sources: Vec<_> =
+            project.of_kind(FileKind::Properties).map(|file| (file.source(), file.lines_before)).collect();
         let read: Vec<(PropertyFile, Vec<Diagnostic>)> = sources
             .into_par_iter()
             .map(|(source, _)| PropertyFile::parse(&project.package, source, &context))
@@ -414,9 +417,10 @@ fn test_entries<'a>(
                     // Tests of what is not there or disabled do not exist either.
                     let Some(node) = node else { continue };
                     let (label, expression) = match version {
-                        Some(version) => {
-                            (format!("{}_v{}", of.name, version.v), format!("ref('{}', version='{}')", of.name, version.v))
-                        }
+                        Some(version) => (
+                            format!("{}_v{}", of.name, version.v),
+                            format!("ref('{}', version='{}')", of.name, version.v),
+                        ),
                         None => (of.name.clone(), format!("ref('{}')", of.name)),
                     };
                     let target = Target {
@@ -520,7 +524,11 @@ impl Builder<'_> {
                     "Compilation Error\n  dbt found two {}s with the name \"{}\".",
                     node.resource_type, node.name
                 ))
-                .at(self.places.get(&id).map(Place::location).unwrap_or_else(|| Location::file(&node.original_file_path)))
+                .at(self
+                    .places
+                    .get(&id)
+                    .map(Place::location)
+                    .unwrap_or_else(|| Location::file(&node.original_file_path)))
                 .cause(format!("{id} is defined in {} and in {}", other.original_file_path, node.original_file_path))
                 .fix("rename or remove one of them"),
             );
@@ -611,7 +619,10 @@ fn missing_model<'a>(
     file.source
         .error(
             of.position,
-            format!("Parsing Error\n  Unable to find model '{}.{}' for unit test '{}' in {}", file.package, of.model, of.name, file.source.file),
+            format!(
+                "Parsing Error\n  Unable to find model '{}.{}' for unit test '{}' in {}",
+                file.package, of.model, of.name, file.source.file
+            ),
         )
         .cause("a unit test is of a model of its own package")
         .fix(near.map_or_else(|| "correct the name of the model".to_owned(), |near| format!("did you mean '{near}'?")))

@@ -84,10 +84,7 @@ impl<'a> Parser<'a> {
                 unique_id: UniqueId::new(format!("{kind}.{}.{name}", file.package)),
                 fqn,
                 alias: name.to_owned(),
-                checksum: Checksum {
-                    name: file.checksum.name.to_owned(),
-                    checksum: file.checksum.checksum.clone(),
-                },
+                checksum: Checksum { name: file.checksum.name.to_owned(), checksum: file.checksum.checksum.clone() },
                 raw_code,
                 language: "sql".to_owned(),
                 created_at: self.created_at,
@@ -137,8 +134,7 @@ impl<'a> Parser<'a> {
         };
         let patch_config = patch.map(|patch| patch.config());
         let layers = Layers { patch: patch_config.as_ref(), call: Some(&capture.config) };
-        node.config =
-            config::resolve(self.project, node.resource_type, &node.package_name, &node.fqn, &layers);
+        node.config = config::resolve(self.project, node.resource_type, &node.package_name, &node.fqn, &layers);
         let unrendered = unrendered_patch.or_else(|| patch.map(|patch| patch.unrendered_config()));
         let written = static_config.unwrap_or_default();
         let layers = Layers { patch: unrendered.as_ref(), call: Some(&written) };
@@ -234,10 +230,11 @@ impl<'a> Parser<'a> {
         };
         let context = parts.build();
         for text in texts {
-            let rendered = Template::compile(&text, "hook")
-                .and_then(|template| template.render(&context, UndefinedMode::Capture));
+            let rendered =
+                Template::compile(&text, "hook").and_then(|template| template.render(&context, UndefinedMode::Capture));
             if let Err(error) = rendered {
-                diagnostics.push(errors::in_node(&draft, &error, 0).cause(format!("the hook {text:?} cannot be rendered")));
+                diagnostics
+                    .push(errors::in_node(&draft, &error, 0).cause(format!("the hook {text:?} cannot be rendered")));
             }
         }
         let found = context.take_capture();
@@ -259,7 +256,12 @@ impl<'a> Parser<'a> {
         node.tags = tags;
         node.meta = config::mapping(node.config.get("meta"));
         node.group = node.config_str("group").map(str::to_owned).or_else(|| node.group.take());
-        node.docs = node.config.get("docs").cloned().and_then(|docs| serde_json::from_value(docs).ok()).unwrap_or_else(Docs::default);
+        node.docs = node
+            .config
+            .get("docs")
+            .cloned()
+            .and_then(|docs| serde_json::from_value(docs).ok())
+            .unwrap_or_else(Docs::default);
         let contract = config::mapping(node.config.get("contract"));
         node.contract = Contract {
             enforced: contract.get("enforced").and_then(Json::as_bool).unwrap_or(false),
@@ -321,8 +323,8 @@ impl<'a> Parser<'a> {
                 node.database = Some(database.to_owned());
             }
         }
-        let stored_test = node.resource_type == ResourceType::Test
-            && (node.config_bool("store_failures").unwrap_or(false));
+        let stored_test =
+            node.resource_type == ResourceType::Test && (node.config_bool("store_failures").unwrap_or(false));
         if node.is_relational() || stored_test {
             node.relation_name = Some(node_relation(&self.scope, node).render());
         }
@@ -334,10 +336,15 @@ impl<'a> Parser<'a> {
         let Some(definition) = definition.filter(|found| !self.names.is_built_in(found.id())) else {
             // What the built-in macros say.
             return Ok(match part {
-                "database" => Some(custom.map_or_else(|| self.host.adapter.database().to_owned(), |c| text(&c).trim().to_owned())),
+                "database" => {
+                    Some(custom.map_or_else(|| self.host.adapter.database().to_owned(), |c| text(&c).trim().to_owned()))
+                }
                 "schema" => {
                     let default = self.host.adapter.schema();
-                    Some(custom.map_or_else(|| default.to_owned(), |custom| format!("{default}_{}", text(&custom).trim())))
+                    Some(
+                        custom
+                            .map_or_else(|| default.to_owned(), |custom| format!("{default}_{}", text(&custom).trim())),
+                    )
                 }
                 _ => Some(match (custom.map(|custom| text(&custom)).filter(|text| !text.is_empty()), &node.version) {
                     (Some(alias), _) => alias.trim().to_owned(),
@@ -411,9 +418,12 @@ pub(super) fn line_of_call(node: &Node, function: &str, arguments: &[&str]) -> O
     let call = template.calls().iter().find(|call| {
         call.name == function
             && call.positional.len() >= arguments.len()
-            && call.positional.iter().rev().zip(arguments.iter().rev()).all(|(given, wanted)| {
-                given.as_ref().and_then(Value::as_str) == Some(*wanted)
-            })
+            && call
+                .positional
+                .iter()
+                .rev()
+                .zip(arguments.iter().rev())
+                .all(|(given, wanted)| given.as_ref().and_then(Value::as_str) == Some(*wanted))
     })?;
     Some(call.line as usize)
 }

@@ -54,7 +54,8 @@ pub(super) fn read_reference(expression: &str, named: &mut Named) -> bool {
 }
 
 fn reference(package: Option<&String>, name: &str, call: &jinja::StaticCall) -> Ref {
-    let version = call.keyword.iter().find(|(key, _)| key == "v" || key == "version").and_then(|(_, value)| value.as_ref());
+    let version =
+        call.keyword.iter().find(|(key, _)| key == "v" || key == "version").and_then(|(_, value)| value.as_ref());
     Ref { name: name.to_owned(), package: package.cloned(), version: version.map(Value::to_json_lossy) }
 }
 
@@ -71,7 +72,12 @@ fn path_below(path: &str) -> String {
 }
 
 impl<'a> Parser<'a> {
-    pub fn parse_exposure(&self, file: &PropertyFile, of: &ExposureProperties, diagnostics: &mut Vec<Diagnostic>) -> Exposure {
+    pub fn parse_exposure(
+        &self,
+        file: &PropertyFile,
+        of: &ExposureProperties,
+        diagnostics: &mut Vec<Diagnostic>,
+    ) -> Exposure {
         let package = &file.package;
         let mut fqn = vec![package.clone()];
         fqn.extend(directories(&file.source.file));
@@ -87,14 +93,22 @@ impl<'a> Parser<'a> {
             meta.extend(config::mapping(patch.get("meta")));
             patch.insert("meta".to_owned(), meta.into());
         }
-        let config =
-            config::resolve(self.project, ResourceType::Exposure, package, &fqn, &Layers { patch: Some(&patch), call: None });
+        let config = config::resolve(
+            self.project,
+            ResourceType::Exposure,
+            package,
+            &fqn,
+            &Layers { patch: Some(&patch), call: None },
+        );
         let mut named = Named::default();
         for expression in &of.depends_on {
             if !read_reference(expression, &mut named) {
                 diagnostics.push(
                     file.source
-                        .error(of.position, format!("Parsing Error\n  Invalid depends_on of exposure '{}': {expression}", of.name))
+                        .error(
+                            of.position,
+                            format!("Parsing Error\n  Invalid depends_on of exposure '{}': {expression}", of.name),
+                        )
                         .cause("an exposure depends on `ref('…')`, `source('…', '…')` or `metric('…')`")
                         .fix("write one of these, as a string"),
                 );
@@ -138,8 +152,13 @@ impl<'a> Parser<'a> {
         let mut fqn = vec![package.clone()];
         fqn.extend(directories(&file.source.file));
         fqn.push(of.name.clone());
-        let config =
-            config::resolve(self.project, ResourceType::Group, package, &fqn, &Layers { patch: Some(&of.config), call: None });
+        let config = config::resolve(
+            self.project,
+            ResourceType::Group,
+            package,
+            &fqn,
+            &Layers { patch: Some(&of.config), call: None },
+        );
         Group {
             name: of.name.clone(),
             resource_type: "group".to_owned(),
@@ -187,8 +206,13 @@ impl<'a> Parser<'a> {
         fqn.extend(directories(&file.source.file));
         fqn.push(of.model.clone());
         fqn.push(name.clone());
-        let config =
-            config::resolve(self.project, ResourceType::UnitTest, package, &fqn, &Layers { patch: Some(&of.config), call: None });
+        let config = config::resolve(
+            self.project,
+            ResourceType::UnitTest,
+            package,
+            &fqn,
+            &Layers { patch: Some(&of.config), call: None },
+        );
         let description = match self.docs.describe(&of.description, package) {
             Ok((description, _)) => description,
             Err(error) => {
@@ -207,15 +231,20 @@ impl<'a> Parser<'a> {
         let (rows, format, fixture) = self.rows(package, &of.expect, diagnostics, file);
         let expect = UnitTestExpect { rows, format, fixture };
         let overrides = &of.overrides;
-        let has_overrides = !(overrides.macros.is_empty() && overrides.vars.is_empty() && overrides.env_vars.is_empty());
+        let has_overrides =
+            !(overrides.macros.is_empty() && overrides.vars.is_empty() && overrides.env_vars.is_empty());
         let overrides = has_overrides.then(|| UnitTestOverrides {
             macros: overrides.macros.to_json(),
             vars: overrides.vars.to_json(),
             env_vars: overrides.env_vars.to_json(),
         });
         let versions = of.versions.as_ref().map(|filter| match filter {
-            VersionFilter::Include(versions) => json!({"include": versions.iter().map(|v| v.to_json()).collect::<Vec<_>>(), "exclude": null}),
-            VersionFilter::Exclude(versions) => json!({"include": null, "exclude": versions.iter().map(|v| v.to_json()).collect::<Vec<_>>()}),
+            VersionFilter::Include(versions) => {
+                json!({"include": versions.iter().map(|v| v.to_json()).collect::<Vec<_>>(), "exclude": null})
+            }
+            VersionFilter::Exclude(versions) => {
+                json!({"include": null, "exclude": versions.iter().map(|v| v.to_json()).collect::<Vec<_>>()})
+            }
         });
         let content = json!([of.model, versions, given, expect, overrides]);
         UnitTest {
@@ -242,7 +271,12 @@ impl<'a> Parser<'a> {
     }
 
     /// Puts descriptions and arguments of property files on the macros.
-    pub fn describe_macros(&self, file: &PropertyFile, macros: &mut IndexMap<UniqueId, Macro>, diagnostics: &mut Vec<Diagnostic>) {
+    pub fn describe_macros(
+        &self,
+        file: &PropertyFile,
+        macros: &mut IndexMap<UniqueId, Macro>,
+        diagnostics: &mut Vec<Diagnostic>,
+    ) {
         for of in &file.macros {
             let id = format!("macro.{}.{}", file.package, of.name);
             let Some(found) = macros.get_mut(id.as_str()) else {
@@ -274,7 +308,12 @@ impl<'a> Parser<'a> {
                     .collect();
             }
             found.meta = config::mapping(of.config.get("meta"));
-            found.docs = of.config.get("docs").cloned().and_then(|docs| serde_json::from_value(docs).ok()).unwrap_or_else(Docs::default);
+            found.docs = of
+                .config
+                .get("docs")
+                .cloned()
+                .and_then(|docs| serde_json::from_value(docs).ok())
+                .unwrap_or_else(Docs::default);
             found.config = MacroConfig { meta: found.meta.clone(), docs: found.docs.clone() };
             found.patch_path = Some(format!("{}://{}", file.package, file.source.file));
         }
@@ -291,7 +330,9 @@ impl Parser<'_> {
         file: &PropertyFile,
     ) -> (Json, String, Option<String>) {
         let csv = |text: &str| match crate::compile::csv_rows(text.as_bytes(), b',') {
-            Ok(rows) => Ok(typed_row_first(rows.into_iter().map(|row| Json::Object(row.into_iter().collect())).collect())),
+            Ok(rows) => {
+                Ok(typed_row_first(rows.into_iter().map(|row| Json::Object(row.into_iter().collect())).collect()))
+            }
             Err(error) => Err(error),
         };
         let mut reported = |result: Result<Json, csv::Error>, path: &str| {
@@ -327,7 +368,8 @@ impl Parser<'_> {
 }
 
 fn typed_row_first(mut rows: Vec<Json>) -> Json {
-    let full = rows.iter().position(|row| row.as_object().is_some_and(|row| row.values().all(|value| !value.is_null())));
+    let full =
+        rows.iter().position(|row| row.as_object().is_some_and(|row| row.values().all(|value| !value.is_null())));
     if let Some(index) = full {
         rows.swap(0, index);
     }

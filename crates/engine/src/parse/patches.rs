@@ -34,7 +34,8 @@ impl Patch<'_> {
     }
 
     pub fn unrendered_config(&self) -> JsonMap {
-        self.version.map_or_else(|| self.node.unrendered_config.clone(), |version| self.node.unrendered_config_of(version))
+        self.version
+            .map_or_else(|| self.node.unrendered_config.clone(), |version| self.node.unrendered_config_of(version))
     }
 
     pub fn description(&self) -> &str {
@@ -149,7 +150,9 @@ impl<'a> Patches<'a> {
                 unused.push((section, *patch, name.clone()));
             }
         }
-        unused.sort_by(|a, b| (&a.1.file.source.file, a.1.node.position).cmp(&(&b.1.file.source.file, b.1.node.position)));
+        unused.sort_by(|a, b| {
+            (&a.1.file.source.file, a.1.node.position).cmp(&(&b.1.file.source.file, b.1.node.position))
+        });
         for (section, patch, name) in unused {
             diagnostics.push(
                 patch

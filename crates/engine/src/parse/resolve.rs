@@ -69,8 +69,13 @@ pub(super) fn resolve(artifact: &mut Artifact, resolver: &Resolver<'_>, diagnost
             }
         }
         for of in &exposure.refs {
-            let found =
-                resolver.lookup.find_ref(&of.name, of.package.as_deref(), of.version.as_ref(), &exposure.package_name, resolver.root);
+            let found = resolver.lookup.find_ref(
+                &of.name,
+                of.package.as_deref(),
+                of.version.as_ref(),
+                &exposure.package_name,
+                resolver.root,
+            );
             match found {
                 Found::One(id) => push(&mut ids, id),
                 _ => diagnostics.push(
@@ -105,7 +110,13 @@ impl Resolver<'_> {
             }
         }
         for of in &node.refs {
-            let found = self.lookup.find_ref(&of.name, of.package.as_deref(), of.version.as_ref(), &node.package_name, self.root);
+            let found = self.lookup.find_ref(
+                &of.name,
+                of.package.as_deref(),
+                of.version.as_ref(),
+                &node.package_name,
+                self.root,
+            );
             match found {
                 Found::One(id) => {
                     problems.extend(artifact.nodes.get(&id).and_then(|target| self.access(node, of, target)));
@@ -128,7 +139,11 @@ impl Resolver<'_> {
 
     /// A test without its parent is kept, and does nothing; anything else cannot be built.
     fn problem(node: &Node, what: String) -> Diagnostic {
-        if node.resource_type == ResourceType::Test { Diagnostic::warning(what) } else { Diagnostic::error(format!("Compilation Error\n  {what}")) }
+        if node.resource_type == ResourceType::Test {
+            Diagnostic::warning(what)
+        } else {
+            Diagnostic::error(format!("Compilation Error\n  {what}"))
+        }
     }
 
     fn whose(node: &Node) -> String {
@@ -153,10 +168,8 @@ impl Resolver<'_> {
                 .fix("enable it, or do not refer to it");
         }
         let near = nearest(&of.name, self.lookup.ref_names());
-        let fix = near.map_or_else(
-            || "create it, or correct the name".to_owned(),
-            |near| format!("did you mean '{near}'?"),
-        );
+        let fix =
+            near.map_or_else(|| "create it, or correct the name".to_owned(), |near| format!("did you mean '{near}'?"));
         let packages = match self.packages {
             0 => String::new(),
             1 => " or its package".to_owned(),
@@ -239,10 +252,13 @@ pub(super) fn check(artifact: &Artifact, diagnostics: &mut Vec<Diagnostic>) {
             && !groups.contains(group.as_str())
         {
             diagnostics.push(
-                Diagnostic::error(format!("Parsing Error\n  Invalid group '{group}', expected one of {}", listed(&groups)))
-                    .at(Location::file(&node.original_file_path))
-                    .cause(format!("'{}' is in a group that no property file defines", node.unique_id))
-                    .fix("define it below `groups:`, or correct the name"),
+                Diagnostic::error(format!(
+                    "Parsing Error\n  Invalid group '{group}', expected one of {}",
+                    listed(&groups)
+                ))
+                .at(Location::file(&node.original_file_path))
+                .cause(format!("'{}' is in a group that no property file defines", node.unique_id))
+                .fix("define it below `groups:`, or correct the name"),
             );
         }
         if node.resource_type.is_refable() && node.version.is_none() {
@@ -366,7 +382,8 @@ pub(super) fn primary_keys(artifact: &mut Artifact) {
         };
         let mut key = of_model.unwrap_or_else(of_columns);
         if let (true, Some(tested)) = (key.is_empty(), tested.get(&node.unique_id)) {
-            let both = tested.unique.iter().find(|columns| columns.iter().all(|column| tested.not_null.contains(column)));
+            let both =
+                tested.unique.iter().find(|columns| columns.iter().all(|column| tested.not_null.contains(column)));
             key = both.or(tested.unique.first()).or(tested.disabled_unique.first()).cloned().unwrap_or_default();
         }
         if !key.is_empty() {

@@ -16,8 +16,9 @@ use serde_json::Value as Json;
 
 use super::{
     config::{self, Layers},
-    errors, patches,
+    errors,
     nodes::Parser,
+    patches,
     tests::directories,
 };
 use crate::context::Relation;
@@ -38,7 +39,12 @@ impl ParsedSource<'_> {
 
 impl<'a> Parser<'a> {
     /// One table of a source.
-    pub fn parse_source(&self, file: &'a PropertyFile, of: &'a SourceProperties, table: &'a TableProperties) -> ParsedSource<'a> {
+    pub fn parse_source(
+        &self,
+        file: &'a PropertyFile,
+        of: &'a SourceProperties,
+        table: &'a TableProperties,
+    ) -> ParsedSource<'a> {
         let mut diagnostics = Vec::new();
         let package = &file.package;
         let mut fqn = vec![package.clone()];

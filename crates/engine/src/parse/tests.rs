@@ -14,7 +14,10 @@ use project::{PropertyFile, properties::TestDefinition, yaml};
 use serde_json::Value as Json;
 
 use super::nodes::{Draft, ParsedNode, Parser};
-use crate::context::{from_yaml, node::{Capture, Context}};
+use crate::context::{
+    from_yaml,
+    node::{Capture, Context},
+};
 
 /// The name under which a test's code finds its arguments.
 pub(crate) const ARGUMENTS: &str = "_dbt_generic_test_kwargs";
@@ -57,7 +60,11 @@ impl<'a> Parser<'a> {
     pub fn parse_test(&self, target: &Target<'_>, column: Option<OnColumn<'_>>, test: &TestDefinition) -> ParsedNode {
         let package = &target.file.package;
         let quoted = column.map(|column| {
-            if column.quote.unwrap_or(target.quote_columns) { format!("\"{}\"", column.name) } else { column.name.to_owned() }
+            if column.quote.unwrap_or(target.quote_columns) {
+                format!("\"{}\"", column.name)
+            } else {
+                column.name.to_owned()
+            }
         });
         let mut arguments = yaml::Map::new();
         if let Some(name) = &quoted {
@@ -78,14 +85,10 @@ impl<'a> Parser<'a> {
             unrendered.insert("alias".to_owned(), names.short.clone().into());
         }
         let namespace = test.namespace.as_ref().map(|namespace| format!("{namespace}.")).unwrap_or_default();
-        let raw_code = format!(
-            "{{{{ {namespace}test_{}(**{ARGUMENTS}) }}}}{}",
-            test.name,
-            config_call(&config)
-        );
+        let raw_code = format!("{{{{ {namespace}test_{}(**{ARGUMENTS}) }}}}{}", test.name, config_call(&config));
         let definition = self.scope.macros.find_test(package, test.namespace.as_deref(), &test.name);
-        let is_static = definition
-            .is_some_and(|found| matches!(found.id(), "macro.dbt.test_not_null" | "macro.dbt.test_unique"));
+        let is_static =
+            definition.is_some_and(|found| matches!(found.id(), "macro.dbt.test_not_null" | "macro.dbt.test_unique"));
         let mut fqn = vec![package.clone()];
         fqn.extend(directories(&target.file.source.file));
         fqn.push(names.name.clone());
@@ -156,19 +159,33 @@ impl<'a> Parser<'a> {
     fn missing_test(&self, target: &Target<'_>, test: &TestDefinition) -> Diagnostic {
         let name = format!("test_{}", test.name);
         let full = test.namespace.as_ref().map_or_else(|| name.clone(), |namespace| format!("{namespace}.{name}"));
-        let known: Vec<&str> =
-            self.scope.macros.scope(&target.file.package).keys().filter_map(|name| name.strip_prefix("test_")).collect();
+        let known: Vec<&str> = self
+            .scope
+            .macros
+            .scope(&target.file.package)
+            .keys()
+            .filter_map(|name| name.strip_prefix("test_"))
+            .collect();
         let near = super::resolve::nearest(&test.name, known.iter().copied());
         let fix = match near {
-            Some(near) => format!("did you mean '{near}'? If it is from a package, run `owlet deps` and write `package.{}`", test.name),
-            None => format!("define it with {{% test {}(model) %}}, or run `owlet deps` for the package it is from", test.name),
+            Some(near) => format!(
+                "did you mean '{near}'? If it is from a package, run `owlet deps` and write `package.{}`",
+                test.name
+            ),
+            None => format!(
+                "define it with {{% test {}(model) %}}, or run `owlet deps` for the package it is from",
+                test.name
+            ),
         };
         target
             .file
             .source
             .error(
                 test.position,
-                format!("Compilation Error in test {} ({})\n  '{full}' is undefined", test.name, target.file.source.file),
+                format!(
+                    "Compilation Error in test {} ({})\n  '{full}' is undefined",
+                    test.name, target.file.source.file
+                ),
             )
             .cause(format!("no package has a generic test named '{}'", test.name))
             .fix(fix)
@@ -304,7 +321,8 @@ fn render_argument(context: &Context, value: &Json, mode: UndefinedMode) -> jinj
             Template::compile(text, "a test argument")?.render_native(context, mode)
         }
         Json::Array(items) => {
-            let items: jinja::Result<Vec<Value>> = items.iter().map(|item| render_argument(context, item, mode)).collect();
+            let items: jinja::Result<Vec<Value>> =
+                items.iter().map(|item| render_argument(context, item, mode)).collect();
             Ok(Value::list(items?))
         }
         Json::Object(map) => {

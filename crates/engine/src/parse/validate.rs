@@ -109,8 +109,16 @@ fn microbatch(node: &Node, diagnostics: &mut Vec<Diagnostic>) {
     require("event_time", node.config_str("event_time").is_some(), "a column's name");
     require("begin", node.config_str("begin").is_some_and(is_iso_time), "an ISO date or timestamp");
     let sizes = ["hour", "day", "month", "year"];
-    require("batch_size", node.config_str("batch_size").is_some_and(|size| sizes.contains(&size)), "one of hour, day, month, year");
-    require("lookback", node.config.get("lookback").is_none_or(|value| value.is_null() || value.is_i64()), "an integer");
+    require(
+        "batch_size",
+        node.config_str("batch_size").is_some_and(|size| sizes.contains(&size)),
+        "one of hour, day, month, year",
+    );
+    require(
+        "lookback",
+        node.config.get("lookback").is_none_or(|value| value.is_null() || value.is_i64()),
+        "an integer",
+    );
 }
 
 fn is_iso_time(text: &str) -> bool {
@@ -125,7 +133,10 @@ fn public_ephemeral(node: &Node, diagnostics: &mut Vec<Diagnostic>) {
         diagnostics.push(
             wrong(
                 node,
-                &format!("Node {} with 'ephemeral' materialization has an invalid value (public) for the access field", node.unique_id),
+                &format!(
+                    "Node {} with 'ephemeral' materialization has an invalid value (public) for the access field",
+                    node.unique_id
+                ),
             )
             .cause("other projects cannot read a model that is no relation")
             .fix("give it another materialization, or another access"),
@@ -164,16 +175,22 @@ fn snapshot(node: &Node, diagnostics: &mut Vec<Diagnostic>) {
             };
             if !is_right {
                 diagnostics.push(
-                    wrong(node, "A snapshot configured with the check strategy must specify a check_cols configuration.")
-                        .fix("set `check_cols: all` or a list of columns"),
+                    wrong(
+                        node,
+                        "A snapshot configured with the check strategy must specify a check_cols configuration.",
+                    )
+                    .fix("set `check_cols: all` or a list of columns"),
                 );
             }
         }
         Some("timestamp") => {
             if !is_set(config, "updated_at") {
                 diagnostics.push(
-                    wrong(node, "A snapshot configured with the timestamp strategy must specify an updated_at configuration.")
-                        .fix("set `updated_at` to the column that says when a row was changed"),
+                    wrong(
+                        node,
+                        "A snapshot configured with the timestamp strategy must specify an updated_at configuration.",
+                    )
+                    .fix("set `updated_at` to the column that says when a row was changed"),
                 );
             }
             if is_set(config, "check_cols") {

@@ -23,7 +23,8 @@ fn check(case: &Case, update: bool) -> Option<String> {
     if !directory.path().join("dbt_project.yml").exists() {
         fs_err::write(directory.path().join("dbt_project.yml"), "name: shop\nversion: '1.0'\n").expect("written");
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
     let mut invocation = Invocation::new(directory.path());
     let mut outputs = Vec::new();
     let mut failures = Vec::new();
@@ -62,7 +63,8 @@ fn run(invocation: &mut Invocation, command: &str) -> String {
             return String::new();
         }
         "columns" => {
-            let columns: Vec<(&str, &str)> = rest.split(' ').map(|column| column.split_once(':').expect("name:type")).collect();
+            let columns: Vec<(&str, &str)> =
+                rest.split(' ').map(|column| column.split_once(':').expect("name:type")).collect();
             invocation.adapter.usual_columns(&columns);
             return String::new();
         }
@@ -111,12 +113,10 @@ fn answer(invocation: &Invocation, manifest: &Manifest, word: &str, rest: &str, 
             Ok(compiled) => output.push(compiled.sql.to_string()),
             Err(diagnostic) => output.push(diagnostic.to_string()),
         },
-        "unit-test" => {
-            match compiler.unit_test(&find_unit_test(manifest, rest)) {
-                Ok(plan) => output.push(plan.sql),
-                Err(diagnostic) => output.push(diagnostic.to_string()),
-            }
-        }
+        "unit-test" => match compiler.unit_test(&find_unit_test(manifest, rest)) {
+            Ok(plan) => output.push(plan.sql),
+            Err(diagnostic) => output.push(diagnostic.to_string()),
+        },
         "run-operation" => {
             let (name, args) = rest.split_once(' ').unwrap_or((rest, "{}"));
             let args = serde_json::from_str(args).expect("arguments are JSON");

@@ -15,7 +15,8 @@ fn output(name: &str) -> PathBuf {
 
 /// Parses a project, compiles what can be compiled, and writes its manifest.
 fn manifest_of(root: &Path, name: &str, adapter: FakeAdapter) -> artifacts::Manifest {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
     let _guard = runtime.enter();
     let mut invocation = Invocation::new(root);
     invocation.adapter = adapter;
