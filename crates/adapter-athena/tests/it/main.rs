@@ -7,6 +7,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 mod adapter;
+mod macros;
 mod warehouse;
 
 use std::{fmt::Write as _, path::Path};
