@@ -61,7 +61,7 @@ impl Connection {
 
 async fn over_http(options: ClientOptions, description: String) -> anyhow::Result<Connection> {
     let region = options.region.clone().unwrap_or_default();
-    let services = athena_client::connect(options).await.map_err(|error| {
+    let services = Box::pin(athena_client::connect(options)).await.map_err(|error| {
         anyhow::anyhow!(
             "Could not connect to {description}\n  cause: {error}\n  \
              fix:   check the credentials (aws sts get-caller-identity), the region '{region}' and the profile's keys"
@@ -96,7 +96,7 @@ pub(crate) async fn at_endpoint(profile: &AthenaProfile, endpoint: &str) -> anyh
 #[cfg(feature = "lakehouse")]
 async fn embedded(profile: &AthenaProfile, dir: &Path, settings: OwletYml) -> anyhow::Result<Connection> {
     use crate::lakehouse::{Opened, open};
-    match open(dir, &profile.region_name, settings.mounts).await? {
+    match Box::pin(open(dir, &profile.region_name, settings.mounts)).await? {
         Opened::Here(lakehouse) => Ok(Connection {
             services: lakehouse.services(),
             description: format!("the embedded lakehouse in {}", dir.display()),

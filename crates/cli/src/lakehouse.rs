@@ -28,7 +28,7 @@ pub async fn open(dir: &Path, region: &str, mounts: Vec<(String, PathBuf)>) -> a
         region: region.to_owned(),
         ..LakehouseOptions::new(dir, Arc::new(chrono::Utc::now))
     };
-    match Lakehouse::open(options).await {
+    match Box::pin(Lakehouse::open(options)).await {
         Ok(lakehouse) => Ok(Opened::Here(lakehouse)),
         Err(error) => match endpoint_of_holder(&error) {
             Some(endpoint) => Ok(Opened::Elsewhere(endpoint)),
@@ -56,7 +56,7 @@ pub async fn serve(
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let options = LakehouseOptions { mounts, ..LakehouseOptions::new(dir, Arc::new(chrono::Utc::now)) };
-    let lakehouse = Lakehouse::open(options).await.map_err(|error| explained(&error, dir))?;
+    let lakehouse = Box::pin(Lakehouse::open(options)).await.map_err(|error| explained(&error, dir))?;
     let listener = tokio::net::TcpListener::bind(listen).await.with_context(|| {
         format!(
             "Could not listen on {listen}\n  fix:   choose another address with --listen, or stop what uses it\n  cause"

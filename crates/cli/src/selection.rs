@@ -3,6 +3,7 @@
 use std::str::FromStr;
 
 use anyhow::bail;
+use diagnostic::Diagnostic;
 use engine::{Manifest, events::Event};
 use graph::{Graph, IndirectSelection, ResourceType, SelectionContext, SelectionSpec, Selectors};
 use names::UniqueId;
@@ -30,7 +31,7 @@ pub fn select(
     let graph = graph_of(session, manifest)?;
     let indirect = indirect_selection(session, args);
     let selectors = selectors(session, indirect)?;
-    let failed = |error: graph::SelectionError| session.fail(error.diagnostic());
+    let failed = |error: graph::SelectionError| session.fail(explained(&error));
     let named = match &args.selector {
         Some(name) => Some(selectors.get(name).map_err(failed)?),
         None if args.select.is_empty() && args.exclude.is_empty() => selectors.default_selector(),
@@ -54,6 +55,17 @@ pub fn select(
         session.events.emit(Event::Warning { name: "NoNodesForSelectionCriteria".to_owned(), diagnostic });
     }
     Ok(selected.ids)
+}
+
+/// The graph offers `--state` as the way out, which is not there yet.
+fn explained(error: &graph::SelectionError) -> Diagnostic {
+    match error {
+        graph::SelectionError::NoState { method, .. } => error
+            .diagnostic()
+            .cause(format!("`{method}:` compares with an earlier run, and comparing is not available yet"))
+            .fix("select by name, path or tag; `owlet retry` runs what failed last time"),
+        _ => error.diagnostic(),
+    }
 }
 
 /// The project's graph.

@@ -211,6 +211,9 @@ fn counted(counts: &[(String, usize)]) -> String {
 }
 
 fn plural(word: &str) -> String {
+    if let Some(stem) = word.strip_suffix("analysis") {
+        return format!("{stem}analyses");
+    }
     match word.strip_suffix('y') {
         Some(stem) if !stem.ends_with(['a', 'e', 'i', 'o', 'u']) => format!("{stem}ies"),
         _ if word.ends_with('s') => format!("{word}es"),
@@ -321,11 +324,11 @@ mod tests {
 
     #[test]
     fn counts_are_spoken() {
-        let counts = vec![("model".to_owned(), 6), ("analysis".to_owned(), 0), ("saved query".to_owned(), 2)];
+        let counts = vec![("model".to_owned(), 6), ("analysis".to_owned(), 3), ("seed".to_owned(), 0), ("saved query".to_owned(), 2)];
         let event = Event::FinishedRunning { counts, elapsed_seconds: 61.489 };
         assert_eq!(
             message(&event, Layout::default()).expect("a line"),
-            "Finished running 6 models, 2 saved queries in 0 hours 1 minutes and 1.49 seconds (61.49s)."
+            "Finished running 6 models, 3 analyses, 2 saved queries in 0 hours 1 minutes and 1.49 seconds (61.49s)."
         );
     }
 }
