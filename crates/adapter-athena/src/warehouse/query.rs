@@ -209,7 +209,8 @@ impl Warehouse {
         let is_explain = substatement.eq_ignore_ascii_case("EXPLAIN");
         let is_query =
             ["SELECT", "SHOW", "VALUES", "WITH", "TABLE"].iter().any(|word| substatement.eq_ignore_ascii_case(word));
-        let writes = is_dml && !is_explain && (!is_query && !substatement.is_empty() || writes(&execution.query));
+        // CTAS counts its rows although Athena calls it DDL.
+        let writes = !is_explain && (writes(&execution.query) || is_dml && !is_query && !substatement.is_empty());
         let mut outcome = Outcome {
             id: execution.query_execution_id,
             data_scanned_in_bytes: execution
