@@ -84,6 +84,16 @@ def check_buckets_and_objects():
     refused("BucketNotEmpty", s3.delete_bucket, Bucket=NAME)
 
 
+def check_what_no_bucket_has():
+    refused("NoSuchBucketPolicy", s3.get_bucket_policy, Bucket=NAME)
+    refused("NoSuchTagSet", s3.get_bucket_tagging, Bucket=NAME)
+    refused("NoSuchLifecycleConfiguration", s3.get_bucket_lifecycle_configuration, Bucket=NAME)
+    refused("NoSuchBucket", s3.get_bucket_policy, Bucket=NAME + "none")
+    equal(s3.get_bucket_versioning(Bucket=NAME).get("Status"), None)
+    equal(s3.get_bucket_acl(Bucket=NAME)["Grants"][0]["Permission"], "FULL_CONTROL")
+    equal(s3.get_bucket_location(Bucket=NAME)["LocationConstraint"], None)
+
+
 def check_listings():
     for number in range(25):
         s3.put_object(Bucket=NAME, Key=f"list/d={number % 5}/{number:02}", Body=b"x")
@@ -215,6 +225,9 @@ def check_query_pages_and_file():
 
 
 def check_output_location_of_the_request():
+    # A bucket that is not there is made.
+    execution = succeed("SELECT 1", ResultConfiguration={"OutputLocation": f"s3://{NAME}-made/"})
+    equal(read(execution["ResultConfiguration"]["OutputLocation"]), b'"_col0"\n"1"\n')
     execution = succeed("SELECT 1", ResultConfiguration={"OutputLocation": f"s3://{NAME}/results"})
     equal(execution["ResultConfiguration"]["OutputLocation"], f"s3://{NAME}/results/{execution['QueryExecutionId']}.csv")
     equal(read(execution["ResultConfiguration"]["OutputLocation"]), b'"_col0"\n"1"\n')

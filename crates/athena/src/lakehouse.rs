@@ -14,7 +14,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    EmbeddedAthena, history::History, live::LiveSet, registry::Registry, result::BodyCache, service::Inner,
+    EmbeddedAthena, history::History, live::LiveSet, registry::Registry, result::BodyCache, run::ensure_bucket, service::Inner,
     start::result_prefix,
 };
 
@@ -112,7 +112,9 @@ impl Lakehouse {
             storage.mount(bucket, folder)?;
         }
         if let Some(location) = &options.default_output_location {
-            create_bucket_of(&storage, location).await?;
+            if let Ok(prefix) = result_prefix(location) {
+                ensure_bucket(&storage, &prefix.bucket).await?;
+            }
         }
         let now = (options.clock)();
         let history = History::open(store.clone(), now).await?;
@@ -216,16 +218,5 @@ fn check(options: &LakehouseOptions) -> Result<(), LakehouseError> {
             invalid("default_output_location", location, "s3://bucket/prefix/")
         }
         _ => Ok(()),
-    }
-}
-
-async fn create_bucket_of(storage: &ObjectStorage, location: &str) -> Result<(), StorageError> {
-    let Ok(uri) = result_prefix(location) else { return Ok(()) };
-    if storage.head_bucket(&uri.bucket).await.is_ok() {
-        return Ok(());
-    }
-    match storage.create_bucket(&uri.bucket).await {
-        Err(StorageError::BucketAlreadyOwnedByYou { .. }) | Ok(()) => Ok(()),
-        Err(error) => Err(error),
     }
 }

@@ -113,6 +113,9 @@ impl Run {
     /// Runs the statement and writes its result.
     async fn execute(&self, planning: &mut Duration, scanned: &Scanned) -> Result<Done, QueryError> {
         let started = Instant::now();
+        let bucket = &self.prefix.bucket;
+        let made = ensure_bucket(&self.athena.inner.storage, bucket).await;
+        made.map_err(|error| self.not_written(&error))?;
         let output = match &self.statement {
             Statement::Prepare { name, statement_text, .. } => {
                 self.prepare(name, statement_text).await?;
@@ -249,7 +252,9 @@ impl Run {
 
     fn not_written(&self, error: &lake::StorageError) -> QueryError {
         let message = match error {
-            lake::StorageError::NoSuchBucket { bucket } => format!("Unable to verify/create output bucket {bucket}"),
+            lake::StorageError::NoSuchBucket { bucket } | lake::StorageError::InvalidBucketName { bucket } => {
+                format!("Unable to verify/create output bucket {bucket}")
+            }
             error => format!(
                 "Access denied when writing output to url: {} . Please ensure you are allowed to access the S3 bucket. ({error})",
                 self.location
@@ -355,6 +360,20 @@ impl Run {
         let id = record.execution.query_execution_id.clone();
         self.live.update(|live| *live = record);
         self.athena.inner.live.ended(&id);
+    }
+}
+
+/// Athena makes the output bucket where it may.
+pub(crate) async fn ensure_bucket(storage: &lake::ObjectStorage, bucket: &str) -> Result<(), lake::StorageError> {
+    use lake::StorageError::{BucketAlreadyOwnedByYou, NoSuchBucket};
+
+    match storage.head_bucket(bucket).await {
+        Err(NoSuchBucket { .. }) => match storage.create_bucket(bucket).await {
+            // Another query was quicker.
+            Err(BucketAlreadyOwnedByYou { .. }) => Ok(()),
+            made => made,
+        },
+        found => found.map(|_| ()),
     }
 }
 

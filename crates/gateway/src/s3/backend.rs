@@ -6,7 +6,7 @@ use lake::{
     ObjectStorage, StorageError,
     storage::{ByteRange, ListRequest, Metadata, ObjectInfo},
 };
-use s3s::{S3, S3Request, S3Response, S3Result, dto::*, s3_error};
+use s3s::{S3, S3Error, S3ErrorCode, S3Request, S3Response, S3Result, dto::*, s3_error};
 
 use super::{
     body::{Expected, blob, checked},
@@ -113,6 +113,29 @@ impl Backend {
         Owner { display_name: None, id: Some(self.account_id.clone()) }
     }
 
+    fn full_control(&self) -> Grant {
+        Grant {
+            grantee: Some(Grantee {
+                display_name: None,
+                email_address: None,
+                id: Some(self.account_id.clone()),
+                type_: Type::from_static(Type::CANONICAL_USER),
+                uri: None,
+            }),
+            permission: Some(Permission::from_static(Permission::FULL_CONTROL)),
+        }
+    }
+
+    /// The refusal for a setting that no bucket has; of a bucket that is not there, that it is not.
+    async fn not_configured(&self, bucket: &str, code: &'static str, message: &'static str) -> S3Error {
+        if let Err(error) = self.storage.head_bucket(bucket).await {
+            return failed(error);
+        }
+        let mut error = S3Error::with_message(S3ErrorCode::from_bytes(code.as_bytes()).unwrap_or(S3ErrorCode::InternalError), message);
+        error.set_status_code(http::StatusCode::NOT_FOUND);
+        error
+    }
+
     /// The source of a copy, as it is now.
     async fn source(&self, source: &CopySource) -> S3Result<(String, String, ObjectInfo)> {
         let CopySource::Bucket { bucket, key, .. } = source else {
@@ -174,6 +197,46 @@ impl S3 for Backend {
     ) -> Answer<GetBucketVersioningOutput> {
         self.storage.head_bucket(&request.input.bucket).await.map_err(failed)?;
         answer(GetBucketVersioningOutput::default())
+    }
+
+    // What is not configured, as S3 says that it is not.
+
+    async fn get_bucket_policy(&self, request: S3Request<GetBucketPolicyInput>) -> Answer<GetBucketPolicyOutput> {
+        Err(self.not_configured(&request.input.bucket, "NoSuchBucketPolicy", "The bucket policy does not exist").await)
+    }
+
+    async fn get_bucket_tagging(&self, request: S3Request<GetBucketTaggingInput>) -> Answer<GetBucketTaggingOutput> {
+        Err(self.not_configured(&request.input.bucket, "NoSuchTagSet", "The TagSet does not exist").await)
+    }
+
+    async fn get_bucket_cors(&self, request: S3Request<GetBucketCorsInput>) -> Answer<GetBucketCorsOutput> {
+        Err(self.not_configured(&request.input.bucket, "NoSuchCORSConfiguration", "The CORS configuration does not exist").await)
+    }
+
+    async fn get_bucket_encryption(&self, request: S3Request<GetBucketEncryptionInput>) -> Answer<GetBucketEncryptionOutput> {
+        Err(self.not_configured(&request.input.bucket, "ServerSideEncryptionConfigurationNotFoundError", "The server side encryption configuration was not found").await)
+    }
+
+    async fn get_bucket_lifecycle_configuration(&self, request: S3Request<GetBucketLifecycleConfigurationInput>) -> Answer<GetBucketLifecycleConfigurationOutput> {
+        Err(self.not_configured(&request.input.bucket, "NoSuchLifecycleConfiguration", "The lifecycle configuration does not exist").await)
+    }
+
+    async fn get_public_access_block(&self, request: S3Request<GetPublicAccessBlockInput>) -> Answer<GetPublicAccessBlockOutput> {
+        Err(self.not_configured(&request.input.bucket, "NoSuchPublicAccessBlockConfiguration", "The public access block configuration was not found").await)
+    }
+
+    async fn get_bucket_acl(&self, request: S3Request<GetBucketAclInput>) -> Answer<GetBucketAclOutput> {
+        self.storage.head_bucket(&request.input.bucket).await.map_err(failed)?;
+        answer(GetBucketAclOutput { owner: Some(self.owner()), grants: Some(vec![self.full_control()]) })
+    }
+
+    async fn get_object_acl(&self, request: S3Request<GetObjectAclInput>) -> Answer<GetObjectAclOutput> {
+        self.storage.head(&request.input.bucket, &request.input.key).await.map_err(failed)?;
+        answer(GetObjectAclOutput {
+            owner: Some(self.owner()),
+            grants: Some(vec![self.full_control()]),
+            ..GetObjectAclOutput::default()
+        })
     }
 
     // Objects.

@@ -2,16 +2,23 @@
 
 use std::{sync::Arc, time::Duration};
 
-use athena::{Lakehouse, LakehouseOptions};
+use athena::{CreateWorkGroup, Lakehouse, LakehouseOptions};
 use athena_api::{
     Athena, Services,
-    athena::{QueryExecution, QueryExecutionState, QueryResults, Row, StartQueryExecutionRequest},
+    athena::{
+        QueryExecution, QueryExecutionState, QueryResults, ResultReuseByAgeConfiguration, ResultReuseConfiguration, Row,
+        StartQueryExecutionRequest, WorkGroupConfiguration,
+    },
+    glue::{Column, DatabaseInput, SerDeInfo, StorageDescriptor, TableInput},
 };
 use names::S3Uri;
 
 use crate::harness::Served;
 
 const LONG: Duration = Duration::from_secs(60);
+/// A trillion rows.
+const ENDLESS: &str = "SELECT count(*) FROM UNNEST(sequence(1, 10000)) a(x), UNNEST(sequence(1, 10000)) b(y), \
+                       UNNEST(sequence(1, 10000)) c(z) WHERE x * y + z = -1";
 
 fn request(sql: &str) -> StartQueryExecutionRequest {
     StartQueryExecutionRequest { query_string: sql.to_owned(), ..StartQueryExecutionRequest::default() }
@@ -145,9 +152,7 @@ async fn a_running_query_stops_when_told() {
     let served = Served::start(dir.path(), Vec::new()).await;
     let client = served.client("any", "thing").await;
     let athena = client.athena.as_ref();
-    let endless = "SELECT count(*) FROM UNNEST(sequence(1, 10000)) a(x), UNNEST(sequence(1, 10000)) b(y), UNNEST(sequence(1, 10000)) c(z) \
-                   WHERE x * y + z = -1";
-    let id = athena.start_query_execution(request(endless)).await.expect("started");
+    let id = athena.start_query_execution(request(ENDLESS)).await.expect("started");
     let execution = athena.wait_query_execution(&id, Duration::from_millis(200)).await.expect("answered");
     assert!(!execution.status.state.is_terminal(), "{:?}", execution.status);
     let stopping = std::time::Instant::now();
@@ -159,6 +164,124 @@ async fn a_running_query_stops_when_told() {
     let refused = athena.get_query_results(&id, None, None).await.expect_err("no rows");
     assert_eq!(refused.message, "Could not find results");
     athena.stop_query_execution(&id).await.expect("nothing to stop is no error");
+    served.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn queries_beyond_the_limit_wait_their_turn() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let clock: athena::Clock = Arc::new(chrono::Utc::now);
+    let options = LakehouseOptions { max_running_queries: 1, ..LakehouseOptions::new(dir.path(), clock) };
+    let lakehouse = Lakehouse::open(options).await.expect("opened");
+    let athena = lakehouse.services().athena;
+    let endless = athena.start_query_execution(request(ENDLESS)).await.expect("started");
+    let waiting = athena.start_query_execution(request("SELECT 1")).await.expect("started");
+    let abandoned = athena.start_query_execution(request("SELECT 2")).await.expect("started");
+    let state = athena.wait_query_execution(&waiting, Duration::from_millis(100)).await.expect("answered").status.state;
+    assert_eq!(state, QueryExecutionState::Queued);
+    let error = athena.get_query_results(&waiting, None, None).await.expect_err("no rows yet");
+    assert_eq!(error.message, "Query has not yet finished. Current state: QUEUED");
+    athena.stop_query_execution(&abandoned).await.expect("stopped");
+    let state = athena.wait_query_execution(&abandoned, LONG).await.expect("answered").status.state;
+    assert_eq!(state, QueryExecutionState::Cancelled);
+    athena.stop_query_execution(&endless).await.expect("stopped");
+    let execution = athena.wait_query_execution(&waiting, LONG).await.expect("answered");
+    assert_eq!(execution.status.state, QueryExecutionState::Succeeded);
+    assert!(execution.statistics.query_queue_time_in_millis >= Some(50), "{:?}", execution.statistics);
+    lakehouse.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn closing_cancels_what_runs() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let options = || LakehouseOptions::new(dir.path(), Arc::new(chrono::Utc::now));
+    let lakehouse = Lakehouse::open(options()).await.expect("opened");
+    let id = lakehouse.services().athena.start_query_execution(request(ENDLESS)).await.expect("started");
+    lakehouse.close().await;
+    drop(lakehouse);
+    let lakehouse = Lakehouse::open(options()).await.expect("opened again");
+    let execution = lakehouse.services().athena.get_query_execution(&id).await.expect("remembered");
+    assert_eq!(execution.status.state, QueryExecutionState::Cancelled);
+    lakehouse.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_result_is_reused_when_asked_for() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let served = Served::start(dir.path(), Vec::new()).await;
+    let client = served.client("any", "thing").await;
+    let athena = client.athena.as_ref();
+    let reuse = |enabled| ResultReuseConfiguration {
+        result_reuse_by_age_configuration: Some(ResultReuseByAgeConfiguration { enabled, max_age_in_minutes: Some(10) }),
+    };
+    let wanted = |enabled| StartQueryExecutionRequest {
+        result_reuse_configuration: Some(reuse(enabled)),
+        ..request("SELECT now() AS moment")
+    };
+    let mut executions = Vec::new();
+    for enabled in [true, true, false] {
+        let id = athena.start_query_execution(wanted(enabled)).await.expect("started");
+        executions.push(athena.wait_query_execution(&id, LONG).await.expect("ended"));
+    }
+    let reused = |execution: &QueryExecution| {
+        execution.statistics.result_reuse_information.as_ref().expect("said").reused_previous_result
+    };
+    assert_eq!(executions.iter().map(reused).collect::<Vec<_>>(), [false, true, false]);
+    assert_ne!(executions[0].query_execution_id, executions[1].query_execution_id);
+    assert_eq!(executions[0].result_configuration, executions[1].result_configuration);
+    let mut rows = Vec::new();
+    for execution in &executions {
+        rows.push(athena.get_query_results(&execution.query_execution_id, None, None).await.expect("rows").result_set);
+    }
+    assert_eq!(rows[0], rows[1]);
+    assert_ne!(rows[0], rows[2]);
+    served.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_work_group_limits_what_is_scanned() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let served = Served::start(dir.path(), Vec::new()).await;
+    let client = served.client("any", "thing").await;
+    let (athena, glue) = (client.athena.as_ref(), client.glue.as_ref());
+    let database = DatabaseInput { name: "default".to_owned(), ..DatabaseInput::default() };
+    if let Err(error) = glue.create_database(None, database).await {
+        assert_eq!(error.code, "AlreadyExistsException");
+    }
+    let table = TableInput {
+        name: "large".to_owned(),
+        table_type: Some("EXTERNAL_TABLE".to_owned()),
+        storage_descriptor: Some(StorageDescriptor {
+            columns: vec![Column::new("text", "string")],
+            location: Some("s3://owlet/large/".to_owned()),
+            input_format: Some("org.apache.hadoop.mapred.TextInputFormat".to_owned()),
+            output_format: Some("org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat".to_owned()),
+            serde_info: Some(SerDeInfo {
+                serialization_library: Some("org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe".to_owned()),
+                ..SerDeInfo::default()
+            }),
+            ..StorageDescriptor::default()
+        }),
+        ..TableInput::default()
+    };
+    glue.create_table(None, "default", table).await.expect("created");
+    let body = format!("{}\n", "x".repeat(99)).repeat(101_000);
+    client.s3.put(&S3Uri::new("owlet", "large/data.txt"), body.into()).await.expect("stored");
+    let configuration = WorkGroupConfiguration { bytes_scanned_cutoff_per_query: Some(10_000_000), ..Default::default() };
+    let limited = CreateWorkGroup { name: "limited".to_owned(), configuration: Some(configuration), ..Default::default() };
+    served.lakehouse.athena().create_work_group(limited).await.expect("created");
+    for (work_group, state) in [(None, QueryExecutionState::Succeeded), (Some("limited"), QueryExecutionState::Cancelled)] {
+        let wanted = StartQueryExecutionRequest {
+            work_group: work_group.map(str::to_owned),
+            ..request("SELECT count(*) FROM large WHERE text <> 'y'")
+        };
+        let id = athena.start_query_execution(wanted).await.expect("started");
+        let execution = athena.wait_query_execution(&id, LONG).await.expect("ended");
+        assert_eq!(execution.status.state, state, "{:?}", execution.status);
+        assert_eq!(execution.statistics.data_scanned_in_bytes, Some(10_100_000));
+        let reason = execution.status.state_change_reason.as_deref();
+        assert_eq!(reason, work_group.map(|_| "Bytes scanned limit was exceeded"));
+    }
     served.close().await;
 }
 
