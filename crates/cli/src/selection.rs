@@ -59,10 +59,11 @@ pub fn select(
 
 /// The graph offers `--state` as the way out, which is not there yet.
 fn explained(error: &graph::SelectionError) -> Diagnostic {
+    use graph::SelectionError::{NoFreshness, NoManifest, NoResults};
     match error {
-        graph::SelectionError::NoState { method, .. } => error
+        NoManifest | NoResults | NoFreshness => error
             .diagnostic()
-            .cause(format!("`{method}:` compares with an earlier run, and comparing is not available yet"))
+            .cause("`state:`, `result:` and `source_status:` compare with an earlier run, which is not available yet")
             .fix("select by name, path or tag; `owlet retry` runs what failed last time"),
         _ => error.diagnostic(),
     }
