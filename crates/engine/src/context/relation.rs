@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
-use jinja::{CallArgs, Error, Object, Result, State, Value};
+use jinja::{CallArgs, Error, Object, Result, State, Value, ValueIter};
 use names::RelationName;
 
 use crate::adapter::RelationKind;
 
 /// The three parts of a name, in order.
 const PARTS: [&str; 3] = ["database", "schema", "identifier"];
+
+/// What a relation has when it is walked as a mapping.
+const KEYS: [&str; 7] = ["path", "type", "quote_character", "include_policy", "quote_policy", "limit", "metadata"];
 
 /// A flag for each part of a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -286,6 +289,8 @@ impl Object for Relation {
             "quote_character" => "\"".into(),
             "limit" => (self.filter == RowFilter::Empty).then_some(0_i64).into(),
             "event_time_filter" | "catalog" => Value::None,
+            // Packages tell a relation from other mappings by this.
+            "metadata" => Value::dict([("type", "AthenaRelation")]),
             "Table" => "table".into(),
             "View" => "view".into(),
             "CTE" => "cte".into(),
@@ -293,6 +298,14 @@ impl Object for Relation {
             "MaterializedView" => "materialized_view".into(),
             _ => return None,
         })
+    }
+
+    fn is_mapping(&self) -> bool {
+        true
+    }
+
+    fn iter(&self) -> Option<ValueIter> {
+        Some(Box::new(KEYS.into_iter().map(|key| Ok(key.into()))))
     }
 
     fn has_method(&self, name: &str) -> bool {
