@@ -82,7 +82,7 @@ impl QueryEngine {
             Statement::Update { table, assignments, filter } => write::update(&work, table, assignments, filter.as_ref()).await?,
             Statement::Delete { table, filter } => write::delete(&work, table, filter.as_ref()).await?,
             Statement::Merge(merge) => write::merge(&work, merge).await?,
-            Statement::Optimize { table, .. } => write::optimize(&work, table).await?,
+            Statement::Optimize { table, filter } => write::optimize(&work, table, filter.as_ref()).await?,
             Statement::Vacuum { table } => write::vacuum(&work, table).await?,
             Statement::Prepare { .. } | Statement::Execute { .. } | Statement::Deallocate { .. } => {
                 return Err(QueryError::internal("prepared statements belong to their workgroup, not to the query engine"));

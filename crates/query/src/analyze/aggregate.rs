@@ -52,6 +52,11 @@ pub(crate) struct Groups {
 }
 
 impl Groups {
+    /// Columns that are added above the aggregation.
+    pub(crate) fn allow(&mut self, columns: impl Iterator<Item = String>) {
+        self.output.extend(columns);
+    }
+
     /// The expression over the aggregation's output.
     pub(crate) fn replace(&self, analyzer: &Analyzer<'_>, expr: Expr, pos: Pos) -> Result<Expr, QueryError> {
         let replaced = expr
@@ -185,7 +190,7 @@ impl<'a> Analyzer<'a> {
             }
         };
         let mut output: HashSet<String> = keys.iter().map(|(_, name)| name.name.clone()).collect();
-        let mut exprs = Vec::new();
+        let (mut exprs, mut groupings) = (Vec::new(), Vec::new());
         for aggregate in aggregates {
             output.insert(aggregate.column.name.clone());
             // `grouping(a)` names keys as the aggregation has them.
@@ -198,17 +203,34 @@ impl<'a> Analyzer<'a> {
             } else {
                 aggregate.expr
             };
-            exprs.push(expr.alias(aggregate.column.name));
+            // DataFusion only knows `grouping` without an alias; it gets its name in a projection.
+            if matches!(&expr, Expr::AggregateFunction(call) if call.func.name() == "grouping") {
+                groupings.push((exprs.len(), aggregate.column));
+                exprs.push(expr);
+            } else {
+                exprs.push(expr.alias(aggregate.column.name));
+            }
         }
         if group_exprs.is_empty() && exprs.is_empty() {
             // `SELECT 1 FROM t HAVING true`: one group, nothing computed.
             let count = datafusion::functions_aggregate::count::count_all();
             exprs.push(count.alias(self.unique("rows").name));
         }
-        let plan = LogicalPlanBuilder::from(plan)
+        let width = exprs.len();
+        let mut plan = LogicalPlanBuilder::from(plan)
             .aggregate(group_exprs, exprs)
             .and_then(LogicalPlanBuilder::build)
             .map_err(planning)?;
+        if !groupings.is_empty() {
+            let columns = plan.schema().columns();
+            let first = columns.len() - width;
+            let items = columns.into_iter().enumerate().map(|(at, of)| {
+                let named = groupings.iter().find(|(index, _)| first + index == at).map(|(_, name)| name.clone());
+                (Expr::Column(of.clone()), named.unwrap_or(of))
+            });
+            let items = items.collect();
+            plan = project(plan, items)?;
+        }
         Ok((plan, Groups { keys, output }))
     }
 }

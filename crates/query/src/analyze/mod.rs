@@ -30,7 +30,7 @@ use datafusion::{
 };
 
 pub(crate) use arithmetic::{add_months, add_months_to, division_by_zero, overflow};
-pub(crate) use expression::Context;
+pub(crate) use expression::{Context, null};
 pub(crate) use scope::{Field, Names, Relation, Scope};
 pub(crate) use query::{filtered, visible};
 
@@ -127,6 +127,11 @@ impl<'a> Analyzer<'a> {
         for field in fields {
             types.insert(field.column.name.clone(), field.ty.clone());
         }
+    }
+
+    /// The name that messages show for a column.
+    pub(crate) fn show(&self, column: &Column, name: &str) {
+        self.shown.borrow_mut().insert(column.name.clone(), name.to_owned());
     }
 
     pub(crate) fn shown(&self, column: &str) -> String {

@@ -43,12 +43,7 @@ impl<'a> Analyzer<'a> {
         let mut names = names.clone();
         if let Some(with) = &query.with {
             for (name, columns, cte) in &with.queries {
-                let (lower, inner) = (name.lower(), names.clone());
-                let recursion = None;
-                let mut entry = Cte { name: lower, columns, query: cte, names: inner, recursion };
-                if with.recursive {
-                    entry.recursion = self.recursive(&entry)?;
-                }
+                let entry = Cte { name: name.lower(), columns, query: cte, names: names.clone() };
                 names = names.with(entry);
             }
         }
@@ -278,6 +273,9 @@ impl<'a> Analyzer<'a> {
             plan = aggregated;
             grouped = Some(groups);
         }
+        if let Some(groups) = &mut grouped {
+            groups.allow(windows.iter().map(|window| window.column.name.clone()));
+        }
         let settle = |typed: Typed, pos: athena_sql::Pos| -> Result<Typed, QueryError> {
             match &grouped {
                 Some(groups) => Ok(Typed { expr: groups.replace(self, typed.expr, pos)?, ty: typed.ty }),
@@ -417,15 +415,6 @@ impl<'a> Analyzer<'a> {
                 Err(QueryError::at("TYPE_MISMATCH", ast.pos, message))
             }
         }
-    }
-
-    /// `WITH RECURSIVE`: the base's rows, then again and again what the other part makes of the last ones.
-    fn recursive(&self, cte: &Cte<'a>) -> Result<Option<Relation>, QueryError> {
-        let QueryBody::SetOperation { operator: SetOperator::Union, all, left, right, .. } = &cte.query.body else {
-            return Ok(None);
-        };
-        let _ = (all, left, right);
-        Ok(None)
     }
 }
 

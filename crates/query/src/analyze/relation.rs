@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use athena_sql::{
-    Expr as Ast, ExprKind, Ident, Join, JoinConstraint, JoinKind, QualifiedName, Query, Relation as AstRelation, RelationKind,
-    VersionKind,
+    Expr as Ast, ExprKind, Ident, Join, JoinConstraint, JoinKind, QualifiedName, Query, QueryBody,
+    Relation as AstRelation, RelationKind, SelectItem, VersionKind,
 };
 use datafusion::{
     common::{Column, JoinType, Spans, TableReference, UnnestOptions},
@@ -100,6 +100,7 @@ impl<'a> Analyzer<'a> {
             {
                 field.label.clone_from(&name.value);
                 field.name = name.lower();
+                self.show(&field.column, &name.value);
             }
         }
         Ok(relation)
@@ -395,6 +396,9 @@ impl<'a> Analyzer<'a> {
         names: &Names<'a>,
         outer: Option<&Scope<'_>>,
     ) -> Result<Relation, QueryError> {
+        if let Some(columns) = constant_select(query).filter(|_| matches!(kind, JoinKind::Cross)) {
+            return self.computed(left, columns, right, names, outer);
+        }
         let scope = Scope { fields: &left.fields, parent: outer };
         let inner = self.query(query, names, Some(&scope))?;
         let inner = self.aliased(inner, right.alias.as_ref(), &right.column_aliases, right.pos)?;
@@ -405,6 +409,35 @@ impl<'a> Analyzer<'a> {
         let subquery = Subquery { subquery: Arc::new(inner.plan), outer_ref_columns, spans: Spans::new() };
         let inner = Relation { plan: LogicalPlan::Subquery(subquery), fields: inner.fields };
         self.joined_relations(left, inner, kind, constraint, names, outer)
+    }
+
+    /// `CROSS JOIN LATERAL (SELECT t.x + 1 AS y)`: more columns of the same rows.
+    fn computed(
+        &self,
+        left: Relation,
+        columns: &'a [SelectItem],
+        right: &'a AstRelation,
+        names: &Names<'a>,
+        outer: Option<&Scope<'_>>,
+    ) -> Result<Relation, QueryError> {
+        self.remember(&left.fields);
+        let scope = Scope { fields: &left.fields, parent: outer };
+        let context = Context::new(names, &scope).in_clause("LATERAL");
+        let mut items: Vec<(Expr, Column)> =
+            left.fields.iter().map(|field| (column(&field.column), field.column.clone())).collect();
+        let mut new_fields = Vec::new();
+        for (at, item) in columns.iter().enumerate() {
+            let SelectItem::Expr { expr, alias } = item else { continue };
+            let typed = self.expression(expr, &context)?;
+            let label = alias.as_ref().map_or_else(|| format!("_col{at}"), |alias| alias.value.clone());
+            let unique = self.unique(&label);
+            items.push((typed.expr, unique.clone()));
+            new_fields.push(Field { relation: Vec::new(), name: label.to_lowercase(), label, ty: typed.ty, column: unique, hidden: false });
+        }
+        let plan = project(left.plan, items)?;
+        let computed = Relation { plan: plan.clone(), fields: new_fields };
+        let computed = self.aliased(computed, right.alias.as_ref(), &right.column_aliases, right.pos)?;
+        Ok(Relation { plan, fields: left.fields.into_iter().chain(computed.fields).collect() })
     }
 
     #[expect(clippy::too_many_arguments, reason = "the parts of one join")]
@@ -546,4 +579,13 @@ impl<'a> Analyzer<'a> {
             Field { relation: Vec::new(), name: label.clone(), label, ty: Type::BigInt, column: name, hidden: false };
         Ok(Relation { plan, fields: vec![field] })
     }
+}
+
+/// The items of a query that has nothing but items.
+fn constant_select(query: &Query) -> Option<&[SelectItem]> {
+    let QueryBody::Select(select) = &query.body else { return None };
+    let plain = query.with.is_none() && query.limit.is_none() && query.offset.is_none() && query.order_by.is_empty();
+    let only = select.from.is_empty() && select.filter.is_none() && select.group_by.is_none() && select.having.is_none();
+    let named = select.items.iter().all(|item| matches!(item, SelectItem::Expr { expr, .. } if !super::call::has_aggregate(expr)));
+    (plain && only && named).then_some(select.items.as_slice())
 }

@@ -58,8 +58,6 @@ pub(crate) struct Cte<'a> {
     pub columns: &'a [Ident],
     pub query: &'a Query,
     pub names: Names<'a>,
-    /// Set while the recursive part of a recursive one is planned.
-    pub recursion: Option<Relation>,
 }
 
 /// Where relation names are looked up.

@@ -27,9 +27,9 @@ impl Lakehouse {
         let folder = tempfile::tempdir().unwrap();
         let now: DateTime<Utc> = "2026-01-15T12:34:56.789Z".parse().unwrap();
         let clock: catalog::Clock = Arc::new(move || now);
-        let store = Store::open(folder.path(), store::Durability::Relaxed).await.unwrap();
+        let store = Store::open(folder.path(), store::Durability::Process).await.unwrap();
         let catalog = Catalog::open(store, "000000000000", Arc::clone(&clock)).await.unwrap();
-        let storage = ObjectStorage::open(folder.path(), Durability::Relaxed).unwrap();
+        let storage = ObjectStorage::open(folder.path(), Durability::Process).unwrap();
         storage.create_bucket("lake").await.unwrap();
         let glue: Arc<dyn Glue> = Arc::new(catalog);
         let engine = QueryEngine::new(glue, storage, clock, EngineOptions::default());
