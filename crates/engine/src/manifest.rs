@@ -223,6 +223,14 @@ impl Manifest {
             depends_on: test.depends_on.nodes.clone(),
             ..GraphNode::default()
         }));
+        let sections = [
+            (graph::ResourceType::Metric, &artifact.metrics),
+            (graph::ResourceType::SemanticModel, &artifact.semantic_models),
+            (graph::ResourceType::SavedQuery, &artifact.saved_queries),
+        ];
+        for (kind, resources) in sections {
+            nodes.extend(resources.iter().map(|(id, resource)| graph_json(kind, id, resource)));
+        }
         nodes
     }
 
@@ -349,4 +357,26 @@ fn graph_source(source: &Source) -> GraphNode {
         source_name: Some(source.source_name.clone()),
         ..GraphNode::default()
     }
+}
+
+fn graph_json(kind: graph::ResourceType, id: &str, resource: &Json) -> GraphNode {
+    let text = |key: &str| resource.get(key).and_then(Json::as_str).unwrap_or_default().to_owned();
+    GraphNode {
+        unique_id: UniqueId::new(id),
+        resource_type: kind,
+        name: text("name"),
+        package_name: text("package_name"),
+        fqn: texts(resource.get("fqn")),
+        tags: texts(resource.get("tags")),
+        original_file_path: text("original_file_path"),
+        config: resource.get("config").cloned().unwrap_or_default(),
+        meta: resource.get("meta").cloned().unwrap_or_default(),
+        depends_on: json_parents(resource),
+        ..GraphNode::default()
+    }
+}
+
+/// `depends_on.nodes` of a resource that is kept as JSON.
+pub(crate) fn json_parents(resource: &Json) -> Vec<UniqueId> {
+    texts(resource.get("depends_on").and_then(|depends| depends.get("nodes"))).into_iter().map(UniqueId::from).collect()
 }

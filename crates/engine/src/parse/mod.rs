@@ -12,6 +12,7 @@ mod nodes;
 mod others;
 mod patches;
 pub(crate) mod resolve;
+mod semantic;
 mod sources;
 pub(crate) mod tests;
 mod validate;
@@ -125,6 +126,7 @@ pub fn parse(project: &Project, host: &Host) -> (Manifest, Vec<Diagnostic>) {
         places: &places,
     };
     resolve::resolve(&mut artifact, &resolver, &mut diagnostics);
+    semantic::add(&parser, &properties, &mut artifact, &lookup, &project.root.name, &mut diagnostics);
     resolve::primary_keys(&mut artifact);
     resolve::check(&artifact, &mut diagnostics);
     resolve::maps(&mut artifact);

@@ -67,7 +67,7 @@ fn owner(owner: &JsonMap) -> Owner {
 }
 
 /// A property file's path below its search path.
-fn path_below(path: &str) -> String {
+pub(super) fn path_below(path: &str) -> String {
     path.split_once('/').map_or(path, |(_, rest)| rest).to_owned()
 }
 

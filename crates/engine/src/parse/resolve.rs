@@ -312,6 +312,7 @@ pub(super) fn maps(artifact: &mut Artifact) {
     for (id, test) in &artifact.unit_tests {
         parents.push((id.clone(), test.depends_on.nodes.clone()));
     }
+    parents.extend(super::semantic::parents(artifact));
     artifact.child_map = parents.iter().map(|(id, _)| (id.clone(), Vec::new())).collect();
     artifact.parent_map.reserve(parents.len());
     for (id, mut ids) in parents {

@@ -174,6 +174,14 @@ fn resource(manifest: &Manifest, name: &str) -> Json {
     if let Some(exposure) = artifact.exposures.get(name) {
         return serde_json::to_value(&**exposure).expect("JSON");
     }
+    for section in [&artifact.metrics, &artifact.semantic_models, &artifact.saved_queries] {
+        if let Some(found) = section.get(name) {
+            return found.clone();
+        }
+    }
+    if name == "parent_map" {
+        return serde_json::to_value(&artifact.parent_map).expect("JSON");
+    }
     if let Some(found) = artifact.macros.get(name) {
         return serde_json::to_value(&**found).expect("JSON");
     }
