@@ -14,8 +14,8 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    EmbeddedAthena, history::History, live::LiveSet, registry::Registry, result::BodyCache, run::ensure_bucket, service::Inner,
-    start::result_prefix,
+    EmbeddedAthena, history::History, live::LiveSet, registry::Registry, result::BodyCache, run::ensure_bucket,
+    service::Inner, start::result_prefix,
 };
 
 /// Where a lakehouse lives and what it answers for.
@@ -111,10 +111,10 @@ impl Lakehouse {
         for (bucket, folder) in &options.mounts {
             storage.mount(bucket, folder)?;
         }
-        if let Some(location) = &options.default_output_location {
-            if let Ok(prefix) = result_prefix(location) {
-                ensure_bucket(&storage, &prefix.bucket).await?;
-            }
+        if let Some(location) = &options.default_output_location
+            && let Ok(prefix) = result_prefix(location)
+        {
+            ensure_bucket(&storage, &prefix.bucket).await?;
         }
         let now = (options.clock)();
         let history = History::open(store.clone(), now).await?;

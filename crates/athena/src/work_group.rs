@@ -122,7 +122,8 @@ impl EmbeddedAthena {
         self.work_group(name).await?;
         let queries = self.named_queries_of(name).await?;
         let statements = self.prepared_statements_of(name).await?;
-        if !recursive && !(queries.is_empty() && statements.is_empty() && !self.inner.history.is_used(name).await?) {
+        let used = !queries.is_empty() || !statements.is_empty() || self.inner.history.is_used(name).await?;
+        if used && !recursive {
             return Err(invalid(format!("WorkGroup {name} is not empty")));
         }
         for query in queries {

@@ -42,10 +42,10 @@ enum Service {
 
 fn service(method: &Method, path: &str, headers: &HeaderMap) -> Service {
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    match method {
-        &Method::POST if path == "/" && headers.contains_key("x-amz-target") => Service::Json,
-        &Method::POST if path == "/" && content_type.starts_with("application/x-amz-json") => Service::Json,
-        &Method::POST if path == "/" && content_type.starts_with("application/x-www-form-urlencoded") => Service::Sts,
+    match *method {
+        Method::POST if path == "/" && headers.contains_key("x-amz-target") => Service::Json,
+        Method::POST if path == "/" && content_type.starts_with("application/x-amz-json") => Service::Json,
+        Method::POST if path == "/" && content_type.starts_with("application/x-www-form-urlencoded") => Service::Sts,
         _ => Service::S3,
     }
 }

@@ -131,7 +131,10 @@ impl Backend {
         if let Err(error) = self.storage.head_bucket(bucket).await {
             return failed(error);
         }
-        let mut error = S3Error::with_message(S3ErrorCode::from_bytes(code.as_bytes()).unwrap_or(S3ErrorCode::InternalError), message);
+        let mut error = S3Error::with_message(
+            S3ErrorCode::from_bytes(code.as_bytes()).unwrap_or(S3ErrorCode::InternalError),
+            message,
+        );
         error.set_status_code(http::StatusCode::NOT_FOUND);
         error
     }
@@ -210,19 +213,48 @@ impl S3 for Backend {
     }
 
     async fn get_bucket_cors(&self, request: S3Request<GetBucketCorsInput>) -> Answer<GetBucketCorsOutput> {
-        Err(self.not_configured(&request.input.bucket, "NoSuchCORSConfiguration", "The CORS configuration does not exist").await)
+        Err(self
+            .not_configured(&request.input.bucket, "NoSuchCORSConfiguration", "The CORS configuration does not exist")
+            .await)
     }
 
-    async fn get_bucket_encryption(&self, request: S3Request<GetBucketEncryptionInput>) -> Answer<GetBucketEncryptionOutput> {
-        Err(self.not_configured(&request.input.bucket, "ServerSideEncryptionConfigurationNotFoundError", "The server side encryption configuration was not found").await)
+    async fn get_bucket_encryption(
+        &self,
+        request: S3Request<GetBucketEncryptionInput>,
+    ) -> Answer<GetBucketEncryptionOutput> {
+        Err(self
+            .not_configured(
+                &request.input.bucket,
+                "ServerSideEncryptionConfigurationNotFoundError",
+                "The server side encryption configuration was not found",
+            )
+            .await)
     }
 
-    async fn get_bucket_lifecycle_configuration(&self, request: S3Request<GetBucketLifecycleConfigurationInput>) -> Answer<GetBucketLifecycleConfigurationOutput> {
-        Err(self.not_configured(&request.input.bucket, "NoSuchLifecycleConfiguration", "The lifecycle configuration does not exist").await)
+    async fn get_bucket_lifecycle_configuration(
+        &self,
+        request: S3Request<GetBucketLifecycleConfigurationInput>,
+    ) -> Answer<GetBucketLifecycleConfigurationOutput> {
+        Err(self
+            .not_configured(
+                &request.input.bucket,
+                "NoSuchLifecycleConfiguration",
+                "The lifecycle configuration does not exist",
+            )
+            .await)
     }
 
-    async fn get_public_access_block(&self, request: S3Request<GetPublicAccessBlockInput>) -> Answer<GetPublicAccessBlockOutput> {
-        Err(self.not_configured(&request.input.bucket, "NoSuchPublicAccessBlockConfiguration", "The public access block configuration was not found").await)
+    async fn get_public_access_block(
+        &self,
+        request: S3Request<GetPublicAccessBlockInput>,
+    ) -> Answer<GetPublicAccessBlockOutput> {
+        Err(self
+            .not_configured(
+                &request.input.bucket,
+                "NoSuchPublicAccessBlockConfiguration",
+                "The public access block configuration was not found",
+            )
+            .await)
     }
 
     async fn get_bucket_acl(&self, request: S3Request<GetBucketAclInput>) -> Answer<GetBucketAclOutput> {

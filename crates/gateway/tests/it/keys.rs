@@ -1,5 +1,6 @@
 //! With access keys configured, signatures count.
 
+use athena_client::AssumeRole;
 use bytes::Bytes;
 use gateway::AccessKey;
 use names::S3Uri;
@@ -43,5 +44,24 @@ async fn others_are_refused() {
     }
     let unsigned = reqwest::get(format!("{}/owlet/k", served.endpoint)).await.expect("an answer");
     assert_eq!(unsigned.status(), 403);
+    served.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_gives_keys_that_are_accepted() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let served = Served::start(dir.path(), known()).await;
+    let role = AssumeRole { role_arn: "arn:aws:iam::000000000000:role/etl".to_owned(), ..AssumeRole::default() };
+    let mut options = served.options("AKIDOWLET", "right");
+    options.assume_role = Some(role.clone());
+    let client = athena_client::connect(options).await.expect("connected");
+    client.athena.get_work_group("primary").await.expect("allowed");
+    client.s3.list(&S3Uri::new("owlet", "")).await.expect("allowed");
+
+    let mut options = served.options("AKIDOWLET", "wrong");
+    options.assume_role = Some(role);
+    let error = athena_client::caller_identity(options).await.expect_err("refused");
+    assert_eq!(error.code, "NoCredentials");
+    assert!(!error.message.contains("wrong"), "{error}");
     served.close().await;
 }

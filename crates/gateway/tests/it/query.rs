@@ -6,8 +6,8 @@ use athena::{CreateWorkGroup, Lakehouse, LakehouseOptions};
 use athena_api::{
     Athena, Services,
     athena::{
-        QueryExecution, QueryExecutionState, QueryResults, ResultReuseByAgeConfiguration, ResultReuseConfiguration, Row,
-        StartQueryExecutionRequest, WorkGroupConfiguration,
+        QueryExecution, QueryExecutionState, QueryResults, ResultReuseByAgeConfiguration, ResultReuseConfiguration,
+        Row, StartQueryExecutionRequest, WorkGroupConfiguration,
     },
     glue::{Column, DatabaseInput, SerDeInfo, StorageDescriptor, TableInput},
 };
@@ -212,7 +212,10 @@ async fn a_result_is_reused_when_asked_for() {
     let client = served.client("any", "thing").await;
     let athena = client.athena.as_ref();
     let reuse = |enabled| ResultReuseConfiguration {
-        result_reuse_by_age_configuration: Some(ResultReuseByAgeConfiguration { enabled, max_age_in_minutes: Some(10) }),
+        result_reuse_by_age_configuration: Some(ResultReuseByAgeConfiguration {
+            enabled,
+            max_age_in_minutes: Some(10),
+        }),
     };
     let wanted = |enabled| StartQueryExecutionRequest {
         result_reuse_configuration: Some(reuse(enabled)),
@@ -267,10 +270,14 @@ async fn a_work_group_limits_what_is_scanned() {
     glue.create_table(None, "default", table).await.expect("created");
     let body = format!("{}\n", "x".repeat(99)).repeat(101_000);
     client.s3.put(&S3Uri::new("owlet", "large/data.txt"), body.into()).await.expect("stored");
-    let configuration = WorkGroupConfiguration { bytes_scanned_cutoff_per_query: Some(10_000_000), ..Default::default() };
-    let limited = CreateWorkGroup { name: "limited".to_owned(), configuration: Some(configuration), ..Default::default() };
+    let configuration =
+        WorkGroupConfiguration { bytes_scanned_cutoff_per_query: Some(10_000_000), ..Default::default() };
+    let limited =
+        CreateWorkGroup { name: "limited".to_owned(), configuration: Some(configuration), ..Default::default() };
     served.lakehouse.athena().create_work_group(limited).await.expect("created");
-    for (work_group, state) in [(None, QueryExecutionState::Succeeded), (Some("limited"), QueryExecutionState::Cancelled)] {
+    for (work_group, state) in
+        [(None, QueryExecutionState::Succeeded), (Some("limited"), QueryExecutionState::Cancelled)]
+    {
         let wanted = StartQueryExecutionRequest {
             work_group: work_group.map(str::to_owned),
             ..request("SELECT count(*) FROM large WHERE text <> 'y'")
