@@ -89,6 +89,44 @@ async fn a_query_is_rows_and_a_file() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn large_results_are_streamed_whole_or_not_at_all() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let served = Served::start(dir.path(), Vec::new()).await;
+    let client = served.client("any", "thing").await;
+    let athena = client.athena.as_ref();
+    let many = |column: &str| {
+        format!("SELECT {column} AS value FROM UNNEST(sequence(1, 10000)) a(x), (VALUES 0, 1, 2, 3, 4, 5) b(y)")
+    };
+    let execution = succeed(athena, &many("rpad(CAST(x * 10 + y AS varchar), 100, '.')")).await;
+    let body = object(&client, &execution, "").await;
+    assert!(body.len() > 6_000_000);
+    let mut lines: Vec<&str> = body.lines().skip(1).collect();
+    lines.sort_unstable();
+    lines.dedup();
+    assert_eq!(lines.len(), 60_000);
+    let id = &execution.query_execution_id;
+    let (mut pages, mut rows, mut token) = (0, Vec::new(), None);
+    loop {
+        let page = athena.get_query_results(id, token.as_deref(), None).await.expect("a page");
+        rows.extend(page.result_set.rows.into_iter().map(|row| row.data[0].var_char_value.clone().expect("a value")));
+        pages += 1;
+        token = page.next_token;
+        if token.is_none() {
+            break;
+        }
+    }
+    assert_eq!((pages, rows.len()), (61, 60_001));
+    assert!(body.lines().zip(&rows).all(|(line, row)| line.trim_matches('"') == row));
+
+    let execution = run(athena, &many("rpad(CAST(1 / (9999 - x) AS varchar), 100, '.')")).await;
+    assert_eq!(execution.status.state_change_reason.as_deref(), Some("DIVISION_BY_ZERO: Division by zero"));
+    let location = execution.result_configuration.and_then(|it| it.output_location).expect("a location");
+    let prefix: S3Uri = location.parse().expect("a location");
+    assert_eq!(client.s3.list(&prefix).await.expect("listed"), []);
+    served.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn statements_without_rows_leave_text_files() {
     let dir = tempfile::tempdir().expect("a directory");
     let served = Served::start(dir.path(), Vec::new()).await;
