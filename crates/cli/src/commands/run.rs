@@ -49,7 +49,6 @@ pub async fn freshness(session: &Session, args: &SelectionArgs, output: Option<&
         }
         None => session.write("sources.json", &sources)?,
     }
-    session.events.line(engine::events::Level::Info, "Done.");
     Ok(Outcome::of(results.success()))
 }
 

@@ -62,5 +62,6 @@ fn settings() -> insta::Settings {
         "in 0 hours 0 minutes and 0.00 seconds (0.00s)",
     );
     settings.add_filter(r"\d+ macros", "N macros");
+    settings.add_filter(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "UUID");
     settings
 }
