@@ -224,7 +224,9 @@ impl<'a> Analyzer<'a> {
         if !groupings.is_empty() {
             let columns = plan.schema().columns();
             let first = columns.len() - width;
-            let items = columns.into_iter().enumerate().map(|(at, of)| {
+            // The id of the grouping set is DataFusion's own.
+            let internal = |of: &Column| of.name.starts_with("__grouping_id");
+            let items = columns.into_iter().enumerate().filter(|(_, of)| !internal(of)).map(|(at, of)| {
                 let named = groupings.iter().find(|(index, _)| first + index == at).map(|(_, name)| name.clone());
                 (Expr::Column(of.clone()), named.unwrap_or(of))
             });

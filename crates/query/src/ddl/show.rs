@@ -207,7 +207,7 @@ pub(super) async fn describe(work: &Work<'_>, name: &TableName, column: &[String
     if !table.partition_keys().is_empty() {
         lines.push("\t \t ".to_owned());
         lines.push("# Partition Information\t \t ".to_owned());
-        lines.push(format!("{}\t{}\t{}", padded("# col_name"), padded("data_type"), padded("comment")));
+        lines.push(format!("# {}\t{}\t{}", padded("col_name"), padded("data_type"), padded("comment")));
         lines.push("\t \t ".to_owned());
         lines.extend(table.partition_keys().iter().map(line));
     }
