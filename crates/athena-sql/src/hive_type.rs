@@ -98,8 +98,10 @@ fn read(text: &str, depth: u32) -> Read<'_, HiveType> {
         return Ok((HiveType::Primitive { name, arguments: Vec::new() }, rest));
     };
     let (numbers, rest) = inside.split_once(')').ok_or("')' is missing")?;
-    let arguments: Result<Vec<u32>, String> =
-        numbers.split(',').map(|number| number.trim().parse().map_err(|_| format!("'{number}' is no number"))).collect();
+    let arguments: Result<Vec<u32>, String> = numbers
+        .split(',')
+        .map(|number| number.trim().parse().map_err(|_| format!("'{number}' is no number")))
+        .collect();
     Ok((HiveType::Primitive { name, arguments: arguments? }, rest))
 }
 

@@ -153,7 +153,8 @@ fn is_create_table_as(tokens: &[crate::lexer::Token]) -> bool {
             TokenKind::Symbol("(") => depth += 1,
             TokenKind::Symbol(")") => depth -= 1,
             TokenKind::Word(word) => {
-                if depth == 0 && word.eq_ignore_ascii_case("AS") && !["STORED", "DEFINED"].contains(&previous.as_str()) {
+                if depth == 0 && word.eq_ignore_ascii_case("AS") && !["STORED", "DEFINED"].contains(&previous.as_str())
+                {
                     return true;
                 }
                 previous = word.to_uppercase();

@@ -41,8 +41,8 @@ pub(crate) struct Token {
 }
 
 const SYMBOLS: &[&str] = &[
-    "<>", "!=", "<=", ">=", "||", "->", "=>", "(", ")", "[", "]", "{", "}", ",", ".", ";", "+", "-", "*", "/", "%", "=",
-    "<", ">", "?", ":", "|", "^", "$", "@", "&", "!", "~",
+    "<>", "!=", "<=", ">=", "||", "->", "=>", "(", ")", "[", "]", "{", "}", ",", ".", ";", "+", "-", "*", "/", "%",
+    "=", "<", ">", "?", ":", "|", "^", "$", "@", "&", "!", "~",
 ];
 
 struct Lexer<'a> {
@@ -91,6 +91,12 @@ impl Lexer<'_> {
         Some(c)
     }
 
+    fn skip(&mut self, count: usize) {
+        for _ in 0..count {
+            self.next();
+        }
+    }
+
     fn skip_blank(&mut self) -> Result<(), ParseError> {
         loop {
             if self.rest().starts_with("--") {
@@ -99,13 +105,13 @@ impl Lexer<'_> {
                 }
             } else if self.rest().starts_with("/*") {
                 let pos = self.pos;
-                (self.next(), self.next());
+                self.skip(2);
                 while !self.rest().starts_with("*/") {
                     if self.next().is_none() {
                         return Err(ParseError::at(pos, "mismatched input '/'. Expecting: <query>"));
                     }
                 }
-                (self.next(), self.next());
+                self.skip(2);
             } else if self.peek().is_some_and(char::is_whitespace) {
                 self.next();
             } else {
@@ -151,7 +157,7 @@ impl Lexer<'_> {
                 });
             }
             if lower == "u&'" {
-                (self.next(), self.next());
+                self.skip(2);
                 let text = self.quoted('\'', false)?;
                 return unescape(&text)
                     .map(TokenKind::String)
@@ -178,7 +184,9 @@ impl Lexer<'_> {
         let mut text = String::new();
         loop {
             match self.next() {
-                None => return Err(ParseError::at(pos, format!("mismatched input '{quote}'. Expecting: <expression>"))),
+                None => {
+                    return Err(ParseError::at(pos, format!("mismatched input '{quote}'. Expecting: <expression>")));
+                }
                 Some('\\') if backslash => match self.next() {
                     Some('n') => text.push('\n'),
                     Some('t') => text.push('\t'),
@@ -190,7 +198,7 @@ impl Lexer<'_> {
                         let code = self.rest().get(..4).and_then(|digits| u32::from_str_radix(digits, 16).ok());
                         if let Some(c) = code.and_then(char::from_u32) {
                             text.push(c);
-                            (self.next(), self.next(), self.next(), self.next());
+                            self.skip(4);
                         } else {
                             text.push('u');
                         }
@@ -220,7 +228,7 @@ impl Lexer<'_> {
 
     fn take_octal(&mut self, first: char) -> Option<char> {
         let low = self.octal()?;
-        (self.next(), self.next());
+        self.skip(2);
         char::from_u32(first.to_digit(8)? * 64 + low)
     }
 
@@ -245,7 +253,7 @@ impl Lexer<'_> {
                 other => other.is_some_and(u8::is_ascii_digit),
             };
         if exponent {
-            (self.next(), self.next());
+            self.skip(2);
             digits(self);
         } else if !decimal && self.peek().is_some_and(|c| c.is_alphabetic() || c == '_') {
             // `1a`: Hive allows it as a name, Trino does not.

@@ -18,10 +18,10 @@ mod statement;
 mod trino;
 
 pub use ast::{
-    BinaryOperator, DateTimeKind, Expr, ExprKind, FrameBound, FrameUnits, FunctionCall, GroupBy, GroupingElement, Ident,
-    IntervalUnit, Join, JoinConstraint, JoinKind, NullTreatment, Pos, QualifiedName, Quantifier, Query, QueryBody,
-    Relation, RelationKind, SampleMethod, Select, SelectItem, SetOperator, SortItem, SubqueryQuantifier, TypeName,
-    UnaryOperator, VersionKind, WindowFrame, WindowSpec, With,
+    BinaryOperator, DateTimeKind, Expr, ExprKind, FrameBound, FrameUnits, FunctionCall, GroupBy, GroupingElement,
+    Ident, IntervalUnit, Join, JoinConstraint, JoinKind, NullTreatment, Pos, QualifiedName, Quantifier, Query,
+    QueryBody, Relation, RelationKind, SampleMethod, Select, SelectItem, SetOperator, SortItem, SubqueryQuantifier,
+    TypeName, UnaryOperator, VersionKind, WindowFrame, WindowSpec, With,
 };
 pub use error::{ParseError, ParseErrorKind};
 pub use hive_type::{HiveType, HiveTypeError};

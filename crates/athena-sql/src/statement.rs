@@ -565,3 +565,17 @@ impl TryFrom<&QualifiedName> for TableName {
         Ok(Self { catalog: parts.pop(), database, table, pos })
     }
 }
+
+impl Statement {
+    /// How many `?` stand in the statement. Prints the whole tree, so it is for error messages only.
+    pub fn parameter_count(&self) -> usize {
+        // Every node that can hold one is in the printed tree, so none is forgotten when the tree grows.
+        let mut count = 0;
+        let printed = format!("{self:?}");
+        for (at, _) in printed.match_indices("}, kind: Parameter(") {
+            let digits: String = printed[at + 19..].chars().take_while(char::is_ascii_digit).collect();
+            count = count.max(digits.parse::<usize>().map_or(0, |at| at + 1));
+        }
+        count
+    }
+}

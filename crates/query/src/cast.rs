@@ -18,7 +18,9 @@ use crate::{
 
 /// Whether a cast exists at all.
 pub(crate) fn castable(from: &Type, to: &Type) -> bool {
-    use Type::{Array, Boolean, Char, Date, Json, Map, Row, Time, Timestamp, TimestampTz, Unknown, Uuid, Varbinary, Varchar};
+    use Type::{
+        Array, Boolean, Char, Date, Json, Map, Row, Time, Timestamp, TimestampTz, Unknown, Uuid, Varbinary, Varchar,
+    };
     if from == to {
         return true;
     }
@@ -61,10 +63,15 @@ pub(crate) fn cast(expr: Expr, from: &Type, to: &Type, safe: bool) -> Expr {
         (Timestamp(a), Timestamp(b)) if a <= b => return expr,
         (Type::Time(a), Type::Time(b)) if a <= b => return expr,
         (Type::TimestampTz(a, _), Type::TimestampTz(b, _)) if a <= b => true,
-        _ if from.arrow() == to.arrow() && matches!(from, Type::Row(_) | Type::Array(_) | Type::Map(..)) && same_but_names(from, to) => {
+        _ if from.arrow() == to.arrow()
+            && matches!(from, Type::Row(_) | Type::Array(_) | Type::Map(..))
+            && same_but_names(from, to) =>
+        {
             return expr;
         }
         (Date, Timestamp(_)) => true,
+        (Type::Boolean | Date, Varchar(None)) => true,
+        (_, Varchar(None)) if from.is_integer() => true,
         (Decimal(p1, s1), Decimal(p2, s2)) => s2 >= s1 && p2 - s2 >= p1 - s1,
         (_, Decimal(p, s)) if from.is_integer() => from.as_decimal().is_some_and(|(digits, _)| p - s >= digits),
         (Real, Double) | (Decimal(..), Double | Real) => true,
@@ -149,8 +156,8 @@ pub(crate) fn round_to(microseconds: i64, precision: u8) -> i64 {
 /// One value in another type.
 pub(crate) fn convert(value: &Value, from: &Type, to: &Type) -> Result<Value, QueryError> {
     use Type::{
-        Array, Boolean, Char, Date, Decimal, Double, IntervalDayTime, Json, Map, Real, Row, Time, Timestamp, TimestampTz,
-        Uuid, Varbinary, Varchar,
+        Array, Boolean, Char, Date, Decimal, Double, IntervalDayTime, Json, Map, Real, Row, Time, Timestamp,
+        TimestampTz, Uuid, Varbinary, Varchar,
     };
     if value.is_null() {
         return Ok(Value::Null);
@@ -213,7 +220,8 @@ pub(crate) fn convert(value: &Value, from: &Type, to: &Type) -> Result<Value, Qu
         },
         (Double | Real, Double | Real) => value.clone(),
         (Double | Real, Decimal(precision, scale)) => {
-            let (digits, found) = parse_value::decimal(&text::double(whole_digits(value.double())?)).ok_or_else(fail)?;
+            let (digits, found) =
+                parse_value::decimal(&text::double(whole_digits(value.double())?)).ok_or_else(fail)?;
             let number = parse_value::rescale(digits, found, i32::from(*scale));
             let number = number.filter(|number| parse_value::fits(*number, *precision));
             Value::Decimal(number.ok_or_else(|| out_of_range(value, from, to))?)
@@ -250,14 +258,20 @@ pub(crate) fn convert(value: &Value, from: &Type, to: &Type) -> Result<Value, Qu
         (_, Double | Real) if from.is_integer() => Value::Double(value.double()),
         _ if from.is_integer() && to.is_integer() => return integer(i128::from(value.int()), value, from, to),
         (Date, Timestamp(_)) => Value::Int(value.int() * 86_400_000_000),
-        (Date, TimestampTz(_, zone)) => Value::Int(zone::instant(text::to_datetime(value.int() * 86_400_000_000), zone)),
+        (Date, TimestampTz(_, zone)) => {
+            Value::Int(zone::instant(text::to_datetime(value.int() * 86_400_000_000), zone))
+        }
         (Timestamp(_), Date) => Value::Int(value.int().div_euclid(86_400_000_000)),
         (Timestamp(_), Time(precision)) => Value::Int(round_to(value.int().rem_euclid(86_400_000_000), *precision)),
-        (Timestamp(_) | Time(_), Timestamp(precision) | Time(precision)) => Value::Int(round_to(value.int(), *precision)),
+        (Timestamp(_) | Time(_), Timestamp(precision) | Time(precision)) => {
+            Value::Int(round_to(value.int(), *precision))
+        }
         (Timestamp(_), TimestampTz(precision, zone)) => {
             Value::Int(round_to(zone::instant(text::to_datetime(value.int()), zone), *precision))
         }
-        (TimestampTz(_, zone), Timestamp(precision)) => Value::Int(round_to(text::local(value.int(), zone), *precision)),
+        (TimestampTz(_, zone), Timestamp(precision)) => {
+            Value::Int(round_to(text::local(value.int(), zone), *precision))
+        }
         (TimestampTz(_, zone), Date) => Value::Int(text::local(value.int(), zone).div_euclid(86_400_000_000)),
         (TimestampTz(_, zone), Time(precision)) => {
             Value::Int(round_to(text::local(value.int(), zone).rem_euclid(86_400_000_000), *precision))

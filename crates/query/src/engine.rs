@@ -73,22 +73,15 @@ impl QueryEngine {
         };
         let parameters = context.parameters.iter().map(|text| parameter(text)).collect();
         let work = Work { context, session: self.session.clone()?, resolver, parameters };
-        let mut output = match statement {
-            Statement::Query(query) => work.select(query).await?,
-            Statement::Explain(explain) => ddl::explain(&work, explain).await?,
-            Statement::Insert(insert) => write::insert(&work, insert).await?,
-            Statement::CreateTableAs(create) => write::create_table_as(&work, create).await?,
-            Statement::Unload(unload) => write::unload(&work, unload).await?,
-            Statement::Update { table, assignments, filter } => write::update(&work, table, assignments, filter.as_ref()).await?,
-            Statement::Delete { table, filter } => write::delete(&work, table, filter.as_ref()).await?,
-            Statement::Merge(merge) => write::merge(&work, merge).await?,
-            Statement::Optimize { table, filter } => write::optimize(&work, table, filter.as_ref()).await?,
-            Statement::Vacuum { table } => write::vacuum(&work, table).await?,
-            Statement::Prepare { .. } | Statement::Execute { .. } | Statement::Deallocate { .. } => {
-                return Err(QueryError::internal("prepared statements belong to their workgroup, not to the query engine"));
+        let mut output = work.run(statement).await.map_err(|error| match error.name.as_str() {
+            "INVALID_PARAMETER_USAGE" if error.message.ends_with(crate::analyze::TOO_FEW_PARAMETERS) => {
+                let (expected, found) = (statement.parameter_count(), work.parameters.len());
+                let message =
+                    format!("line 1:1: Incorrect number of parameters: expected {expected} but found {found}");
+                QueryError::new("INVALID_PARAMETER_USAGE", message)
             }
-            other => ddl::run(&work, other).await?,
-        };
+            _ => error,
+        })?;
         output.statistics = Arc::new(Statistics::new(meter));
         Ok(output)
     }
@@ -109,7 +102,9 @@ fn mentions_name(expr: &Ast) -> bool {
         ExprKind::Identifier(_) | ExprKind::Dereference(..) | ExprKind::Subquery(_) | ExprKind::Exists(_) => true,
         ExprKind::Unary(_, a) | ExprKind::IsNull(a, _) | ExprKind::Extract(_, a) => mentions_name(a),
         ExprKind::Cast { value, .. } => mentions_name(value),
-        ExprKind::Binary(a, _, b) | ExprKind::Subscript(a, b) | ExprKind::AtTimeZone(a, b) => mentions_name(a) || mentions_name(b),
+        ExprKind::Binary(a, _, b) | ExprKind::Subscript(a, b) | ExprKind::AtTimeZone(a, b) => {
+            mentions_name(a) || mentions_name(b)
+        }
         ExprKind::Array(items) | ExprKind::Row(items) => items.iter().any(mentions_name),
         ExprKind::Function(call) => call.arguments.iter().any(mentions_name),
         _ => false,
@@ -140,6 +135,29 @@ macro_rules! analyze {
 pub(crate) use analyze;
 
 impl Work<'_> {
+    async fn run(&self, statement: &Statement) -> Result<QueryOutput, QueryError> {
+        Ok(match statement {
+            Statement::Query(query) => self.select(query).await?,
+            Statement::Explain(explain) => ddl::explain(self, explain).await?,
+            Statement::Insert(insert) => write::insert(self, insert).await?,
+            Statement::CreateTableAs(create) => write::create_table_as(self, create).await?,
+            Statement::Unload(unload) => write::unload(self, unload).await?,
+            Statement::Update { table, assignments, filter } => {
+                write::update(self, table, assignments, filter.as_ref()).await?
+            }
+            Statement::Delete { table, filter } => write::delete(self, table, filter.as_ref()).await?,
+            Statement::Merge(merge) => write::merge(self, merge).await?,
+            Statement::Optimize { table, filter } => write::optimize(self, table, filter.as_ref()).await?,
+            Statement::Vacuum { table } => write::vacuum(self, table).await?,
+            Statement::Prepare { .. } | Statement::Execute { .. } | Statement::Deallocate { .. } => {
+                return Err(QueryError::internal(
+                    "prepared statements belong to their workgroup, not to the query engine",
+                ));
+            }
+            other => ddl::run(self, other).await?,
+        })
+    }
+
     /// A query's rows, as they are computed.
     async fn select(&self, query: &Query) -> Result<QueryOutput, QueryError> {
         let relation: Relation = analyze!(self, analyzer => analyzer.plan(query))?;

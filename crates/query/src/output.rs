@@ -81,7 +81,14 @@ impl Column {
     /// A column of Hive DDL's output.
     pub(crate) fn string(name: &str) -> Self {
         let type_name = "string".to_owned();
-        Self { name: name.to_owned(), full_type: type_name.clone(), type_name, precision: 0, scale: 0, case_sensitive: false }
+        Self {
+            name: name.to_owned(),
+            full_type: type_name.clone(),
+            type_name,
+            precision: 0,
+            scale: 0,
+            case_sensitive: false,
+        }
     }
 }
 

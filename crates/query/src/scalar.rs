@@ -97,7 +97,11 @@ impl ScalarUDFImpl for Scalar {
         let rows = if constant { 1 } else { args.number_rows };
         let arrays = args.args.iter().map(|argument| argument.to_array(rows)).collect::<PlanResult<Vec<_>>>()?;
         let result = compute(&self.body, &arrays, rows, &self.returns).map_err(through)?;
-        if constant { ScalarValue::try_from_array(&result, 0).map(ColumnarValue::Scalar) } else { Ok(ColumnarValue::Array(result)) }
+        if constant {
+            ScalarValue::try_from_array(&result, 0).map(ColumnarValue::Scalar)
+        } else {
+            Ok(ColumnarValue::Array(result))
+        }
     }
 }
 
@@ -105,13 +109,13 @@ fn compute(body: &Body, arrays: &[ArrayRef], rows: usize, returns: &DataType) ->
     match body {
         Body::Columns(function) => function(arrays, rows),
         Body::Rows { strict, function } => {
-            let columns = arrays.iter().map(|array| values(array)).collect::<Result<Vec<_>, _>>()?;
+            let mut columns = arrays.iter().map(|array| values(array)).collect::<Result<Vec<_>, _>>()?;
             let mut row = vec![Value::Null; columns.len()];
             let mut results = Vec::with_capacity(rows);
             for at in 0..rows {
                 let mut null = false;
-                for (cell, column) in row.iter_mut().zip(&columns) {
-                    cell.clone_from(&column[at]);
+                for (cell, column) in row.iter_mut().zip(&mut columns) {
+                    *cell = std::mem::replace(&mut column[at], Value::Null);
                     null |= cell.is_null();
                 }
                 results.push(if *strict && null { Value::Null } else { function(&row)? });

@@ -373,8 +373,8 @@ pub(crate) fn coerces(from: &Type, to: &Type) -> bool {
 /// The narrowest type that both become by themselves.
 pub(crate) fn common(a: &Type, b: &Type) -> Option<Type> {
     use Type::{
-        Array, BigInt, Char, Date, Decimal, Double, Integer, Json, Map, Real, Row, SmallInt, Timestamp, TimestampTz, TinyInt,
-        Unknown, Varchar,
+        Array, BigInt, Char, Date, Decimal, Double, Integer, Json, Map, Real, Row, SmallInt, Timestamp, TimestampTz,
+        TinyInt, Unknown, Varchar,
     };
     if a == b {
         return Some(a.clone());
@@ -390,7 +390,13 @@ pub(crate) fn common(a: &Type, b: &Type) -> Option<Type> {
         (Unknown, other) | (other, Unknown) => other.clone(),
         (Double, other) | (other, Double) if other.is_numeric() => Double,
         (Real, other) | (other, Real) if other.is_numeric() => Real,
-        _ if a.is_integer() && b.is_integer() => if rank(a) > rank(b) { a.clone() } else { b.clone() },
+        _ if a.is_integer() && b.is_integer() => {
+            if rank(a) > rank(b) {
+                a.clone()
+            } else {
+                b.clone()
+            }
+        }
         _ if a.as_decimal().is_some() && b.as_decimal().is_some() => {
             let ((p1, s1), (p2, s2)) = (a.as_decimal()?, b.as_decimal()?);
             let scale = s1.max(s2);

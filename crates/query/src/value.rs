@@ -4,9 +4,9 @@ use std::{cmp::Ordering, sync::Arc};
 
 use arrow::{
     array::{
-        Array, ArrayRef, AsArray, BinaryBuilder, BooleanBuilder, Date32Array, Decimal128Array, Float32Array, Float64Array,
-        Int8Array, Int16Array, Int32Array, Int64Array, ListArray, MapArray, NullArray, StringBuilder, StructArray,
-        Time64MicrosecondArray, TimestampMicrosecondArray, new_null_array,
+        Array, ArrayRef, AsArray, BinaryBuilder, BooleanBuilder, Date32Array, Decimal128Array, Float32Array,
+        Float64Array, Int8Array, Int16Array, Int32Array, Int64Array, ListArray, MapArray, NullArray, StringBuilder,
+        StructArray, Time64MicrosecondArray, TimestampMicrosecondArray, new_null_array,
     },
     buffer::{NullBuffer, OffsetBuffer},
     compute::cast,
@@ -125,9 +125,7 @@ pub(crate) fn values(array: &dyn Array) -> Result<Vec<Value>, QueryError> {
     macro_rules! primitive {
         ($type:ty, $make:expr) => {{
             let array = array.as_primitive::<$type>();
-            (0..array.len())
-                .map(|at| if array.is_null(at) { Value::Null } else { $make(array.value(at)) })
-                .collect()
+            (0..array.len()).map(|at| if array.is_null(at) { Value::Null } else { $make(array.value(at)) }).collect()
         }};
     }
     Ok(match array.data_type() {
@@ -270,8 +268,10 @@ pub(crate) fn build(items: &[Value], data_type: &DataType) -> Result<ArrayRef, Q
                 return Err(QueryError::internal(format!("a map of {}", entries.data_type())));
             };
             let offsets = OffsetBuffer::from_lengths(items.iter().map(|value| value.map().len()));
-            let keys: Vec<Value> = items.iter().flat_map(|value| value.map().iter().map(|entry| entry.0.clone())).collect();
-            let vals: Vec<Value> = items.iter().flat_map(|value| value.map().iter().map(|entry| entry.1.clone())).collect();
+            let keys: Vec<Value> =
+                items.iter().flat_map(|value| value.map().iter().map(|entry| entry.0.clone())).collect();
+            let vals: Vec<Value> =
+                items.iter().flat_map(|value| value.map().iter().map(|entry| entry.1.clone())).collect();
             let columns = vec![build(&keys, fields[0].data_type())?, build(&vals, fields[1].data_type())?];
             let child = StructArray::try_new(fields.clone(), columns, None).map_err(QueryError::internal)?;
             let array = MapArray::try_new(Arc::clone(entries), offsets, child, Some(nulls()), *sorted);

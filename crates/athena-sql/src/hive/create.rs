@@ -127,7 +127,8 @@ impl Parser<'_> {
             return Ok(RowFormat::Serde { class, properties });
         }
         self.expect("DELIMITED")?;
-        let (mut field, mut escape, mut collection, mut map_key, mut line, mut null) = (None, None, None, None, None, None);
+        let (mut field, mut escape, mut collection, mut map_key, mut line, mut null) =
+            (None, None, None, None, None, None);
         loop {
             if self.accept_all(&["FIELDS", "TERMINATED", "BY"]) {
                 field = Some(self.string()?);

@@ -372,8 +372,12 @@ impl Parser<'_> {
             "CURRENT_TIMESTAMP" => self.date_time(DateTimeKind::Timestamp)?,
             "LOCALTIME" => self.date_time(DateTimeKind::LocalTime)?,
             "LOCALTIMESTAMP" => self.date_time(DateTimeKind::LocalTimestamp)?,
-            "CURRENT_USER" | "CURRENT_CATALOG" | "CURRENT_SCHEMA" => self.taken(ExprKind::Session(upper.to_lowercase())),
-            "NORMALIZE" | "LISTAGG" | "JSON_ARRAY" | "JSON_OBJECT" | "JSON_EXISTS" | "JSON_QUERY" | "JSON_VALUE" if call => {
+            "CURRENT_USER" | "CURRENT_CATALOG" | "CURRENT_SCHEMA" => {
+                self.taken(ExprKind::Session(upper.to_lowercase()))
+            }
+            "NORMALIZE" | "LISTAGG" | "JSON_ARRAY" | "JSON_OBJECT" | "JSON_EXISTS" | "JSON_QUERY" | "JSON_VALUE"
+                if call =>
+            {
                 return self.reserved_call(pos, word);
             }
             _ if string && !is_reserved(word) => self.typed_literal()?,

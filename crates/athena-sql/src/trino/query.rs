@@ -2,17 +2,15 @@
 
 use crate::{
     ast::{
-        Expr, ExprKind, GroupBy, GroupingElement, Ident, Join, JoinConstraint, JoinKind, QualifiedName, Query, QueryBody,
-        Relation, RelationKind, SampleMethod, Select, SelectItem, SetOperator, VersionKind, With,
+        Expr, ExprKind, GroupBy, GroupingElement, Ident, Join, JoinConstraint, JoinKind, QualifiedName, Query,
+        QueryBody, Relation, RelationKind, SampleMethod, Select, SelectItem, SetOperator, VersionKind, With,
     },
     lexer::TokenKind,
     parser::{Parsed, Parser, is_reserved},
 };
 
 /// Words that are not reserved but cannot be an alias without `AS` where they stand.
-const NO_ALIAS: &[&str] = &[
-    "LIMIT", "OFFSET", "FETCH", "WINDOW", "TABLESAMPLE", "MATCH_RECOGNIZE", "LATERAL",
-];
+const NO_ALIAS: &[&str] = &["LIMIT", "OFFSET", "FETCH", "WINDOW", "TABLESAMPLE", "MATCH_RECOGNIZE", "LATERAL"];
 
 impl Parser<'_> {
     /// Whether a query may begin here.
@@ -349,7 +347,8 @@ impl Parser<'_> {
             let alias = self.alias()?;
             // Brackets around a relation change nothing, unless an alias follows them.
             if alias.is_some() {
-                let column_aliases = if alias.is_some() && self.is_symbol("(") { self.bracketed(Self::identifier)? } else { Vec::new() };
+                let column_aliases =
+                    if alias.is_some() && self.is_symbol("(") { self.bracketed(Self::identifier)? } else { Vec::new() };
                 let kind = match inner {
                     Relation { kind, alias: None, sample: None, .. } if !matches!(kind, RelationKind::Join(_)) => kind,
                     inner => RelationKind::Subquery { query: Box::new(all_of(inner)), lateral: false },
@@ -360,7 +359,8 @@ impl Parser<'_> {
         }
         let kind = self.relation_primary()?;
         let alias = self.alias()?;
-        let column_aliases = if alias.is_some() && self.is_symbol("(") { self.bracketed(Self::identifier)? } else { Vec::new() };
+        let column_aliases =
+            if alias.is_some() && self.is_symbol("(") { self.bracketed(Self::identifier)? } else { Vec::new() };
         Ok(Relation { kind, alias, column_aliases, sample: None, pos })
     }
 

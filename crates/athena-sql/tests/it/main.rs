@@ -27,7 +27,9 @@ fn cases() {
         let path = entry.unwrap().path();
         let text = fs_err::read_to_string(&path).unwrap();
         let mut rewritten = String::new();
-        for case in text.split("\n== ").map(|case| case.trim_start_matches("== ")).filter(|case| !case.trim().is_empty()) {
+        for case in
+            text.split("\n== ").map(|case| case.trim_start_matches("== ")).filter(|case| !case.trim().is_empty())
+        {
             let (title, rest) = case.split_once('\n').unwrap();
             let (sql, expected) = rest.split_once("\n----").unwrap_or_else(|| panic!("{title}: no ----"));
             let (mode, expected) = expected.split_once('\n').unwrap_or((expected, ""));

@@ -11,7 +11,12 @@ use datafusion::{
     logical_expr::{Expr, GroupingSet, LogicalPlan, LogicalPlanBuilder},
 };
 
-use super::{Analyzer, Typed, column, expression::Context, planning, project, query::{is_simple, ordinal, out_of_range}};
+use super::{
+    Analyzer, Typed, column,
+    expression::Context,
+    planning, project,
+    query::{is_simple, ordinal, out_of_range},
+};
 use crate::error::QueryError;
 
 /// An aggregate that was met in an expression, and the column that stands for it there.
@@ -127,7 +132,10 @@ impl<'a> Analyzer<'a> {
                 GroupingElement::Cube(lists) => {
                     let lists = resolve(lists)?;
                     if lists.len() > 12 {
-                        return Err(QueryError::new("TOO_MANY_GROUPING_SETS", "GROUP BY has more than 2048 grouping sets"));
+                        return Err(QueryError::new(
+                            "TOO_MANY_GROUPING_SETS",
+                            "GROUP BY has more than 2048 grouping sets",
+                        ));
                     }
                     (0..1_usize << lists.len())
                         .rev()

@@ -23,7 +23,13 @@ use crate::{
     value::{Value, values},
 };
 
-fn rows(name: &str, ty: Type, key: String, arguments: Vec<Expr>, function: impl Fn(&[Value]) -> Result<Value, QueryError> + Send + Sync + 'static) -> Typed {
+fn rows(
+    name: &str,
+    ty: Type,
+    key: String,
+    arguments: Vec<Expr>,
+    function: impl Fn(&[Value]) -> Result<Value, QueryError> + Send + Sync + 'static,
+) -> Typed {
     let body = Body::Rows { strict: true, function: Arc::new(function) };
     Typed::new(call(name, key, ty.arrow(), false, body, arguments), ty)
 }
@@ -46,9 +52,9 @@ pub(crate) fn negative(operand: Typed, pos: Pos) -> Result<Typed, QueryError> {
             let name = key.clone();
             Ok(rows("negative", ty, key, vec![operand.expr], move |row| {
                 Ok(match &row[0] {
-                    Value::Int(number) => {
-                        Value::Int(number.checked_neg().ok_or_else(|| overflow(format!("{name} negation overflow: {number}")))?)
-                    }
+                    Value::Int(number) => Value::Int(
+                        number.checked_neg().ok_or_else(|| overflow(format!("{name} negation overflow: {number}")))?,
+                    ),
                     Value::Double(number) => Value::Double(-number),
                     Value::Decimal(number) => Value::Decimal(-number),
                     other => other.clone(),
@@ -77,9 +83,8 @@ pub(crate) fn binary(left: Typed, operator: BinaryOperator, right: Typed, pos: P
         let sides = [cast(left.expr, &left.ty, &ty, false), cast(right.expr, &right.ty, &ty, false)];
         return Ok(plain(operator, ty, sides.into()));
     }
-    times(&left, operator, &right).ok_or_else(|| {
-        mismatch(pos, format!("Cannot apply operator: {} {} {}", left.ty, operator.symbol(), right.ty))
-    })
+    times(&left, operator, &right)
+        .ok_or_else(|| mismatch(pos, format!("Cannot apply operator: {} {} {}", left.ty, operator.symbol(), right.ty)))
 }
 
 fn word(operator: BinaryOperator) -> &'static str {
@@ -148,11 +153,17 @@ fn decimals(left: Typed, operator: BinaryOperator, right: Typed) -> Result<Typed
         _ => ((p1 - s1).min(p2 - s2) + s1.max(s2), s1.max(s2)),
     };
     if scale > 38 {
-        return Err(QueryError::new("INVALID_PARAMETER_USAGE", format!("DECIMAL scale must be in range [0, precision (38)]: {scale}")));
+        return Err(QueryError::new(
+            "INVALID_PARAMETER_USAGE",
+            format!("DECIMAL scale must be in range [0, precision (38)]: {scale}"),
+        ));
     }
     let ty = Type::Decimal(precision.min(38), scale);
     let sides = [(&left, (p1, s1)), (&right, (p2, s2))];
-    let sides = sides.into_iter().map(|(side, (p, s))| cast(side.expr.clone(), &side.ty, &Type::Decimal(p, s), false)).collect();
+    let sides = sides
+        .into_iter()
+        .map(|(side, (p, s))| cast(side.expr.clone(), &side.ty, &Type::Decimal(p, s), false))
+        .collect();
     let key = format!("{} {} {}", left.ty, operator.symbol(), right.ty);
     let limit = precision.min(38);
     Ok(rows("decimal", ty, key, sides, move |row| {
@@ -252,19 +263,21 @@ fn times(left: &Typed, operator: BinaryOperator, right: &Typed) -> Option<Typed>
             let swapped = vec![right.expr.clone(), left.expr.clone()];
             Some(moved(wider(&right.ty, &left.ty), swapped, left.ty == Months, 1000))
         }
-        (Date, Subtract, Date) => {
-            Some(rows("difference", Days, key.clone(), both, |row| Ok(Value::Int((row[0].int() - row[1].int()) * 86_400_000))))
-        }
+        (Date, Subtract, Date) => Some(rows("difference", Days, key.clone(), both, |row| {
+            Ok(Value::Int((row[0].int() - row[1].int()) * 86_400_000))
+        })),
         (Date | Timestamp(_) | TimestampTz(..), Subtract, Date | Timestamp(_) | TimestampTz(..)) => {
             let ty = common(&left.ty, &right.ty)?;
-            let sides = vec![
-                cast(left.expr.clone(), &left.ty, &ty, false),
-                cast(right.expr.clone(), &right.ty, &ty, false),
-            ];
-            Some(rows("difference", Days, key.clone(), sides, |row| Ok(Value::Int((row[0].int() - row[1].int()) / 1000))))
+            let sides =
+                vec![cast(left.expr.clone(), &left.ty, &ty, false), cast(right.expr.clone(), &right.ty, &ty, false)];
+            Some(rows("difference", Days, key.clone(), sides, |row| {
+                Ok(Value::Int((row[0].int() - row[1].int()) / 1000))
+            }))
         }
         (Days, Add | Subtract, Days) | (Months, Add | Subtract, Months) => {
-            Some(rows("sum", left.ty.clone(), key.clone(), both, move |row| Ok(Value::Int(row[0].int() + sign * row[1].int()))))
+            Some(rows("sum", left.ty.clone(), key.clone(), both, move |row| {
+                Ok(Value::Int(row[0].int() + sign * row[1].int()))
+            }))
         }
         (Days | Months, Multiply | Divide, other) if other.is_numeric() => {
             let sides = vec![left.expr.clone(), cast(right.expr.clone(), other, &Double, false)];
@@ -285,7 +298,9 @@ fn times(left: &Typed, operator: BinaryOperator, right: &Typed) -> Option<Typed>
 fn wider(ty: &Type, by: &Type) -> Type {
     match (ty, by) {
         (Type::Timestamp(precision), Type::IntervalDayTime) => Type::Timestamp((*precision).max(3)),
-        (Type::TimestampTz(precision, zone), Type::IntervalDayTime) => Type::TimestampTz((*precision).max(3), Arc::clone(zone)),
+        (Type::TimestampTz(precision, zone), Type::IntervalDayTime) => {
+            Type::TimestampTz((*precision).max(3), Arc::clone(zone))
+        }
         (Type::Time(precision), _) => Type::Time((*precision).max(3)),
         _ => ty.clone(),
     }

@@ -38,10 +38,43 @@ pub(crate) struct AggregateParts {
 
 /// The names of aggregates. Source: Trino documentation, "Aggregate functions".
 const AGGREGATES: &[&str] = &[
-    "any_value", "approx_distinct", "approx_most_frequent", "approx_percentile", "arbitrary", "array_agg", "avg", "bitwise_and_agg",
-    "bitwise_or_agg", "bool_and", "bool_or", "checksum", "corr", "count", "count_if", "covar_pop", "covar_samp", "every",
-    "geometric_mean", "histogram", "listagg", "map_agg", "map_union", "max", "max_by", "min", "min_by", "multimap_agg",
-    "regr_intercept", "regr_slope", "stddev", "stddev_pop", "stddev_samp", "sum", "var_pop", "var_samp", "variance",
+    "any_value",
+    "approx_distinct",
+    "approx_most_frequent",
+    "approx_percentile",
+    "arbitrary",
+    "array_agg",
+    "avg",
+    "bitwise_and_agg",
+    "bitwise_or_agg",
+    "bool_and",
+    "bool_or",
+    "checksum",
+    "corr",
+    "count",
+    "count_if",
+    "covar_pop",
+    "covar_samp",
+    "every",
+    "geometric_mean",
+    "histogram",
+    "listagg",
+    "map_agg",
+    "map_union",
+    "max",
+    "max_by",
+    "min",
+    "min_by",
+    "multimap_agg",
+    "regr_intercept",
+    "regr_slope",
+    "stddev",
+    "stddev_pop",
+    "stddev_samp",
+    "sum",
+    "var_pop",
+    "var_samp",
+    "variance",
 ];
 
 /// Whether an aggregate that belongs to this query stands in an expression.
@@ -51,9 +84,13 @@ pub(crate) fn has_aggregate(ast: &Ast) -> bool {
             (call.over.is_none() && AGGREGATES.contains(&call.name.lower().as_str()))
                 || call.arguments.iter().any(has_aggregate)
         }
-        ExprKind::Unary(_, a) | ExprKind::IsNull(a, _) | ExprKind::Extract(_, a) | ExprKind::Dereference(a, _) => has_aggregate(a),
+        ExprKind::Unary(_, a) | ExprKind::IsNull(a, _) | ExprKind::Extract(_, a) | ExprKind::Dereference(a, _) => {
+            has_aggregate(a)
+        }
         ExprKind::Cast { value, .. } => has_aggregate(value),
-        ExprKind::Binary(a, _, b) | ExprKind::Subscript(a, b) | ExprKind::AtTimeZone(a, b) => has_aggregate(a) || has_aggregate(b),
+        ExprKind::Binary(a, _, b) | ExprKind::Subscript(a, b) | ExprKind::AtTimeZone(a, b) => {
+            has_aggregate(a) || has_aggregate(b)
+        }
         ExprKind::Case { operand, branches, otherwise } => {
             operand.iter().chain(otherwise).any(|ast| has_aggregate(ast))
                 || branches.iter().any(|(a, b)| has_aggregate(a) || has_aggregate(b))
@@ -67,19 +104,28 @@ impl<'a> Analyzer<'a> {
     pub(super) fn function(&self, call: &'a FunctionCall, context: &Context<'_, 'a>) -> Result<Typed, QueryError> {
         let name = call.name.lower();
         if call.arguments.len() > 127 {
-            return Err(QueryError::at("TOO_MANY_ARGUMENTS", call.pos, format!("Too many arguments for function call {name}()")));
+            return Err(QueryError::at(
+                "TOO_MANY_ARGUMENTS",
+                call.pos,
+                format!("Too many arguments for function call {name}()"),
+            ));
         }
         if let Some(over) = &call.over {
             return self.window_function(call, over, context);
         }
         if AGGREGATES.contains(&name.as_str()) {
             let Some(collected) = context.aggregates else {
-                let message =
-                    format!("{} cannot contain aggregations, window functions or grouping operations: [{name}]", context.clause);
+                let message = format!(
+                    "{} cannot contain aggregations, window functions or grouping operations: [{name}]",
+                    context.clause
+                );
                 return Err(QueryError::at("EXPRESSION_NOT_SCALAR", call.pos, message));
             };
-            let inner = Context { aggregates: None, windows: None, aliases: &[], clause: "aggregate function", ..*context };
-            let Some(parts) = self.aggregate_parts(call, &inner)? else { return Err(functions::not_registered(&name, call.pos)) };
+            let inner =
+                Context { aggregates: None, windows: None, aliases: &[], clause: "aggregate function", ..*context };
+            let Some(parts) = self.aggregate_parts(call, &inner)? else {
+                return Err(functions::not_registered(&name, call.pos));
+            };
             let expr = Expr::AggregateFunction(AggregateFunction::new_udf(
                 parts.function,
                 parts.args,
@@ -93,13 +139,15 @@ impl<'a> Analyzer<'a> {
                 return Ok((parts.finish)(column(&same.column)));
             }
             let unique = self.unique(&name);
+            self.remember_result(&unique, &expr)?;
             collected.push(Aggregated { expr, column: unique.clone() });
             return Ok((parts.finish)(column(&unique)));
         }
         if call.arguments.iter().any(|argument| matches!(argument.kind, ExprKind::Lambda(..))) || name == "try" {
             return self.higher_order(&name, call, context);
         }
-        let arguments = call.arguments.iter().map(|ast| self.expression(ast, context)).collect::<Result<Vec<_>, _>>()?;
+        let arguments =
+            call.arguments.iter().map(|ast| self.expression(ast, context)).collect::<Result<Vec<_>, _>>()?;
         self.special(&name, arguments, call.pos)
     }
 
@@ -111,7 +159,10 @@ impl<'a> Analyzer<'a> {
                 let mut rest = arguments.split_off(1);
                 let condition = arguments.remove(0);
                 if !matches!(condition.ty, Type::Boolean | Type::Unknown) {
-                    return Err(mismatch(pos, format!("IF condition must evaluate to a boolean: actual type {}", condition.ty)));
+                    return Err(mismatch(
+                        pos,
+                        format!("IF condition must evaluate to a boolean: actual type {}", condition.ty),
+                    ));
                 }
                 if rest.len() == 1 {
                     rest.push(Typed::new(Expr::Literal(datafusion::common::ScalarValue::Null, None), Type::Unknown));
@@ -119,7 +170,10 @@ impl<'a> Analyzer<'a> {
                 let (mut results, ty) = self.unified(rest, "IF result", pos)?;
                 let otherwise = results.pop().map(Box::new);
                 let then = results.remove(0);
-                Ok(Typed::new(Expr::Case(Case::new(None, vec![(Box::new(boolean(condition)), Box::new(then))], otherwise)), ty))
+                Ok(Typed::new(
+                    Expr::Case(Case::new(None, vec![(Box::new(boolean(condition)), Box::new(then))], otherwise)),
+                    ty,
+                ))
             }
             ("coalesce", 2..) => {
                 let (items, ty) = self.unified(arguments, "COALESCE", pos)?;
@@ -160,17 +214,24 @@ impl<'a> Analyzer<'a> {
 
     /// A plain function of values.
     pub(crate) fn scalar_call(&self, name: &str, arguments: Vec<Typed>, pos: Pos) -> Result<Typed, QueryError> {
-        functions::scalar(name, arguments, pos, self.context)
+        functions::scalar(name, arguments, pos)
     }
 
     /// `GROUPING(a, b)`.
-    pub(super) fn grouping_function(&self, items: &'a [Ast], pos: Pos, context: &Context<'_, 'a>) -> Result<Typed, QueryError> {
+    pub(super) fn grouping_function(
+        &self,
+        items: &'a [Ast],
+        pos: Pos,
+        context: &Context<'_, 'a>,
+    ) -> Result<Typed, QueryError> {
         let Some(collected) = context.aggregates else {
-            let message = "A GROUPING() operation can only be used with a corresponding GROUPING SET/CUBE/ROLLUP/GROUP BY clause";
+            let message =
+                "A GROUPING() operation can only be used with a corresponding GROUPING SET/CUBE/ROLLUP/GROUP BY clause";
             return Err(QueryError::at("MISSING_GROUP_BY", pos, message));
         };
         let inner = Context { aggregates: None, windows: None, ..*context };
-        let args = items.iter().map(|item| Ok(self.expression(item, &inner)?.expr)).collect::<Result<Vec<_>, QueryError>>()?;
+        let args =
+            items.iter().map(|item| Ok(self.expression(item, &inner)?.expr)).collect::<Result<Vec<_>, QueryError>>()?;
         let function = aggregates::grouping::grouping_udaf();
         let expr = Expr::AggregateFunction(AggregateFunction::new_udf(function, args, false, None, Vec::new(), None));
         let unique = self.unique("grouping");
@@ -180,13 +241,18 @@ impl<'a> Analyzer<'a> {
     }
 
     /// An aggregate's parts; `None` when there is none of this name.
-    pub(super) fn aggregate_parts(&self, call: &'a FunctionCall, context: &Context<'_, 'a>) -> Result<Option<AggregateParts>, QueryError> {
+    pub(super) fn aggregate_parts(
+        &self,
+        call: &'a FunctionCall,
+        context: &Context<'_, 'a>,
+    ) -> Result<Option<AggregateParts>, QueryError> {
         let name = call.name.lower();
         if !AGGREGATES.contains(&name.as_str()) {
             return Ok(None);
         }
         let pos = call.pos;
-        let arguments = call.arguments.iter().map(|ast| self.expression(ast, context)).collect::<Result<Vec<_>, _>>()?;
+        let arguments =
+            call.arguments.iter().map(|ast| self.expression(ast, context)).collect::<Result<Vec<_>, _>>()?;
         let mut filter = match &call.filter {
             Some(filter) => Some(self.condition(filter, context, "FILTER clause")?),
             None => None,
@@ -198,7 +264,8 @@ impl<'a> Analyzer<'a> {
         }
         let types: Vec<Type> = arguments.iter().map(|argument| argument.ty.clone()).collect();
         let wrong = || functions::unexpected(&name, &types, pos);
-        let arity = |least: usize, most: usize| if (least..=most).contains(&types.len()) { Ok(()) } else { Err(wrong()) };
+        let arity =
+            |least: usize, most: usize| if (least..=most).contains(&types.len()) { Ok(()) } else { Err(wrong()) };
         let and = |filter: Option<Expr>, more: Expr| Some(filter.map_or(more.clone(), |filter| filter.and(more)));
         let to = |at: usize, ty: &Type| -> Result<Expr, QueryError> {
             let argument = &arguments[at];
@@ -208,9 +275,8 @@ impl<'a> Analyzer<'a> {
             Ok(cast(argument.expr.clone(), &argument.ty, ty, false))
         };
         let same = |ty: Type| -> Finish { Box::new(move |expr| Typed::new(expr, ty)) };
-        let cast_to = |from: Type, ty: Type| -> Finish {
-            Box::new(move |expr| Typed::new(cast(expr, &from, &ty, false), ty))
-        };
+        let cast_to =
+            |from: Type, ty: Type| -> Finish { Box::new(move |expr| Typed::new(cast(expr, &from, &ty, false), ty)) };
         let distinct = call.quantifier == Quantifier::Distinct;
         // All arguments of all rows in a list, which a function of ours makes the result from.
         let collected = |returns: Type, nulls: bool, function: functions::ListFunction| -> Finish {
@@ -229,7 +295,9 @@ impl<'a> Analyzer<'a> {
         let array_agg = aggregates::array_agg::array_agg_udaf;
         let mut keep_distinct = distinct;
         let (function, args, finish): (Arc<AggregateUDF>, Vec<Expr>, Finish) = match name.as_str() {
-            "count" if call.star || arguments.is_empty() => (aggregates::count::count_udaf(), vec![lit(1_i64)], same(Type::BigInt)),
+            "count" if call.star || arguments.is_empty() => {
+                (aggregates::count::count_udaf(), vec![lit(1_i64)], same(Type::BigInt))
+            }
             "count" => {
                 arity(1, 1)?;
                 (aggregates::count::count_udaf(), vec![arguments[0].expr.clone()], same(Type::BigInt))
@@ -275,7 +343,11 @@ impl<'a> Analyzer<'a> {
                         let finish = cast_to(raw, Type::Decimal(precision, scale));
                         (aggregates::average::avg_udaf(), vec![arguments[0].expr.clone()], finish)
                     }
-                    Type::Real => (aggregates::average::avg_udaf(), vec![to(0, &Type::Double)?], cast_to(Type::Double, Type::Real)),
+                    Type::Real => (
+                        aggregates::average::avg_udaf(),
+                        vec![to(0, &Type::Double)?],
+                        cast_to(Type::Double, Type::Real),
+                    ),
                     _ => (aggregates::average::avg_udaf(), vec![to(0, &Type::Double)?], same(Type::Double)),
                 }
             }
@@ -283,27 +355,47 @@ impl<'a> Analyzer<'a> {
                 if !types[0].is_orderable() {
                     return Err(wrong());
                 }
-                let function = if name == "min" { aggregates::min_max::min_udaf() } else { aggregates::min_max::max_udaf() };
+                let function =
+                    if name == "min" { aggregates::min_max::min_udaf() } else { aggregates::min_max::max_udaf() };
                 (function, vec![arguments[0].expr.clone()], same(types[0].clone()))
             }
             "min" | "max" => {
                 arity(2, 2)?;
                 let (greatest, ty) = (name == "max", types[0].clone());
-                let finish = collected(array_of(ty), true, Arc::new(move |rows| functions::top(rows, 0, 0, 1, greatest)));
+                let finish =
+                    collected(array_of(ty), true, Arc::new(move |rows| functions::top(rows, 0, 0, 1, greatest)));
                 (array_agg(), vec![row_of().expr], finish)
             }
             "min_by" | "max_by" if arguments.len() == 2 => {
                 filter = and(filter, arguments[1].expr.clone().is_not_null());
-                order_by = vec![arguments[1].expr.clone().sort(name == "min_by", false)];
-                if context.clause == "window" {
-                    return Err(QueryError::not_supported(format!("{name} over a window is not supported yet")));
+                if call.over.is_some() {
+                    // A window's order is its own, so all rows of the frame are looked through.
+                    let greatest = name == "max_by";
+                    let best: functions::ListFunction = Arc::new(move |rows| {
+                        let keys = |row: &&Value| row.array()[1].clone();
+                        let rows = rows.iter().filter(|row| !keys(row).is_null());
+                        let best =
+                            rows.reduce(|a, b| if keys(&a).order(&keys(&b)).is_lt() == greatest { b } else { a });
+                        Ok(best.map_or(Value::Null, |row| row.array()[0].clone()))
+                    });
+                    let finish = collected(types[0].clone(), true, best);
+                    return Ok(Some(AggregateParts {
+                        function: array_agg(),
+                        args: vec![row_of().expr],
+                        filter: None,
+                        order_by: Vec::new(),
+                        distinct: false,
+                        finish,
+                    }));
                 }
+                order_by = vec![arguments[1].expr.clone().sort(name == "min_by", false)];
                 (aggregates::first_last::first_value_udaf(), vec![arguments[0].expr.clone()], same(types[0].clone()))
             }
             "min_by" | "max_by" => {
                 arity(3, 3)?;
                 let (greatest, ty) = (name == "max_by", types[0].clone());
-                let finish = collected(array_of(ty), true, Arc::new(move |rows| functions::top(rows, 0, 1, 2, greatest)));
+                let finish =
+                    collected(array_of(ty), true, Arc::new(move |rows| functions::top(rows, 0, 1, 2, greatest)));
                 (array_agg(), vec![row_of().expr], finish)
             }
             "arbitrary" | "any_value" => {
@@ -319,8 +411,12 @@ impl<'a> Analyzer<'a> {
                 arity(1, 1)?;
                 (aggregates::bool_and_or::bool_or_udaf(), vec![to(0, &Type::Boolean)?], same(Type::Boolean))
             }
-            "bitwise_and_agg" => (aggregates::bit_and_or_xor::bit_and_udaf(), vec![to(0, &Type::BigInt)?], same(Type::BigInt)),
-            "bitwise_or_agg" => (aggregates::bit_and_or_xor::bit_or_udaf(), vec![to(0, &Type::BigInt)?], same(Type::BigInt)),
+            "bitwise_and_agg" => {
+                (aggregates::bit_and_or_xor::bit_and_udaf(), vec![to(0, &Type::BigInt)?], same(Type::BigInt))
+            }
+            "bitwise_or_agg" => {
+                (aggregates::bit_and_or_xor::bit_or_udaf(), vec![to(0, &Type::BigInt)?], same(Type::BigInt))
+            }
             "stddev" | "stddev_samp" | "stddev_pop" | "variance" | "var_samp" | "var_pop" => {
                 arity(1, 1)?;
                 let function = match name.as_str() {
@@ -386,13 +482,18 @@ impl<'a> Analyzer<'a> {
             }
             "approx_most_frequent" => {
                 arity(3, 3)?;
-                let finish = collected(map_of(types[1].clone(), Type::BigInt), true, Arc::new(functions::most_frequent));
+                let finish =
+                    collected(map_of(types[1].clone(), Type::BigInt), true, Arc::new(functions::most_frequent));
                 (array_agg(), vec![row_of().expr], finish)
             }
             "approx_percentile" => {
                 arity(2, 4)?;
                 filter = and(filter, arguments[0].expr.clone().is_not_null());
-                let weighted = types.len() >= 3 && types[1].is_numeric() && (types[2].is_numeric() || matches!(types[2], Type::Array(_))) && types.len() == 3 && !is_accuracy(call);
+                let weighted = types.len() >= 3
+                    && types[1].is_numeric()
+                    && (types[2].is_numeric() || matches!(types[2], Type::Array(_)))
+                    && types.len() == 3
+                    && !is_accuracy(call);
                 let several = matches!(types[if weighted { 2 } else { 1 }], Type::Array(_));
                 let returns = if several { array_of(types[0].clone()) } else { types[0].clone() };
                 let at = if weighted { 2 } else { 1 };
@@ -430,7 +531,9 @@ impl<'a> Analyzer<'a> {
                     let ty = array_of(Type::Double);
                     Typed::new(cast(item.expr.clone(), &item.ty, &ty, false), ty)
                 }
-                ty if castable(ty, &Type::Double) => Typed::new(cast(item.expr.clone(), ty, &Type::Double, false), Type::Double),
+                ty if castable(ty, &Type::Double) => {
+                    Typed::new(cast(item.expr.clone(), ty, &Type::Double, false), Type::Double)
+                }
                 _ => item.clone(),
             })
             .collect();
@@ -448,7 +551,8 @@ fn is_accuracy(call: &FunctionCall) -> bool {
 }
 
 fn to_double(argument: &Typed) -> Option<Expr> {
-    (argument.ty.is_numeric() || argument.ty == Type::Unknown).then(|| cast(argument.expr.clone(), &argument.ty, &Type::Double, false))
+    (argument.ty.is_numeric() || argument.ty == Type::Unknown)
+        .then(|| cast(argument.expr.clone(), &argument.ty, &Type::Double, false))
 }
 
 fn call_of(name: &str, key: String, returns: &Type, body: Body, argument: Expr) -> Expr {

@@ -3,7 +3,9 @@
 use std::{cell::RefCell, sync::Arc};
 
 use arrow::array::{Array, AsArray};
-use athena_sql::{BinaryOperator, DateTimeKind, Expr as Ast, ExprKind, Ident, IntervalUnit, Pos, UnaryOperator, WindowSpec};
+use athena_sql::{
+    BinaryOperator, DateTimeKind, Expr as Ast, ExprKind, Ident, IntervalUnit, Pos, UnaryOperator, WindowSpec,
+};
 use datafusion::{
     common::{Column, ScalarValue},
     logical_expr::{BinaryExpr, Case, Expr, Like, Operator, expr::InList, lit},
@@ -44,7 +46,16 @@ pub(crate) struct Parameters<'s> {
 
 impl<'s, 'a> Context<'s, 'a> {
     pub(crate) fn new(names: &'s Names<'a>, scope: &'s Scope<'s>) -> Self {
-        Self { names, scope, lambda: None, aggregates: None, windows: None, named_windows: &[], aliases: &[], clause: "expression" }
+        Self {
+            names,
+            scope,
+            lambda: None,
+            aggregates: None,
+            windows: None,
+            named_windows: &[],
+            aliases: &[],
+            clause: "expression",
+        }
     }
 
     pub(crate) fn in_clause(self, clause: &'static str) -> Self {
@@ -76,7 +87,10 @@ pub(crate) fn row_field(row: &Typed, at: usize, ty: &Type) -> Typed {
         let null = arrow::compute::is_null(row).map_err(QueryError::internal)?;
         arrow::compute::nullif(field, &null).map_err(QueryError::internal)
     }));
-    Typed::new(call("field", format!("{at} of {}", row.ty), ty.arrow(), false, body, vec![row.expr.clone()]), ty.clone())
+    Typed::new(
+        call("field", format!("{at} of {}", row.ty), ty.arrow(), false, body, vec![row.expr.clone()]),
+        ty.clone(),
+    )
 }
 
 /// The first that is not NULL.
@@ -183,7 +197,9 @@ impl<'a> Analyzer<'a> {
                 let value = self.expression(value, context)?;
                 let to = match (&value.ty, to) {
                     // Keeps the value's own zone.
-                    (Type::TimestampTz(_, zone), Type::TimestampTz(precision, _)) => Type::TimestampTz(precision, Arc::clone(zone)),
+                    (Type::TimestampTz(_, zone), Type::TimestampTz(precision, _)) => {
+                        Type::TimestampTz(precision, Arc::clone(zone))
+                    }
                     (_, to) => to,
                 };
                 if !castable(&value.ty, &to) {
@@ -201,8 +217,19 @@ impl<'a> Analyzer<'a> {
                     other => other.to_owned(),
                 };
                 let fields = [
-                    "year", "quarter", "month", "week", "day", "day_of_week", "day_of_year", "year_of_week", "hour", "minute",
-                    "second", "timezone_hour", "timezone_minute",
+                    "year",
+                    "quarter",
+                    "month",
+                    "week",
+                    "day",
+                    "day_of_week",
+                    "day_of_year",
+                    "year_of_week",
+                    "hour",
+                    "minute",
+                    "second",
+                    "timezone_hour",
+                    "timezone_minute",
                 ];
                 if !fields.contains(&function.as_str()) {
                     let message = format!("Invalid EXTRACT field: {}", field.value);
@@ -218,7 +245,8 @@ impl<'a> Analyzer<'a> {
                 let (items, ty) = self.unified(items, "ARRAY", pos)?;
                 let element = ty.arrow();
                 let returns = array_of(ty.clone());
-                let body = Body::Columns(Arc::new(move |arrays, rows| crate::functions::make_array(arrays, rows, &element)));
+                let body =
+                    Body::Columns(Arc::new(move |arrays, rows| crate::functions::make_array(arrays, rows, &element)));
                 let expr = call("array", returns.to_string(), returns.arrow(), false, body, items);
                 Ok(Typed::new(expr, returns))
             }
@@ -248,18 +276,14 @@ impl<'a> Analyzer<'a> {
         }
     }
 
+    /// There are more `?` than values.
     pub(crate) fn parameter_count(&self) -> QueryError {
-        let message =
-            format!("line 1:1: Incorrect number of parameters: expected {} but found {}", self.expected_parameters(), self.parameters.len());
-        QueryError::new("INVALID_PARAMETER_USAGE", message)
-    }
-
-    fn expected_parameters(&self) -> usize {
-        self.parameters.len() + 1
+        QueryError::new("INVALID_PARAMETER_USAGE", super::TOO_FEW_PARAMETERS)
     }
 
     fn typed_literal(&self, ty: &Type, text: &str, pos: Pos) -> Result<Typed, QueryError> {
-        let invalid = || QueryError::at("INVALID_LITERAL", pos, format!("'{text}' is not a valid {} literal", ty.base_name()));
+        let invalid =
+            || QueryError::at("INVALID_LITERAL", pos, format!("'{text}' is not a valid {} literal", ty.base_name()));
         let ty = match ty {
             Type::Timestamp(_) => {
                 let (_, zone, digits) = crate::parse_value::timestamp(text).ok_or_else(invalid)?;
@@ -343,7 +367,13 @@ impl<'a> Analyzer<'a> {
         ))
     }
 
-    fn unary(&self, operator: UnaryOperator, operand: &'a Ast, pos: Pos, context: &Context<'_, 'a>) -> Result<Typed, QueryError> {
+    fn unary(
+        &self,
+        operator: UnaryOperator,
+        operand: &'a Ast,
+        pos: Pos,
+        context: &Context<'_, 'a>,
+    ) -> Result<Typed, QueryError> {
         if operator == UnaryOperator::Minus
             && let ExprKind::Integer(digits) = &operand.kind
             && let Ok(number) = format!("-{digits}").parse::<i64>()
@@ -360,20 +390,30 @@ impl<'a> Analyzer<'a> {
                     let operand = cast(operand.expr, &operand.ty, &Type::Boolean, false);
                     Ok(Typed::new(Expr::Not(Box::new(operand)), Type::Boolean))
                 }
-                other => Err(mismatch(pos, format!("Value of logical NOT expression must evaluate to a boolean (actual: {other})"))),
+                other => Err(mismatch(
+                    pos,
+                    format!("Value of logical NOT expression must evaluate to a boolean (actual: {other})"),
+                )),
             },
             UnaryOperator::Plus => Ok(operand),
             UnaryOperator::Minus => super::arithmetic::negative(operand, pos),
         }
     }
 
-    pub(crate) fn binary(&self, left: Typed, operator: BinaryOperator, right: Typed, pos: Pos) -> Result<Typed, QueryError> {
+    pub(crate) fn binary(
+        &self,
+        left: Typed,
+        operator: BinaryOperator,
+        right: Typed,
+        pos: Pos,
+    ) -> Result<Typed, QueryError> {
         match operator {
             BinaryOperator::And | BinaryOperator::Or => {
                 let mut sides = Vec::new();
                 for side in [left, right] {
                     if !matches!(side.ty, Type::Boolean | Type::Unknown) {
-                        let message = format!("Logical expression term must evaluate to a boolean (actual: {})", side.ty);
+                        let message =
+                            format!("Logical expression term must evaluate to a boolean (actual: {})", side.ty);
                         return Err(mismatch(pos, message));
                     }
                     sides.push(cast(side.expr, &side.ty, &Type::Boolean, false));
@@ -421,7 +461,10 @@ impl<'a> Analyzer<'a> {
             });
             let body = Body::Rows { strict: true, function };
             let key = format!("{} {ty}", operator.symbol());
-            return Ok(Typed::new(call("compare", key, Type::Boolean.arrow(), false, body, vec![left, right]), Type::Boolean));
+            return Ok(Typed::new(
+                call("compare", key, Type::Boolean.arrow(), false, body, vec![left, right]),
+                Type::Boolean,
+            ));
         }
         let operator = match operator {
             BinaryOperator::Equal => Operator::Eq,
@@ -456,19 +499,26 @@ impl<'a> Analyzer<'a> {
         }
         let mut ty = value.ty.clone();
         for item in &items {
-            ty = common(&ty, &item.ty).ok_or_else(|| {
-                mismatch(pos, format!("IN value and list items must be the same type: {}", value.ty))
-            })?;
+            ty = common(&ty, &item.ty)
+                .ok_or_else(|| mismatch(pos, format!("IN value and list items must be the same type: {}", value.ty)))?;
         }
         let list = items.into_iter().map(|item| cast(item.expr, &item.ty, &ty, false)).collect();
         let value = Box::new(cast(value.expr, &value.ty, &ty, false));
         Ok(Typed::new(Expr::InList(InList::new(value, list, negated)), Type::Boolean))
     }
 
-    fn like(&self, value: Typed, pattern: Typed, escape: Option<Typed>, negated: bool, pos: Pos) -> Result<Typed, QueryError> {
+    fn like(
+        &self,
+        value: Typed,
+        pattern: Typed,
+        escape: Option<Typed>,
+        negated: bool,
+        pos: Pos,
+    ) -> Result<Typed, QueryError> {
         for (side, what) in [(&value, "Left"), (&pattern, "Pattern for")] {
             if !side.ty.is_text() && side.ty != Type::Unknown {
-                let message = format!("{what} side of LIKE expression must evaluate to a varchar (actual: {})", side.ty);
+                let message =
+                    format!("{what} side of LIKE expression must evaluate to a varchar (actual: {})", side.ty);
                 return Err(mismatch(pos, message));
             }
         }
@@ -532,13 +582,20 @@ impl<'a> Analyzer<'a> {
                 mismatch(pos, format!("All CASE results must be the same type or coercible to a common type. Cannot find common type between {ty} and {}, all types (without duplicates): [{ty}, {}]", result.ty, result.ty))
             })?;
         }
-        let mut results: Vec<Expr> = results.into_iter().map(|result| cast(result.expr, &result.ty, &ty, false)).collect();
+        let mut results: Vec<Expr> =
+            results.into_iter().map(|result| cast(result.expr, &result.ty, &ty, false)).collect();
         let otherwise = results.pop().map(Box::new);
         let branches = conditions.into_iter().map(Box::new).zip(results.into_iter().map(Box::new)).collect();
         Ok(Typed::new(Expr::Case(Case::new(None, branches, otherwise)), ty))
     }
 
-    fn at_time_zone(&self, value: &'a Ast, zone: &'a Ast, pos: Pos, context: &Context<'_, 'a>) -> Result<Typed, QueryError> {
+    fn at_time_zone(
+        &self,
+        value: &'a Ast,
+        zone: &'a Ast,
+        pos: Pos,
+        context: &Context<'_, 'a>,
+    ) -> Result<Typed, QueryError> {
         let (value, zone) = (self.expression(value, context)?, self.expression(zone, context)?);
         let name = match &zone.ty {
             Type::IntervalDayTime => {
@@ -548,15 +605,25 @@ impl<'a> Analyzer<'a> {
             }
             _ => match crate::run::constant(&zone.expr)? {
                 Value::Str(name) => name,
-                _ => return Err(QueryError::not_supported("AT TIME ZONE with a zone that is not constant is not supported yet")),
+                _ => {
+                    return Err(QueryError::not_supported(
+                        "AT TIME ZONE with a zone that is not constant is not supported yet",
+                    ));
+                }
             },
         };
-        let name = crate::zone::canonical(&name)
-            .ok_or_else(|| QueryError::at("INVALID_FUNCTION_ARGUMENT", pos, format!("'{name}' is not a valid time zone")))?;
+        let name = crate::zone::canonical(&name).ok_or_else(|| {
+            QueryError::at("INVALID_FUNCTION_ARGUMENT", pos, format!("'{name}' is not a valid time zone"))
+        })?;
         let precision = match &value.ty {
             Type::Timestamp(precision) | Type::TimestampTz(precision, _) => *precision,
             Type::Date => 3,
-            other => return Err(mismatch(pos, format!("Type of value must be a time or timestamp with or without time zone (actual {other})"))),
+            other => {
+                return Err(mismatch(
+                    pos,
+                    format!("Type of value must be a time or timestamp with or without time zone (actual {other})"),
+                ));
+            }
         };
         // A timestamp without zone is taken in the session's, which is UTC.
         let utc = Type::TimestampTz(precision, Arc::from("UTC"));
@@ -571,7 +638,8 @@ impl<'a> Analyzer<'a> {
     fn date_time(&self, kind: DateTimeKind, precision: Option<u32>) -> Result<Typed, QueryError> {
         let now = self.context.now.timestamp_micros();
         let precision = u8::try_from(precision.unwrap_or(3)).unwrap_or(3);
-        let rounded = crate::cast::round_to(now, precision.min(6)).min(now - now.rem_euclid(10_i64.pow(u32::from(6 - precision.min(6)))));
+        let rounded = crate::cast::round_to(now, precision.min(6))
+            .min(now - now.rem_euclid(10_i64.pow(u32::from(6 - precision.min(6)))));
         let (value, ty) = match kind {
             DateTimeKind::Date => (now.div_euclid(86_400_000_000), Type::Date),
             DateTimeKind::Timestamp => (rounded, Type::TimestampTz(precision, Arc::from("UTC"))),
@@ -622,12 +690,21 @@ fn dereference(base: &Typed, field: &Ident) -> Result<Typed, QueryError> {
         None => Err(QueryError::at(
             "COLUMN_NOT_FOUND",
             field.pos,
-            format!("Column '{}' cannot be resolved or requester is not authorized to access requested resources", field.value),
+            format!(
+                "Column '{}' cannot be resolved or requester is not authorized to access requested resources",
+                field.value
+            ),
         )),
     }
 }
 
-fn interval(negative: bool, text: &str, from: IntervalUnit, to: Option<IntervalUnit>, pos: Pos) -> Result<Typed, QueryError> {
+fn interval(
+    negative: bool,
+    text: &str,
+    from: IntervalUnit,
+    to: Option<IntervalUnit>,
+    pos: Pos,
+) -> Result<Typed, QueryError> {
     let invalid = || QueryError::at("INVALID_LITERAL", pos, format!("Invalid INTERVAL literal: {text}"));
     let trimmed = text.trim();
     let (inner_negative, body) = match trimmed.strip_prefix('-') {

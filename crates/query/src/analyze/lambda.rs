@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use arrow::{
-    array::{Array, ArrayRef, RecordBatch, RecordBatchOptions, UInt32Array},
+    array::{ArrayRef, RecordBatch, RecordBatchOptions, UInt32Array},
     compute::take,
     datatypes::{DataType, Field, Schema},
 };
@@ -51,12 +51,18 @@ impl Lambda {
             columns.push(take(array, &indices, None).map_err(QueryError::internal)?);
         }
         let options = RecordBatchOptions::new().with_row_count(Some(of.len()));
-        let batch = RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options).map_err(QueryError::internal)?;
+        let batch = RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)
+            .map_err(QueryError::internal)?;
         let result = self.body.evaluate(&batch).and_then(|value| value.into_array(of.len()));
         result.map_err(crate::run::from_datafusion)
     }
 
-    fn of_values(&self, parameters: &[(Vec<Value>, &Type)], captured: &[ArrayRef], of: &[u32]) -> Result<Vec<Value>, QueryError> {
+    fn of_values(
+        &self,
+        parameters: &[(Vec<Value>, &Type)],
+        captured: &[ArrayRef],
+        of: &[u32],
+    ) -> Result<Vec<Value>, QueryError> {
         let arrays = parameters.iter().map(|(items, ty)| build(items, &ty.arrow())).collect::<Result<Vec<_>, _>>()?;
         values(&self.evaluate(arrays, captured, of)?)
     }
@@ -97,19 +103,33 @@ impl<'a> Analyzer<'a> {
         let types = self.column_types.borrow();
         for name in &used {
             let Some(ty) = types.get(&name.name) else {
-                return Err(QueryError::not_supported("Lambda expression over an aggregate is not supported yet"));
+                return Err(QueryError::not_supported(
+                    "lambda expressions and TRY over this column are not supported yet",
+                ));
             };
-            names.push((name.clone(), ty.arrow()));
+            names.push((name.clone(), ty.clone()));
         }
-        let fields: Vec<Field> = names.iter().map(|(name, ty)| Field::new(name.name.clone(), ty.clone(), true)).collect();
+        let fields: Vec<Field> =
+            names.iter().map(|(name, ty)| Field::new(name.name.clone(), ty.clone(), true)).collect();
         let schema = Arc::new(Schema::new(fields));
         let plan_schema = DFSchema::try_from(Arc::clone(&schema)).map_err(planning)?;
         let key = typed.expr.to_string();
         let body = create_physical_expr(&typed.expr, &plan_schema, &ExecutionProps::new()).map_err(planning)?;
-        Ok(Lambda { body, schema, captured: names[own..].iter().map(|(name, _)| name.clone()).collect(), ty: typed.ty, key })
+        Ok(Lambda {
+            body,
+            schema,
+            captured: names[own..].iter().map(|(name, _)| name.clone()).collect(),
+            ty: typed.ty,
+            key,
+        })
     }
 
-    pub(super) fn higher_order(&self, name: &str, function: &'a FunctionCall, context: &Context<'_, 'a>) -> Result<Typed, QueryError> {
+    pub(super) fn higher_order(
+        &self,
+        name: &str,
+        function: &'a FunctionCall,
+        context: &Context<'_, 'a>,
+    ) -> Result<Typed, QueryError> {
         let pos = function.pos;
         let arguments = &function.arguments;
         if name == "try" {
@@ -128,7 +148,11 @@ impl<'a> Analyzer<'a> {
         let known: Vec<Type> = shape.iter().map(|typed| typed.ty.clone()).collect();
         let wrong = || functions::unexpected(name, &known, pos);
         match (name, known.as_slice(), arguments.len()) {
-            ("transform" | "filter" | "any_match" | "all_match" | "none_match" | "find_first", [Type::Array(element), ..], 2) => {
+            (
+                "transform" | "filter" | "any_match" | "all_match" | "none_match" | "find_first",
+                [Type::Array(element), ..],
+                2,
+            ) => {
                 let lambda = self.lambda(&arguments[1], &[(**element).clone()], context)?;
                 self.over_elements(name, shape[0], element, lambda, pos)
             }
@@ -152,20 +176,34 @@ impl<'a> Analyzer<'a> {
                 let lambda = self.lambda(&arguments[2], &[key.clone(), (**v1).clone(), (**v2).clone()], context)?;
                 Ok(self.zipped_maps(&left, &right, &key, v1, v2, lambda))
             }
-            ("reduce", [Type::Array(element), state], 4) => self.reduced(shape[0], element, shape[1], state, arguments, context, pos),
+            ("reduce", [Type::Array(element), state], 4) => {
+                self.reduced(shape[0], element, shape[1], state, arguments, context, pos)
+            }
             _ => {
-                if functions::is_known(name) { Err(wrong()) } else { Err(functions::not_registered(name, pos)) }
+                if functions::is_known(name) {
+                    Err(wrong())
+                } else {
+                    Err(functions::not_registered(name, pos))
+                }
             }
         }
     }
 
     fn call_with(&self, name: &str, returns: Type, mut arguments: Vec<Expr>, lambdas: &[&Lambda], body: Body) -> Typed {
-        let key = lambdas.iter().map(|lambda| format!("{} {:?}", lambda.key, lambda.schema)).collect::<Vec<_>>().join(" | ");
+        let key =
+            lambdas.iter().map(|lambda| format!("{} {:?}", lambda.key, lambda.schema)).collect::<Vec<_>>().join(" | ");
         arguments.extend(lambdas.iter().flat_map(|lambda| &lambda.captured).map(column));
         Typed::new(call(name, format!("{returns} {key}"), returns.arrow(), false, body, arguments), returns)
     }
 
-    fn over_elements(&self, name: &str, array: &Typed, element: &Type, lambda: Lambda, pos: Pos) -> Result<Typed, QueryError> {
+    fn over_elements(
+        &self,
+        name: &str,
+        array: &Typed,
+        element: &Type,
+        lambda: Lambda,
+        pos: Pos,
+    ) -> Result<Typed, QueryError> {
         let element = element.clone();
         let returns = match name {
             "transform" => array_of(lambda.ty.clone()),
@@ -193,12 +231,19 @@ impl<'a> Analyzer<'a> {
                     let of: Vec<Value> = results.by_ref().take(items.len()).collect();
                     match which.as_str() {
                         "transform" => Value::Array(of),
-                        "filter" => {
-                            Value::Array(items.iter().zip(&of).filter(|(_, keep)| keep.bool()).map(|(item, _)| item.clone()).collect())
-                        }
-                        "find_first" => {
-                            items.iter().zip(&of).find(|(_, keep)| keep.bool()).map_or(Value::Null, |(item, _)| item.clone())
-                        }
+                        "filter" => Value::Array(
+                            items
+                                .iter()
+                                .zip(&of)
+                                .filter(|(_, keep)| keep.bool())
+                                .map(|(item, _)| item.clone())
+                                .collect(),
+                        ),
+                        "find_first" => items
+                            .iter()
+                            .zip(&of)
+                            .find(|(_, keep)| keep.bool())
+                            .map_or(Value::Null, |(item, _)| item.clone()),
                         "any_match" => three(of.iter().any(Value::bool), &of, true),
                         "none_match" => three(of.iter().any(Value::bool), &of, false),
                         _ => three(of.iter().any(|value| *value == Value::Bool(false)), &of, false),
@@ -253,14 +298,24 @@ impl<'a> Analyzer<'a> {
             let mut results = inner.of_values(&[(p, &a), (q, &b)], &arrays[2..], &of)?.into_iter();
             let answers: Vec<Value> = lengths
                 .into_iter()
-                .map(|length| length.map_or(Value::Null, |length| Value::Array(results.by_ref().take(length).collect())))
+                .map(|length| {
+                    length.map_or(Value::Null, |length| Value::Array(results.by_ref().take(length).collect()))
+                })
                 .collect();
             build(&answers, &data_type)
         }));
         self.call_with("zip_with", returns, vec![left.expr.clone(), right.expr.clone()], &[&lambda], body)
     }
 
-    fn over_entries(&self, name: &str, map: &Typed, key: &Type, value: &Type, lambda: Lambda, pos: Pos) -> Result<Typed, QueryError> {
+    fn over_entries(
+        &self,
+        name: &str,
+        map: &Typed,
+        key: &Type,
+        value: &Type,
+        lambda: Lambda,
+        pos: Pos,
+    ) -> Result<Typed, QueryError> {
         let returns = match name {
             "transform_values" => map_of(key.clone(), lambda.ty.clone()),
             "transform_keys" => map_of(lambda.ty.clone(), value.clone()),
@@ -311,7 +366,8 @@ impl<'a> Analyzer<'a> {
         let inner = Arc::clone(&lambda);
         let body = Body::Columns(Arc::new(move |arrays, _| {
             let (xs, ys) = (values(&arrays[0])?, values(&arrays[1])?);
-            let (mut keys, mut p, mut q, mut of, mut lengths) = (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
+            let (mut keys, mut p, mut q, mut of, mut lengths) =
+                (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
             for (at, (x, y)) in xs.iter().zip(&ys).enumerate() {
                 if x.is_null() || y.is_null() {
                     lengths.push(None);
@@ -353,7 +409,8 @@ impl<'a> Analyzer<'a> {
     ) -> Result<Typed, QueryError> {
         let first = self.lambda(&arguments[2], &[state.clone(), element.clone()], context)?;
         // The state has the type that start and step have in common.
-        let state = common(state, &first.ty).ok_or_else(|| mismatch(pos, format!("reduce of {state} with a step to {}", first.ty)))?;
+        let state = common(state, &first.ty)
+            .ok_or_else(|| mismatch(pos, format!("reduce of {state} with a step to {}", first.ty)))?;
         let step = self.lambda(&arguments[2], &[state.clone(), element.clone()], context)?;
         let output = self.lambda(&arguments[3], std::slice::from_ref(&state), context)?;
         let start = cast(start.expr.clone(), &start.ty, &state, false);
@@ -366,8 +423,10 @@ impl<'a> Analyzer<'a> {
             let (captured, captured_last) = arrays[2..].split_at(own);
             let longest = lists.iter().map(|list| list.array().len()).max().unwrap_or(0);
             for at in 0..longest {
-                let of: Vec<u32> =
-                    (0..rows).filter(|row| lists[*row].array().len() > at).filter_map(|row| u32::try_from(row).ok()).collect();
+                let of: Vec<u32> = (0..rows)
+                    .filter(|row| lists[*row].array().len() > at)
+                    .filter_map(|row| u32::try_from(row).ok())
+                    .collect();
                 let current = of.iter().map(|row| states[*row as usize].clone()).collect();
                 let items = of.iter().map(|row| lists[*row as usize].array()[at].clone()).collect();
                 let next = inner.of_values(&[(current, &state), (items, &element)], captured, &of)?;
@@ -389,9 +448,6 @@ impl<'a> Analyzer<'a> {
 
     /// `TRY(x)`: NULL for each row that fails.
     fn tried(&self, typed: Typed) -> Result<Typed, QueryError> {
-        if typed.expr.column_refs().iter().any(|name| !self.column_types.borrow().contains_key(&name.name)) {
-            return Ok(typed);
-        }
         let (returns, lambda) = (typed.ty.clone(), Arc::new(self.compile(typed, &[])?));
         let (inner, data_type) = (Arc::clone(&lambda), returns.arrow());
         let body = Body::Columns(Arc::new(move |arrays, rows| {

@@ -22,17 +22,18 @@ use std::{
     sync::Arc,
 };
 
+use arrow::datatypes::{DataType, Field as ArrowField, Schema};
 use athena_sql::{Expr as Ast, Query};
 use datafusion::{
     catalog::TableProvider,
-    common::{Column, DataFusionError},
-    logical_expr::{Expr, LogicalPlan},
+    common::{Column, DFSchema, DataFusionError},
+    logical_expr::{Expr, ExprSchemable, LogicalPlan},
 };
 
 pub(crate) use arithmetic::{add_months, add_months_to, division_by_zero, overflow};
 pub(crate) use expression::{Context, null};
-pub(crate) use scope::{Field, Names, Relation, Scope};
 pub(crate) use query::{filtered, visible};
+pub(crate) use scope::{Field, Names, Relation, Scope};
 
 use crate::{context::QueryContext, error::QueryError, types::Type};
 
@@ -70,8 +71,16 @@ pub(crate) struct TableColumn {
 
 /// What the catalog has under a name.
 pub(crate) enum Found {
-    Table { provider: Arc<dyn TableProvider>, columns: Vec<TableColumn> },
-    View { query: Box<Query>, catalog: String, database: String, columns: Vec<(String, Type)> },
+    Table {
+        provider: Arc<dyn TableProvider>,
+        columns: Vec<TableColumn>,
+    },
+    View {
+        query: Box<Query>,
+        catalog: String,
+        database: String,
+        columns: Vec<(String, Type)>,
+    },
     /// Why there is nothing to read.
     Error(QueryError),
 }
@@ -91,9 +100,12 @@ pub(crate) struct Analyzer<'a> {
     /// Written names of unique columns, for messages.
     shown: RefCell<HashMap<String, String>>,
     /// Types of the columns of relations, for lambdas that use them.
-    pub column_types: RefCell<HashMap<String, Type>>,
+    pub column_types: RefCell<HashMap<String, DataType>>,
     depth: Cell<usize>,
 }
+
+/// Ends the error for a `?` without a value; how many there are in all, only the statement can tell.
+pub(crate) const TOO_FEW_PARAMETERS: &str = "Incorrect number of parameters";
 
 /// Views and queries nested deeper than this are refused.
 const MAX_DEPTH: usize = 60;
@@ -125,8 +137,25 @@ impl<'a> Analyzer<'a> {
     pub(crate) fn remember(&self, fields: &[Field]) {
         let mut types = self.column_types.borrow_mut();
         for field in fields {
-            types.insert(field.column.name.clone(), field.ty.clone());
+            types.insert(field.column.name.clone(), field.ty.arrow());
         }
+    }
+
+    /// Remembers the type of a column that stands for an aggregate or window function.
+    pub(crate) fn remember_result(&self, column: &Column, of: &Expr) -> Result<(), QueryError> {
+        let fields: Vec<ArrowField> = {
+            let types = self.column_types.borrow();
+            let used = of.column_refs();
+            used.iter()
+                .filter_map(|used| types.get(&used.name).map(|ty| ArrowField::new(&used.name, ty.clone(), true)))
+                .collect()
+        };
+        let schema = DFSchema::try_from(Schema::new(fields)).map_err(planning)?;
+        // What cannot be typed here (an outer column among the arguments) only costs TRY and lambdas over it.
+        if let Ok(ty) = of.get_type(&schema) {
+            self.column_types.borrow_mut().insert(column.name.clone(), ty);
+        }
+        Ok(())
     }
 
     /// The name that messages show for a column.

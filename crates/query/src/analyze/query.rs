@@ -2,19 +2,17 @@
 
 use std::cell::RefCell;
 
-use athena_sql::{Expr as Ast, ExprKind, GroupingElement, Ident, Query, QueryBody, Select, SelectItem, SetOperator, SortItem};
+use athena_sql::{
+    Expr as Ast, ExprKind, GroupingElement, Ident, Query, QueryBody, Select, SelectItem, SetOperator, SortItem,
+};
 use datafusion::{
     common::Column,
     logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, SortExpr},
 };
 
 use super::{
-    Analyzer, Field, Names, Relation, Scope, Typed,
-    aggregate::Grouping,
-    column,
-    expression::Context,
-    planning, project,
-    scope::Cte,
+    Analyzer, Field, Names, Relation, Scope, Typed, aggregate::Grouping, column, expression::Context, planning,
+    project, scope::Cte,
 };
 use crate::{
     cast::cast,
@@ -35,11 +33,21 @@ struct Item {
 
 impl<'a> Analyzer<'a> {
     /// A query within the names of its surroundings. `outer` is what a correlated subquery may use.
-    pub(crate) fn query(&self, query: &'a Query, names: &Names<'a>, outer: Option<&Scope<'_>>) -> Result<Relation, QueryError> {
+    pub(crate) fn query(
+        &self,
+        query: &'a Query,
+        names: &Names<'a>,
+        outer: Option<&Scope<'_>>,
+    ) -> Result<Relation, QueryError> {
         self.nested(|| self.query_rule(query, names, outer))
     }
 
-    fn query_rule(&self, query: &'a Query, names: &Names<'a>, outer: Option<&Scope<'_>>) -> Result<Relation, QueryError> {
+    fn query_rule(
+        &self,
+        query: &'a Query,
+        names: &Names<'a>,
+        outer: Option<&Scope<'_>>,
+    ) -> Result<Relation, QueryError> {
         let mut names = names.clone();
         if let Some(with) = &query.with {
             for (name, columns, cte) in &with.queries {
@@ -115,11 +123,8 @@ impl<'a> Analyzer<'a> {
         };
         let (left_fields, right_fields) = (visible(&left), visible(&right));
         if left_fields.len() != right_fields.len() {
-            let message = format!(
-                "{word} query has different number of fields: {}, {}",
-                left_fields.len(),
-                right_fields.len()
-            );
+            let message =
+                format!("{word} query has different number of fields: {}, {}", left_fields.len(), right_fields.len());
             return Err(QueryError::at("TYPE_MISMATCH", pos, message));
         }
         let (mut fields, mut left_items, mut right_items) = (Vec::new(), Vec::new(), Vec::new());
@@ -144,7 +149,8 @@ impl<'a> Analyzer<'a> {
         };
         let plan = plan.map_err(planning)?;
         // Whatever DataFusion calls the columns now, they are in order.
-        let items = plan.schema().columns().into_iter().map(Expr::Column).zip(fields.iter().map(|field| field.column.clone()));
+        let items =
+            plan.schema().columns().into_iter().map(Expr::Column).zip(fields.iter().map(|field| field.column.clone()));
         let items = items.collect();
         Ok(Relation { plan: project(plan, items)?, fields })
     }
@@ -247,11 +253,8 @@ impl<'a> Analyzer<'a> {
             None => None,
         };
         let mut keys = Vec::new();
-        let aliases: Vec<(String, Typed)> = items
-            .iter()
-            .filter(|item| item.aliased)
-            .map(|item| (item.name.clone(), item.typed.clone()))
-            .collect();
+        let aliases: Vec<(String, Typed)> =
+            items.iter().filter(|item| item.aliased).map(|item| (item.name.clone(), item.typed.clone())).collect();
         for item in order_by {
             let key = match ordinal(&item.expr) {
                 Some(at) => match items.get(at.wrapping_sub(1)) {
@@ -262,7 +265,8 @@ impl<'a> Analyzer<'a> {
             };
             keys.push((key, item));
         }
-        let grouping = self.grouping(select, &items_of(&items), &Context { aggregates: None, windows: None, ..context })?;
+        let grouping =
+            self.grouping(select, &items_of(&items), &Context { aggregates: None, windows: None, ..context })?;
         let (aggregates, windows) = (aggregates.into_inner(), windows.into_inner());
 
         let mut plan = from.plan;
@@ -287,7 +291,9 @@ impl<'a> Analyzer<'a> {
             let having = settle(Typed::new(having, Type::Boolean), pos)?;
             plan = filtered(plan, having.expr)?;
         }
-        plan = self.windowed(plan, windows, &|expr, pos| settle(Typed::new(expr, Type::Unknown), pos).map(|typed| typed.expr))?;
+        plan = self.windowed(plan, windows, &|expr, pos| {
+            settle(Typed::new(expr, Type::Unknown), pos).map(|typed| typed.expr)
+        })?;
 
         let (mut fields, mut projected) = (Vec::new(), Vec::new());
         for item in items {
@@ -343,11 +349,17 @@ impl<'a> Analyzer<'a> {
             match item {
                 SelectItem::All(pos) => {
                     if select.from.is_empty() {
-                        return Err(QueryError::at("COLUMN_NOT_FOUND", *pos, "SELECT * not allowed in queries without FROM clause"));
+                        return Err(QueryError::at(
+                            "COLUMN_NOT_FOUND",
+                            *pos,
+                            "SELECT * not allowed in queries without FROM clause",
+                        ));
                     }
                     items.extend(from.fields.iter().filter(|field| !field.hidden).map(|field| of_field(field, *pos)));
                 }
-                SelectItem::QualifiedAll { target, aliases } => items.extend(self.all_of(target, aliases, from, context)?),
+                SelectItem::QualifiedAll { target, aliases } => {
+                    items.extend(self.all_of(target, aliases, from, context)?)
+                }
                 SelectItem::Expr { expr, alias } => {
                     let typed = self.expression(expr, context)?;
                     let label = match alias {
@@ -465,7 +477,12 @@ fn sort_key(key: &Typed, item: &SortItem) -> Result<SortExpr, QueryError> {
 }
 
 /// Sorts by expressions that may be no columns.
-fn sort_by(plan: LogicalPlan, keys: Vec<SortExpr>, fields: &[Field], analyzer: &Analyzer<'_>) -> Result<LogicalPlan, QueryError> {
+fn sort_by(
+    plan: LogicalPlan,
+    keys: Vec<SortExpr>,
+    fields: &[Field],
+    analyzer: &Analyzer<'_>,
+) -> Result<LogicalPlan, QueryError> {
     let mut items: Vec<(Expr, Column)> =
         fields.iter().map(|field| (column(&field.column), field.column.clone())).collect();
     let width = items.len();

@@ -13,9 +13,7 @@ use datafusion::{
 };
 
 use super::{
-    Analyzer, Field, Found, Names, Relation, Scope, TableKey, Typed, column,
-    expression::Context,
-    planning, project,
+    Analyzer, Field, Found, Names, Relation, Scope, TableKey, Typed, column, expression::Context, planning, project,
     query::filtered,
 };
 use crate::{
@@ -175,10 +173,13 @@ impl<'a> Analyzer<'a> {
             }
             Some(Found::Error(error)) => {
                 let text = error.message.strip_prefix(&format!("{}: ", error.name)).unwrap_or(&error.message);
-                let placed = if text.starts_with("line ") { error.clone() } else { QueryError::at(&error.name, pos, text) };
+                let placed =
+                    if text.starts_with("line ") { error.clone() } else { QueryError::at(&error.name, pos, text) };
                 Err(QueryError { error_type: error.error_type, category: error.category, ..placed })
             }
-            Some(Found::View { query, catalog, database, columns }) => self.view(key, query, catalog, database, columns, pos),
+            Some(Found::View { query, catalog, database, columns }) => {
+                self.view(key, query, catalog, database, columns, pos)
+            }
             Some(Found::Table { provider, columns }) => {
                 let reference = TableReference::bare(self.unique(&key.table).name);
                 let plan = LogicalPlanBuilder::scan(reference.clone(), provider_as_source(Arc::clone(provider)), None)
@@ -281,7 +282,12 @@ impl<'a> Analyzer<'a> {
     }
 
     /// For UNNEST: true when rows without elements are kept. Only `ON TRUE` may stand behind it.
-    fn unconditional(&self, kind: JoinKind, constraint: &JoinConstraint, right: &AstRelation) -> Result<bool, QueryError> {
+    fn unconditional(
+        &self,
+        kind: JoinKind,
+        constraint: &JoinConstraint,
+        right: &AstRelation,
+    ) -> Result<bool, QueryError> {
         let always = match constraint {
             JoinConstraint::None => true,
             JoinConstraint::On(on) => on.kind == ExprKind::Boolean(true),
@@ -318,7 +324,10 @@ impl<'a> Analyzer<'a> {
             JoinKind::Full => JoinType::Full,
         };
         let build = |left: LogicalPlan, right: LogicalPlan, on: Vec<Expr>| {
-            LogicalPlanBuilder::from(left).join_on(right, join_type, on).and_then(LogicalPlanBuilder::build).map_err(planning)
+            LogicalPlanBuilder::from(left)
+                .join_on(right, join_type, on)
+                .and_then(LogicalPlanBuilder::build)
+                .map_err(planning)
         };
         match constraint {
             JoinConstraint::None => {
@@ -432,7 +441,14 @@ impl<'a> Analyzer<'a> {
             let label = alias.as_ref().map_or_else(|| format!("_col{at}"), |alias| alias.value.clone());
             let unique = self.unique(&label);
             items.push((typed.expr, unique.clone()));
-            new_fields.push(Field { relation: Vec::new(), name: label.to_lowercase(), label, ty: typed.ty, column: unique, hidden: false });
+            new_fields.push(Field {
+                relation: Vec::new(),
+                name: label.to_lowercase(),
+                label,
+                ty: typed.ty,
+                column: unique,
+                hidden: false,
+            });
         }
         let plan = project(left.plan, items)?;
         let computed = Relation { plan: plan.clone(), fields: new_fields };
@@ -561,7 +577,8 @@ impl<'a> Analyzer<'a> {
         }
         let scope = Scope { fields: &[], parent: outer };
         let context = Context::new(names, &scope);
-        let arguments = call.arguments.iter().map(|ast| self.expression(ast, &context)).collect::<Result<Vec<_>, _>>()?;
+        let arguments =
+            call.arguments.iter().map(|ast| self.expression(ast, &context)).collect::<Result<Vec<_>, _>>()?;
         let arguments = arguments
             .into_iter()
             .map(|item| Typed::new(cast(item.expr, &item.ty, &Type::BigInt, false), Type::BigInt))
@@ -585,7 +602,11 @@ impl<'a> Analyzer<'a> {
 fn constant_select(query: &Query) -> Option<&[SelectItem]> {
     let QueryBody::Select(select) = &query.body else { return None };
     let plain = query.with.is_none() && query.limit.is_none() && query.offset.is_none() && query.order_by.is_empty();
-    let only = select.from.is_empty() && select.filter.is_none() && select.group_by.is_none() && select.having.is_none();
-    let named = select.items.iter().all(|item| matches!(item, SelectItem::Expr { expr, .. } if !super::call::has_aggregate(expr)));
+    let only =
+        select.from.is_empty() && select.filter.is_none() && select.group_by.is_none() && select.having.is_none();
+    let named = select
+        .items
+        .iter()
+        .all(|item| matches!(item, SelectItem::Expr { expr, .. } if !super::call::has_aggregate(expr)));
     (plain && only && named).then_some(select.items.as_slice())
 }

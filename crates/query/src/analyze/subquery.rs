@@ -6,10 +6,18 @@ use athena_sql::{BinaryOperator, Expr as Ast, Pos, Query, QueryBody, SubqueryQua
 use datafusion::{
     common::Spans,
     functions_aggregate::expr_fn,
-    logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, Subquery, expr::{Exists, InSubquery}, lit},
+    logical_expr::{
+        Expr, LogicalPlan, LogicalPlanBuilder, Subquery,
+        expr::{Exists, InSubquery},
+        lit,
+    },
 };
 
-use super::{Analyzer, Relation, Scope, Typed, column, expression::{Context, constant, mismatch}, planning, project};
+use super::{
+    Analyzer, Relation, Scope, Typed, column,
+    expression::{Context, constant, mismatch},
+    planning, project,
+};
 use crate::{
     cast::cast,
     error::QueryError,
@@ -17,6 +25,9 @@ use crate::{
     types::{Type, array_of, common},
     value::Value,
 };
+
+/// Where DataFusion joins with EXISTS and IN; elsewhere they are values of aggregations.
+const FILTER: &str = "WHERE clause";
 
 fn subquery(plan: LogicalPlan) -> Subquery {
     let outer_ref_columns = plan.all_out_ref_exprs();
@@ -46,11 +57,17 @@ impl<'a> Analyzer<'a> {
         self.query(query, context.names, Some(&scope))
     }
 
-    fn one_column(&self, query: &'a Query, pos: Pos, context: &Context<'_, 'a>) -> Result<(LogicalPlan, Expr, Type), QueryError> {
+    fn one_column(
+        &self,
+        query: &'a Query,
+        pos: Pos,
+        context: &Context<'_, 'a>,
+    ) -> Result<(LogicalPlan, Expr, Type), QueryError> {
         let relation = self.inner(query, context)?;
         let visible = super::query::visible(&relation);
         let [field] = visible.as_slice() else {
-            let message = format!("Multiple columns returned by subquery are not yet supported. Found {}", visible.len());
+            let message =
+                format!("Multiple columns returned by subquery are not yet supported. Found {}", visible.len());
             return Err(QueryError::at("NOT_SUPPORTED", pos, message));
         };
         let plan = project(relation.plan, vec![(column(&field.column), field.column.clone())])?;
@@ -58,7 +75,12 @@ impl<'a> Analyzer<'a> {
     }
 
     /// `(SELECT …)` as a value: NULL without rows, an error with more than one.
-    pub(super) fn scalar_subquery(&self, query: &'a Query, pos: Pos, context: &Context<'_, 'a>) -> Result<Typed, QueryError> {
+    pub(super) fn scalar_subquery(
+        &self,
+        query: &'a Query,
+        pos: Pos,
+        context: &Context<'_, 'a>,
+    ) -> Result<Typed, QueryError> {
         let (mut plan, value, ty) = self.one_column(query, pos, context)?;
         if !is_single_row(query) {
             // All rows in a list, of which there may be one.
@@ -73,7 +95,8 @@ impl<'a> Analyzer<'a> {
                 _ => Err(QueryError::new("SUBQUERY_MULTIPLE_ROWS", "Scalar sub-query has returned multiple rows")),
             });
             let body = Body::Rows { strict: true, function };
-            let single = call("single_value", array_of(ty.clone()).to_string(), ty.arrow(), false, body, vec![column(&rows)]);
+            let single =
+                call("single_value", array_of(ty.clone()).to_string(), ty.arrow(), false, body, vec![column(&rows)]);
             plan = project(plan, vec![(single, self.unique("value"))])?;
         }
         Ok(Typed::new(Expr::ScalarSubquery(subquery(plan)), ty))
@@ -81,6 +104,17 @@ impl<'a> Analyzer<'a> {
 
     pub(super) fn exists(&self, query: &'a Query, context: &Context<'_, 'a>) -> Result<Typed, QueryError> {
         let plan = self.inner(query, context)?.plan;
+        if context.clause != FILTER {
+            let rows = self.unique("rows");
+            let plan = LogicalPlanBuilder::from(plan)
+                .aggregate(Vec::<Expr>::new(), vec![expr_fn::count(lit(1_i64)).alias(rows.name.clone())])
+                .and_then(|builder| {
+                    builder.project(vec![column(&rows).gt(lit(0_i64)).alias(self.unique("exists").name)])
+                })
+                .and_then(LogicalPlanBuilder::build)
+                .map_err(planning)?;
+            return Ok(Typed::new(Expr::ScalarSubquery(subquery(plan)), Type::Boolean));
+        }
         Ok(Typed::new(Expr::Exists(Exists { subquery: subquery(plan), negated: false }), Type::Boolean))
     }
 
@@ -95,9 +129,42 @@ impl<'a> Analyzer<'a> {
         let value = self.expression(value, context)?;
         let (plan, item, ty) = self.one_column(query, pos, context)?;
         let Some(both) = common(&value.ty, &ty) else {
-            return Err(mismatch(pos, format!("value and result of subquery must be of the same type for IN expression: {} vs {ty}", value.ty)));
+            return Err(mismatch(
+                pos,
+                format!(
+                    "value and result of subquery must be of the same type for IN expression: {} vs {ty}",
+                    value.ty
+                ),
+            ));
         };
-        let plan = project(plan, vec![(cast(item, &ty, &both, false), self.unique("in"))])?;
+        let name = self.unique("in");
+        let plan = project(plan, vec![(cast(item, &ty, &both, false), name.clone())])?;
+        if context.clause != FILTER {
+            let list = self.unique("list");
+            let plan = LogicalPlanBuilder::from(plan)
+                .aggregate(Vec::<Expr>::new(), vec![expr_fn::array_agg(column(&name)).alias(list.name)])
+                .and_then(LogicalPlanBuilder::build)
+                .map_err(planning)?;
+            let value = cast(value.expr, &value.ty, &both, false);
+            let function = Arc::new(move |row: &[Value]| {
+                let (value, items) = (&row[0], row[1].array());
+                Ok(if items.is_empty() {
+                    Value::Bool(negated)
+                } else if value.is_null() {
+                    Value::Null
+                } else if items.contains(value) {
+                    Value::Bool(!negated)
+                } else if items.iter().any(Value::is_null) {
+                    Value::Null
+                } else {
+                    Value::Bool(negated)
+                })
+            });
+            let body = Body::Rows { strict: false, function };
+            let key = format!("{both} {negated}");
+            let arguments = vec![value, Expr::ScalarSubquery(subquery(plan))];
+            return Ok(Typed::new(call("in", key, Type::Boolean.arrow(), false, body, arguments), Type::Boolean));
+        }
         let expr = Box::new(cast(value.expr, &value.ty, &both, false));
         Ok(Typed::new(Expr::InSubquery(InSubquery::new(expr, subquery(plan), negated)), Type::Boolean))
     }
@@ -113,10 +180,18 @@ impl<'a> Analyzer<'a> {
         context: &Context<'_, 'a>,
     ) -> Result<Typed, QueryError> {
         match (operator, quantifier) {
-            (BinaryOperator::Equal, SubqueryQuantifier::Any) => return self.in_subquery(left, query, false, pos, context),
-            (BinaryOperator::NotEqual, SubqueryQuantifier::All) => return self.in_subquery(left, query, true, pos, context),
+            (BinaryOperator::Equal, SubqueryQuantifier::Any) => {
+                return self.in_subquery(left, query, false, pos, context);
+            }
+            (BinaryOperator::NotEqual, SubqueryQuantifier::All) => {
+                return self.in_subquery(left, query, true, pos, context);
+            }
             (BinaryOperator::Equal | BinaryOperator::NotEqual, _) => {
-                return Err(QueryError::at("NOT_SUPPORTED", pos, format!("{} ALL or ANY of a subquery is not supported yet", operator.symbol())));
+                return Err(QueryError::at(
+                    "NOT_SUPPORTED",
+                    pos,
+                    format!("{} ALL or ANY of a subquery is not supported yet", operator.symbol()),
+                ));
             }
             _ => {}
         }

@@ -1,8 +1,8 @@
 //! Window functions.
 
-use std::sync::Arc;
-
-use athena_sql::{FrameBound, FrameUnits, FunctionCall, NullTreatment, Pos, SortItem, WindowFrame as AstFrame, WindowSpec};
+use athena_sql::{
+    FrameBound, FrameUnits, FunctionCall, NullTreatment, Pos, SortItem, WindowFrame as AstFrame, WindowSpec,
+};
 use datafusion::{
     common::{Column, ScalarValue},
     functions_window::{
@@ -20,7 +20,13 @@ use datafusion::{
     },
 };
 
-use super::{Analyzer, Typed, call::AggregateParts, column, expression::{Context, mismatch}, planning};
+use super::{
+    Analyzer, Typed,
+    call::AggregateParts,
+    column,
+    expression::{Context, mismatch},
+    planning,
+};
 use crate::{
     cast::{cast, castable},
     error::QueryError,
@@ -38,7 +44,6 @@ pub(crate) struct Windowed {
 struct Window {
     partition_by: Vec<Expr>,
     order_by: Vec<SortExpr>,
-    order_types: Vec<Type>,
     frame: WindowFrame,
 }
 
@@ -63,7 +68,8 @@ impl<'a> Analyzer<'a> {
             }
         }
         for (_, exprs) in groups {
-            plan = LogicalPlanBuilder::from(plan).window(exprs).and_then(LogicalPlanBuilder::build).map_err(planning)?;
+            plan =
+                LogicalPlanBuilder::from(plan).window(exprs).and_then(LogicalPlanBuilder::build).map_err(planning)?;
         }
         Ok(plan)
     }
@@ -77,7 +83,10 @@ impl<'a> Analyzer<'a> {
     ) -> Result<Typed, QueryError> {
         let name = call.name.lower();
         let Some(windows) = context.windows else {
-            let message = format!("{} cannot contain aggregations, window functions or grouping operations: [{name}]", context.clause);
+            let message = format!(
+                "{} cannot contain aggregations, window functions or grouping operations: [{name}]",
+                context.clause
+            );
             return Err(QueryError::at("EXPRESSION_NOT_SCALAR", call.pos, message));
         };
         let inner = Context { windows: None, ..*context };
@@ -97,7 +106,11 @@ impl<'a> Analyzer<'a> {
             }
         };
         let expected = |least: usize, most: usize| {
-            if (least..=most).contains(&call.arguments.len()) { Ok(()) } else { Err(crate::functions::unexpected(&name, &[], call.pos)) }
+            if (least..=most).contains(&call.arguments.len()) {
+                Ok(())
+            } else {
+                Err(crate::functions::unexpected(&name, &[], call.pos))
+            }
         };
         // What DataFusion counts with unsigned numbers is bigint here.
         let (function, args, raw, ty): (WindowFunctionDefinition, Vec<Expr>, Option<Type>, Type) = match name.as_str() {
@@ -110,8 +123,12 @@ impl<'a> Analyzer<'a> {
                 };
                 (WindowFunctionDefinition::WindowUDF(udwf), Vec::new(), None, Type::BigInt)
             }
-            "percent_rank" => (WindowFunctionDefinition::WindowUDF(percent_rank_udwf()), Vec::new(), Some(Type::Double), Type::Double),
-            "cume_dist" => (WindowFunctionDefinition::WindowUDF(cume_dist_udwf()), Vec::new(), Some(Type::Double), Type::Double),
+            "percent_rank" => {
+                (WindowFunctionDefinition::WindowUDF(percent_rank_udwf()), Vec::new(), Some(Type::Double), Type::Double)
+            }
+            "cume_dist" => {
+                (WindowFunctionDefinition::WindowUDF(cume_dist_udwf()), Vec::new(), Some(Type::Double), Type::Double)
+            }
             "ntile" => {
                 expected(1, 1)?;
                 let count = whole(0, &arguments?)?;
@@ -123,7 +140,8 @@ impl<'a> Analyzer<'a> {
                 let mut ty = arguments[0].ty.clone();
                 let mut args = Vec::new();
                 if let Some(default) = arguments.get(2) {
-                    ty = common(&ty, &default.ty).ok_or_else(|| mismatch(call.pos, format!("{name} of {ty} with default {}", default.ty)))?;
+                    ty = common(&ty, &default.ty)
+                        .ok_or_else(|| mismatch(call.pos, format!("{name} of {ty} with default {}", default.ty)))?;
                 }
                 args.push(cast(arguments[0].expr.clone(), &arguments[0].ty, &ty, false));
                 if arguments.len() > 1 {
@@ -156,14 +174,17 @@ impl<'a> Analyzer<'a> {
                 (WindowFunctionDefinition::WindowUDF(udwf), args, Some(ty.clone()), ty)
             }
             _ => {
-                let Some(parts) = self.aggregate_parts(call, &Context { aggregates: context.aggregates, windows: None, ..*context })? else {
+                let Some(parts) =
+                    self.aggregate_parts(call, &Context { aggregates: context.aggregates, windows: None, ..*context })?
+                else {
                     return Err(crate::functions::not_registered(&name, call.pos));
                 };
-                return Ok(self.windowed_aggregate(parts, window, call.pos, windows));
+                return self.windowed_aggregate(parts, window, call.pos, windows);
             }
         };
         let raw_type = raw.unwrap_or(ty.clone());
-        let unsigned = raw_type == Type::BigInt && ["row_number", "rank", "dense_rank", "ntile"].contains(&name.as_str());
+        let unsigned =
+            raw_type == Type::BigInt && ["row_number", "rank", "dense_rank", "ntile"].contains(&name.as_str());
         let nulls = call.nulls.map(|nulls| match nulls {
             NullTreatment::Ignore => PlanNulls::IgnoreNulls,
             NullTreatment::Respect => PlanNulls::RespectNulls,
@@ -179,9 +200,11 @@ impl<'a> Analyzer<'a> {
         };
         let unique = self.unique(&name);
         let expr = Expr::WindowFunction(Box::new(WindowFunction { fun: function, params }));
+        self.remember_result(&unique, &expr)?;
         windows.borrow_mut().push(Windowed { expr, column: unique.clone(), pos: call.pos });
         let value = column(&unique);
-        let value = if unsigned { Expr::Cast(datafusion::logical_expr::Cast::new(Box::new(value), ty.arrow())) } else { value };
+        let value =
+            if unsigned { Expr::Cast(datafusion::logical_expr::Cast::new(Box::new(value), ty.arrow())) } else { value };
         Ok(Typed::new(value, ty))
     }
 
@@ -191,7 +214,7 @@ impl<'a> Analyzer<'a> {
         window: Window,
         pos: Pos,
         windows: &std::cell::RefCell<Vec<Windowed>>,
-    ) -> Typed {
+    ) -> Result<Typed, QueryError> {
         let params = WindowFunctionParams {
             args: parts.args,
             partition_by: window.partition_by,
@@ -204,8 +227,9 @@ impl<'a> Analyzer<'a> {
         let unique = self.unique(parts.function.name());
         let fun = WindowFunctionDefinition::AggregateUDF(parts.function);
         let expr = Expr::WindowFunction(Box::new(WindowFunction { fun, params }));
+        self.remember_result(&unique, &expr)?;
         windows.borrow_mut().push(Windowed { expr, column: unique.clone(), pos });
-        (parts.finish)(column(&unique))
+        Ok((parts.finish)(column(&unique)))
     }
 
     fn window(&self, spec: &'a WindowSpec, context: &Context<'_, 'a>) -> Result<Window, QueryError> {
@@ -228,7 +252,11 @@ impl<'a> Analyzer<'a> {
                 Some(base) => {
                     let found = context.named_windows.iter().find(|(name, _)| name.lower() == base.lower());
                     let Some((_, found)) = found.filter(|_| depth < 50) else {
-                        return Err(QueryError::at("INVALID_WINDOW_REFERENCE", base.pos, format!("Cannot resolve WINDOW name {}", base.value)));
+                        return Err(QueryError::at(
+                            "INVALID_WINDOW_REFERENCE",
+                            base.pos,
+                            format!("Cannot resolve WINDOW name {}", base.value),
+                        ));
                     };
                     Some(found)
                 }
@@ -238,7 +266,10 @@ impl<'a> Analyzer<'a> {
         for item in items {
             let key = self.expression(&item.expr, context)?;
             if !key.ty.is_orderable() {
-                return Err(mismatch(item.expr.pos, format!("{} is not orderable, and therefore cannot be used in window function ORDER BY", key.ty)));
+                return Err(mismatch(
+                    item.expr.pos,
+                    format!("{} is not orderable, and therefore cannot be used in window function ORDER BY", key.ty),
+                ));
             }
             order_by.push(key.expr.sort(!item.descending, item.nulls_first));
             order_types.push(key.ty);
@@ -247,7 +278,7 @@ impl<'a> Analyzer<'a> {
             None => WindowFrame::new((!order_by.is_empty()).then_some(false)),
             Some(frame) => self.frame(frame, &order_types, context)?,
         };
-        Ok(Window { partition_by, order_by, order_types, frame })
+        Ok(Window { partition_by, order_by, frame })
     }
 
     fn frame(&self, frame: &'a AstFrame, order: &[Type], context: &Context<'_, 'a>) -> Result<WindowFrame, QueryError> {
@@ -275,10 +306,15 @@ impl<'a> Analyzer<'a> {
                     }
                     (ty, _, _) if ty.is_integer() => {
                         ScalarValue::UInt64(Some(u64::try_from(value.int()).map_err(|_| {
-                            QueryError::new("INVALID_WINDOW_FRAME", "Window frame offset value must not be negative or null")
+                            QueryError::new(
+                                "INVALID_WINDOW_FRAME",
+                                "Window frame offset value must not be negative or null",
+                            )
                         })?))
                     }
-                    (ty, _, _) => return Err(mismatch(ast.pos, format!("Window frame offset value type not supported: {ty}"))),
+                    (ty, _, _) => {
+                        return Err(mismatch(ast.pos, format!("Window frame offset value type not supported: {ty}")));
+                    }
                 })
             };
             Ok(match bound {
@@ -296,7 +332,11 @@ impl<'a> Analyzer<'a> {
 }
 
 /// Each part of a window function settled by itself, since the function itself is no expression over columns.
-fn settle_window(expr: Expr, pos: Pos, settle: &dyn Fn(Expr, Pos) -> Result<Expr, QueryError>) -> Result<Expr, QueryError> {
+fn settle_window(
+    expr: Expr,
+    pos: Pos,
+    settle: &dyn Fn(Expr, Pos) -> Result<Expr, QueryError>,
+) -> Result<Expr, QueryError> {
     let Expr::WindowFunction(mut function) = expr else { return Ok(expr) };
     let all = |exprs: Vec<Expr>| exprs.into_iter().map(|expr| settle(expr, pos)).collect::<Result<Vec<_>, _>>();
     let params = &mut function.params;

@@ -2,12 +2,20 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use athena_api::glue::{Column, PartitionFilter, PartitionInput, StorageDescriptor, Table, TableInput, UpdateOptions, all_partitions};
+use athena_api::glue::{
+    Column, PartitionFilter, PartitionInput, StorageDescriptor, Table, TableInput, UpdateOptions, all_partitions,
+};
 use athena_sql::{AlterTable, AlterTableAction, ColumnPosition, PartitionSpec, TableName};
-use lake::{hive::{NULL_PARTITION, partition_path, unescape_value}, iceberg::Alteration};
+use lake::{
+    hive::{NULL_PARTITION, partition_path, unescape_value},
+    iceberg::Alteration,
+};
 use names::S3Uri;
 
-use super::{is_there, table::{glue_column, not_found}};
+use super::{
+    is_there,
+    table::{glue_column, not_found},
+};
 use crate::{
     engine::Work,
     error::QueryError,
@@ -40,9 +48,9 @@ async fn iceberg(work: &Work<'_>, table: Table, action: &AlterTableAction) -> Re
         AlterTableAction::ChangeColumn { old, new, .. } => {
             Alteration::ChangeColumn { name: old.clone(), to: glue_column(new) }
         }
-        AlterTableAction::SetProperties(properties) => {
-            Alteration::SetProperties(properties.iter().map(|(key, value)| (key.clone(), value.clone())).collect::<HashMap<_, _>>())
-        }
+        AlterTableAction::SetProperties(properties) => Alteration::SetProperties(
+            properties.iter().map(|(key, value)| (key.clone(), value.clone())).collect::<HashMap<_, _>>(),
+        ),
         AlterTableAction::UnsetProperties(keys) => Alteration::RemoveProperties(keys.clone()),
         _ => return Err(QueryError::not_for_iceberg()),
     };
@@ -53,10 +61,8 @@ async fn iceberg(work: &Work<'_>, table: Table, action: &AlterTableAction) -> Re
 
 /// An Iceberg table under another name: the new entry first, with the same metadata, then the old one goes.
 async fn rename(work: &Work<'_>, table: Table, to: &TableName) -> Result<(), QueryError> {
-    let key = work.key(&TableName {
-        database: to.database.clone().or_else(|| Some(table.database_name.clone())),
-        ..to.clone()
-    });
+    let key = work
+        .key(&TableName { database: to.database.clone().or_else(|| Some(table.database_name.clone())), ..to.clone() });
     let input = TableInput { name: key.table.clone(), ..table.input.clone() };
     match work.resolver.glue.create_table(None, &key.database, input).await {
         Err(error) if is_there(&error) => {
@@ -81,7 +87,8 @@ async fn hive(work: &Work<'_>, table: Table, action: &AlterTableAction) -> Resul
         AlterTableAction::SetLocation { partition: Some(spec), location } => {
             return partition_location(work, &table, spec, location).await;
         }
-        AlterTableAction::AddColumns { partition: Some(_), .. } | AlterTableAction::ReplaceColumns { partition: Some(_), .. } => {
+        AlterTableAction::AddColumns { partition: Some(_), .. }
+        | AlterTableAction::ReplaceColumns { partition: Some(_), .. } => {
             return Err(QueryError::not_supported("changing the columns of one partition is not supported yet"));
         }
         AlterTableAction::RenameTo { .. } => {
@@ -109,9 +116,13 @@ async fn hive(work: &Work<'_>, table: Table, action: &AlterTableAction) -> Resul
         AlterTableAction::AddColumns { columns, .. } => {
             let all = &mut input.storage_descriptor.get_or_insert_default().columns;
             for column in columns {
-                let taken = all.iter().chain(table.partition_keys()).any(|other| other.name.eq_ignore_ascii_case(&column.name));
+                let taken =
+                    all.iter().chain(table.partition_keys()).any(|other| other.name.eq_ignore_ascii_case(&column.name));
                 if taken {
-                    return Err(QueryError::hive_ddl_task("InvalidOperationException", format!("Duplicate column name: {}", column.name)));
+                    return Err(QueryError::hive_ddl_task(
+                        "InvalidOperationException",
+                        format!("Duplicate column name: {}", column.name),
+                    ));
                 }
                 all.push(glue_column(column));
             }
@@ -128,9 +139,15 @@ async fn hive(work: &Work<'_>, table: Table, action: &AlterTableAction) -> Resul
     work.resolver.glue.update_table(None, &table.database_name, input, options).await.map_err(|error| from_api(&error))
 }
 
-fn change_column(all: &mut Vec<Column>, old: &str, new: Column, position: Option<&ColumnPosition>) -> Result<(), QueryError> {
+fn change_column(
+    all: &mut Vec<Column>,
+    old: &str,
+    new: Column,
+    position: Option<&ColumnPosition>,
+) -> Result<(), QueryError> {
     let find = |all: &[Column], name: &str| all.iter().position(|column| column.name.eq_ignore_ascii_case(name));
-    let missing = |name: &str| QueryError::hive_ddl_task("InvalidOperationException", format!("Invalid column reference {name}"));
+    let missing =
+        |name: &str| QueryError::hive_ddl_task("InvalidOperationException", format!("Invalid column reference {name}"));
     let at = find(all, old).ok_or_else(|| missing(old))?;
     let comment = new.comment.clone().or_else(|| all[at].comment.clone());
     let changed = Column { comment, ..new };
@@ -156,20 +173,29 @@ fn ordered(table: &Table, spec: &PartitionSpec) -> Result<Vec<String>, QueryErro
         format!("{{{}}}", pairs.join(", "))
     };
     if keys.is_empty() {
-        return Err(QueryError::hive_ddl(format!("SemanticException table is not partitioned but partition spec exists: {}", shown())));
+        return Err(QueryError::hive_ddl(format!(
+            "SemanticException table is not partitioned but partition spec exists: {}",
+            shown()
+        )));
     }
-    let value = |key: &Column| spec.iter().find(|(name, _)| name.eq_ignore_ascii_case(&key.name)).map(|(_, value)| value.clone());
+    let value = |key: &Column| {
+        spec.iter().find(|(name, _)| name.eq_ignore_ascii_case(&key.name)).map(|(_, value)| value.clone())
+    };
     let values: Option<Vec<String>> = keys.iter().map(value).collect();
-    values
-        .filter(|values| values.len() == spec.len())
-        .ok_or_else(|| QueryError::hive_ddl(format!("SemanticException [Error 10006]: Partition not found {}", shown())))
+    values.filter(|values| values.len() == spec.len()).ok_or_else(|| {
+        QueryError::hive_ddl(format!("SemanticException [Error 10006]: Partition not found {}", shown()))
+    })
 }
 
 fn root(table: &Table) -> Result<S3Uri, QueryError> {
     table.location().unwrap_or_default().parse().map_err(QueryError::hive_ddl)
 }
 
-fn partition_input(table: &Table, values: Vec<String>, location: Option<&String>) -> Result<PartitionInput, QueryError> {
+fn partition_input(
+    table: &Table,
+    values: Vec<String>,
+    location: Option<&String>,
+) -> Result<PartitionInput, QueryError> {
     let keys = table.partition_keys().iter().map(|key| key.name.as_str());
     let texts: Vec<Option<String>> = values.iter().cloned().map(Some).collect();
     let location = match location {
@@ -194,7 +220,12 @@ async fn add_partitions(
     create_all(work, table, inputs, if_not_exists).await
 }
 
-async fn create_all(work: &Work<'_>, table: &Table, inputs: Vec<PartitionInput>, if_not_exists: bool) -> Result<(), QueryError> {
+async fn create_all(
+    work: &Work<'_>,
+    table: &Table,
+    inputs: Vec<PartitionInput>,
+    if_not_exists: bool,
+) -> Result<(), QueryError> {
     for chunk in inputs.chunks(100) {
         let failed = work
             .resolver
@@ -214,7 +245,12 @@ async fn create_all(work: &Work<'_>, table: &Table, inputs: Vec<PartitionInput>,
     Ok(())
 }
 
-async fn drop_partitions(work: &Work<'_>, table: &Table, specs: &[PartitionSpec], if_exists: bool) -> Result<(), QueryError> {
+async fn drop_partitions(
+    work: &Work<'_>,
+    table: &Table,
+    specs: &[PartitionSpec],
+    if_exists: bool,
+) -> Result<(), QueryError> {
     for spec in specs {
         let values = ordered(table, spec)?;
         let failed = work
@@ -227,13 +263,21 @@ async fn drop_partitions(work: &Work<'_>, table: &Table, specs: &[PartitionSpec]
             && !(if_exists && item.error.is_not_found())
         {
             let pairs: Vec<String> = spec.iter().map(|(key, value)| format!("{key}={value}")).collect();
-            return Err(QueryError::hive_ddl(format!("SemanticException [Error 10006]: Partition not found ({})", pairs.join(","))));
+            return Err(QueryError::hive_ddl(format!(
+                "SemanticException [Error 10006]: Partition not found ({})",
+                pairs.join(",")
+            )));
         }
     }
     Ok(())
 }
 
-async fn rename_partition(work: &Work<'_>, table: &Table, from: &PartitionSpec, to: &PartitionSpec) -> Result<(), QueryError> {
+async fn rename_partition(
+    work: &Work<'_>,
+    table: &Table,
+    from: &PartitionSpec,
+    to: &PartitionSpec,
+) -> Result<(), QueryError> {
     let (from, to) = (ordered(table, from)?, ordered(table, to)?);
     let glue = &work.resolver.glue;
     let (database, name) = (&table.database_name, table.name());
@@ -242,7 +286,12 @@ async fn rename_partition(work: &Work<'_>, table: &Table, from: &PartitionSpec, 
     glue.update_partition(None, database, name, &from, input).await.map_err(|error| from_api(&error))
 }
 
-async fn partition_location(work: &Work<'_>, table: &Table, spec: &PartitionSpec, location: &str) -> Result<(), QueryError> {
+async fn partition_location(
+    work: &Work<'_>,
+    table: &Table,
+    spec: &PartitionSpec,
+    location: &str,
+) -> Result<(), QueryError> {
     let values = ordered(table, spec)?;
     let glue = &work.resolver.glue;
     let (database, name) = (&table.database_name, table.name());
@@ -261,7 +310,8 @@ pub(super) async fn repair(work: &Work<'_>, name: &TableName) -> Result<QueryOut
         return Err(QueryError::not_for_iceberg());
     }
     let root = root(&table)?;
-    let objects = work.resolver.storage.list_all(&root.bucket, &root.prefix()).await.map_err(|error| from_lake(error.into()))?;
+    let objects =
+        work.resolver.storage.list_all(&root.bucket, &root.prefix()).await.map_err(|error| from_lake(error.into()))?;
     let keys: Vec<String> = table.partition_keys().iter().map(|key| key.name.to_lowercase()).collect();
     let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for object in objects {

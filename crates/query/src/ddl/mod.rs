@@ -4,7 +4,9 @@ mod alter;
 mod show;
 mod table;
 
-use athena_api::glue::{Column as GlueColumn, DatabaseInput, Parameters, StorageDescriptor, TableInput, UpdateOptions, all_tables};
+use athena_api::glue::{
+    Column as GlueColumn, DatabaseInput, Parameters, StorageDescriptor, TableInput, UpdateOptions, all_tables,
+};
 use athena_sql::{Explain, ExplainType, Pos, Query, Statement, TableName};
 
 use crate::{
@@ -54,7 +56,9 @@ pub(crate) async fn run(work: &Work<'_>, statement: &Statement) -> Result<QueryO
         Statement::DropTable { table, if_exists } => table::drop(work, table, *if_exists).await,
         Statement::AlterTable(alter) => alter::run(work, alter).await,
         Statement::MsckRepair { table } => alter::repair(work, table).await,
-        Statement::CreateView { name, or_replace, query, query_text } => create_view(work, name, *or_replace, query, query_text).await,
+        Statement::CreateView { name, or_replace, query, query_text } => {
+            create_view(work, name, *or_replace, query, query_text).await
+        }
         Statement::DropView { name, if_exists } => drop_view(work, name, *if_exists).await,
         Statement::Show(show) => show::run(work, show).await,
         Statement::Describe { table, column, .. } => show::describe(work, table, column).await,
@@ -73,7 +77,9 @@ async fn drop_database(work: &Work<'_>, name: &str, if_exists: bool, cascade: bo
         Ok(_) => {}
         Err(error) if error.is_not_found() && if_exists => return Ok(QueryOutput::nothing()),
         Err(error) if error.is_not_found() => {
-            return Err(QueryError::hive_ddl(format!("SemanticException [Error 10072]: Database does not exist: {name}")));
+            return Err(QueryError::hive_ddl(format!(
+                "SemanticException [Error 10072]: Database does not exist: {name}"
+            )));
         }
         Err(error) => return Err(from_api(&error)),
     }
@@ -157,9 +163,17 @@ async fn drop_view(work: &Work<'_>, name: &TableName, if_exists: bool) -> Result
     let shown = format!("awsdatacatalog.{}.{}", key.database, key.table);
     match work.resolver.glue_table(&key.database, &key.table).await? {
         None if if_exists => return Ok(QueryOutput::nothing()),
-        None => return Err(QueryError::at("TABLE_NOT_FOUND", Pos { line: 1, column: 1 }, format!("View '{shown}' does not exist"))),
+        None => {
+            return Err(QueryError::at(
+                "TABLE_NOT_FOUND",
+                Pos { line: 1, column: 1 },
+                format!("View '{shown}' does not exist"),
+            ));
+        }
         Some(table) if !table.is_view() => {
-            let message = format!("View '{shown}' does not exist, but a table with that name exists. Did you mean DROP TABLE {shown}?");
+            let message = format!(
+                "View '{shown}' does not exist, but a table with that name exists. Did you mean DROP TABLE {shown}?"
+            );
             return Err(QueryError::at("TABLE_NOT_FOUND", Pos { line: 1, column: 1 }, message));
         }
         Some(_) => {}

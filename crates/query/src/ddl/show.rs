@@ -99,7 +99,9 @@ pub(super) async fn run(work: &Work<'_>, show: &Show) -> Result<QueryOutput, Que
                 None => parameters.iter().map(|(key, value)| format!("{key}\t{value}")).collect(),
                 Some(key) => match parameters.get(key) {
                     Some(value) => vec![format!("{key}\t{value}")],
-                    None => vec![format!("Table {}.{} does not have property: {key}", table.database_name, table.name())],
+                    None => {
+                        vec![format!("Table {}.{} does not have property: {key}", table.database_name, table.name())]
+                    }
                 },
             };
             Ok(QueryOutput::lines(strings(&["prpt_name", "prpt_value"]), lines))
@@ -153,7 +155,9 @@ async fn tables(
     let database = database.cloned().unwrap_or_else(|| work.context.database());
     let all = match all_tables(work.resolver.glue.as_ref(), None, &database).await {
         Err(error) if error.is_not_found() => {
-            return Err(QueryError::hive_ddl(format!("SemanticException [Error 10072]: Database does not exist: {database}")));
+            return Err(QueryError::hive_ddl(format!(
+                "SemanticException [Error 10072]: Database does not exist: {database}"
+            )));
         }
         other => other.map_err(|error| from_api(&error))?,
     };
@@ -182,7 +186,8 @@ pub(super) async fn describe(work: &Work<'_>, name: &TableName, column: &[String
             let ty = column.type_text().replace(',', ", ").replace(':', ": ");
             lines.push(format!("{}\t{ty}\t{}", column.name, column.comment.as_deref().unwrap_or_default()));
         }
-        lines.extend(["\t\t", "# Partition spec:\t\t", "# field_name\tfield_transform\tcolumn_name"].map(str::to_owned));
+        lines
+            .extend(["\t\t", "# Partition spec:\t\t", "# field_name\tfield_transform\tcolumn_name"].map(str::to_owned));
         let loaded = work.resolver.iceberg.load(table).await.map_err(from_lake)?;
         let metadata = loaded.metadata();
         for field in metadata.default_partition_spec().fields() {
@@ -193,13 +198,20 @@ pub(super) async fn describe(work: &Work<'_>, name: &TableName, column: &[String
         return Ok(QueryOutput::lines(columns, lines));
     }
     let line = |column: &glue::Column| {
-        format!("{}\t{}\t{}", padded(&column.name), padded(column.type_text()), padded(column.comment.as_deref().unwrap_or_default()))
+        format!(
+            "{}\t{}\t{}",
+            padded(&column.name),
+            padded(column.type_text()),
+            padded(column.comment.as_deref().unwrap_or_default())
+        )
     };
     let all = || table.columns().chain(table.partition_keys());
     if let Some(wanted) = column.first() {
         let lines: Vec<String> = all().filter(|column| column.name.eq_ignore_ascii_case(wanted)).map(line).collect();
         if lines.is_empty() {
-            return Err(QueryError::hive_ddl(format!("SemanticException [Error 10002]: Invalid column reference {wanted}")));
+            return Err(QueryError::hive_ddl(format!(
+                "SemanticException [Error 10002]: Invalid column reference {wanted}"
+            )));
         }
         return Ok(QueryOutput::lines(columns, lines));
     }
@@ -266,7 +278,8 @@ fn hive_statement(table: &Table) -> String {
 
 fn pairs(mut properties: Vec<(String, String)>) -> String {
     properties.sort();
-    let lines: Vec<String> = properties.iter().map(|(key, value)| format!("  {}={}", quoted(key), quoted(value))).collect();
+    let lines: Vec<String> =
+        properties.iter().map(|(key, value)| format!("  {}={}", quoted(key), quoted(value))).collect();
     lines.join(", \n")
 }
 
@@ -276,7 +289,8 @@ async fn iceberg_statement(work: &Work<'_>, table: &Table) -> Result<String, Que
     let columns: Vec<String> = table
         .columns()
         .map(|column| {
-            let comment = column.comment.as_ref().map(|comment| format!(" COMMENT {}", quoted(comment))).unwrap_or_default();
+            let comment =
+                column.comment.as_ref().map(|comment| format!(" COMMENT {}", quoted(comment))).unwrap_or_default();
             format!("  {} {}{comment}", column.name, column.type_text())
         })
         .collect();
@@ -298,7 +312,8 @@ async fn iceberg_statement(work: &Work<'_>, table: &Table) -> Result<String, Que
     let mut properties = vec![("table_type".to_owned(), "iceberg".to_owned())];
     properties.extend(metadata.properties().iter().map(|(key, value)| (key.clone(), value.clone())));
     properties[1..].sort();
-    let lines: Vec<String> = properties.iter().map(|(key, value)| format!("  {}={}", quoted(key), quoted(value))).collect();
+    let lines: Vec<String> =
+        properties.iter().map(|(key, value)| format!("  {}={}", quoted(key), quoted(value))).collect();
     text.push_str(&format!("\nLOCATION {}\nTBLPROPERTIES (\n{}\n);", quoted(metadata.location()), lines.join(",\n")));
     Ok(text)
 }

@@ -30,7 +30,10 @@ pub(super) async fn create(work: &Work<'_>, create: &CreateTable) -> Result<Quer
     let glue = &work.resolver.glue;
     match glue.get_database(None, &key.database).await {
         Err(error) if error.is_not_found() => {
-            return Err(QueryError::hive_ddl(format!("SemanticException [Error 10072]: Database does not exist: {}", key.database)));
+            return Err(QueryError::hive_ddl(format!(
+                "SemanticException [Error 10072]: Database does not exist: {}",
+                key.database
+            )));
         }
         other => other.map_err(|error| from_api(&error))?,
     };
@@ -56,7 +59,9 @@ fn hive_input(work: &Work<'_>, create: &CreateTable) -> Result<TableInput, Query
         match field {
             PartitionField::Column(column) => partition_keys.push(glue_column(column)),
             PartitionField::Transform { column, .. } => {
-                return Err(QueryError::hive_ddl(format!("ParseException cannot recognize input near '{column}' in column specification")));
+                return Err(QueryError::hive_ddl(format!(
+                    "ParseException cannot recognize input near '{column}' in column specification"
+                )));
             }
         }
     }
@@ -84,11 +89,13 @@ fn hive_input(work: &Work<'_>, create: &CreateTable) -> Result<TableInput, Query
     let mut storage: StorageDescriptor = match &create.stored_as {
         None => descriptor("TEXTFILE", &place, columns, serde),
         Some(StorageFormat::Named(name)) => descriptor(name, &place, columns, serde),
-        Some(StorageFormat::Classes { input, output }) => descriptor("TEXTFILE", &place, columns, serde).map(|storage| StorageDescriptor {
-            input_format: Some(input.clone()),
-            output_format: Some(output.clone()),
-            ..storage
-        }),
+        Some(StorageFormat::Classes { input, output }) => {
+            descriptor("TEXTFILE", &place, columns, serde).map(|storage| StorageDescriptor {
+                input_format: Some(input.clone()),
+                output_format: Some(output.clone()),
+                ..storage
+            })
+        }
     }
     .ok_or_else(|| QueryError::hive_ddl("SemanticException Unrecognized file format in STORED AS clause"))?;
     if let Some(RowFormat::Serde { class, properties }) = &create.row_format {
@@ -135,7 +142,11 @@ fn hive_input(work: &Work<'_>, create: &CreateTable) -> Result<TableInput, Query
 async fn create_iceberg(work: &Work<'_>, create: &CreateTable) -> Result<QueryOutput, QueryError> {
     let key = work.key(&create.table);
     let Some(place) = &create.location else {
-        return Err(QueryError::plain(1103, crate::ErrorCategory::User, "Table location can not be null or empty for Iceberg tables"));
+        return Err(QueryError::plain(
+            1103,
+            crate::ErrorCategory::User,
+            "Table location can not be null or empty for Iceberg tables",
+        ));
     };
     let mut columns: Vec<Column> = create.columns.iter().map(glue_column).collect();
     let mut partitioning = Vec::new();
@@ -154,15 +165,27 @@ async fn create_iceberg(work: &Work<'_>, create: &CreateTable) -> Result<QueryOu
         });
     }
     let known = [
-        "format", "write_compression", "compression_level", "write_target_data_file_size_bytes", "format_version",
-        "optimize_rewrite_min_data_file_size_bytes", "optimize_rewrite_max_data_file_size_bytes",
-        "optimize_rewrite_data_file_threshold", "optimize_rewrite_delete_file_threshold", "vacuum_min_snapshots_to_keep",
-        "vacuum_max_snapshot_age_seconds", "vacuum_max_metadata_files_to_keep",
+        "format",
+        "write_compression",
+        "compression_level",
+        "write_target_data_file_size_bytes",
+        "format_version",
+        "optimize_rewrite_min_data_file_size_bytes",
+        "optimize_rewrite_max_data_file_size_bytes",
+        "optimize_rewrite_data_file_threshold",
+        "optimize_rewrite_delete_file_threshold",
+        "vacuum_min_snapshots_to_keep",
+        "vacuum_max_snapshot_age_seconds",
+        "vacuum_max_metadata_files_to_keep",
     ];
     let mut properties = HashMap::new();
     for (name, value) in create.properties.iter().filter(|(name, _)| !name.eq_ignore_ascii_case("table_type")) {
         if !known.contains(&name.to_lowercase().as_str()) {
-            return Err(QueryError::plain(1103, crate::ErrorCategory::User, format!("Unsupported table property key: {name}")));
+            return Err(QueryError::plain(
+                1103,
+                crate::ErrorCategory::User,
+                format!("Unsupported table property key: {name}"),
+            ));
         }
         properties.insert(name.to_lowercase(), value.clone());
     }

@@ -1,6 +1,9 @@
 //! Bytes: encodings and hashes; URLs; UUIDs.
 
-use base64::{Engine, engine::general_purpose::{STANDARD, URL_SAFE}};
+use base64::{
+    Engine,
+    engine::general_purpose::{STANDARD, URL_SAFE},
+};
 use md5::Md5;
 use sha2::{Digest, Sha256, Sha512};
 
@@ -24,11 +27,17 @@ pub(super) fn resolve(name: &str, types: &[Type], _: &[Option<Value>]) -> Option
         ("to_utf8", 1) => f([v()], b(), move |a| bytes(a[0].str().as_bytes().to_vec())),
         ("from_utf8", 1) => f([b()], v(), |a| Ok(Value::Str(String::from_utf8_lossy(a[0].bytes()).into_owned()))),
         ("to_hex", 1) => f([b()], v(), |a| Ok(Value::Str(hex::encode_upper(a[0].bytes())))),
-        ("from_hex", 1) => f([v()], b(), |a| hex::decode(a[0].str()).map(Value::Bytes).map_err(|error| invalid(error.to_string()))),
+        ("from_hex", 1) => {
+            f([v()], b(), |a| hex::decode(a[0].str()).map(Value::Bytes).map_err(|error| invalid(error.to_string())))
+        }
         ("to_base64", 1) => f([b()], v(), |a| Ok(Value::Str(STANDARD.encode(a[0].bytes())))),
-        ("from_base64", 1) => f([v()], b(), |a| STANDARD.decode(a[0].str()).map(Value::Bytes).map_err(|error| invalid(error.to_string()))),
+        ("from_base64", 1) => {
+            f([v()], b(), |a| STANDARD.decode(a[0].str()).map(Value::Bytes).map_err(|error| invalid(error.to_string())))
+        }
         ("to_base64url", 1) => f([b()], v(), |a| Ok(Value::Str(URL_SAFE.encode(a[0].bytes())))),
-        ("from_base64url", 1) => f([v()], b(), |a| URL_SAFE.decode(a[0].str()).map(Value::Bytes).map_err(|error| invalid(error.to_string()))),
+        ("from_base64url", 1) => {
+            f([v()], b(), |a| URL_SAFE.decode(a[0].str()).map(Value::Bytes).map_err(|error| invalid(error.to_string())))
+        }
         ("md5", 1) => f([b()], b(), move |a| bytes(Md5::digest(a[0].bytes()).to_vec())),
         ("sha1", 1) => f([b()], b(), move |a| bytes(sha1(a[0].bytes()).to_vec())),
         ("sha256", 1) => f([b()], b(), move |a| bytes(Sha256::digest(a[0].bytes()).to_vec())),
@@ -41,15 +50,22 @@ pub(super) fn resolve(name: &str, types: &[Type], _: &[Option<Value>]) -> Option
         ("url_extract_path", 1) => part(|url| Some(url.path().to_owned())),
         ("url_extract_query", 1) => part(|url| Some(url.query().unwrap_or_default().to_owned())),
         ("url_extract_fragment", 1) => part(|url| Some(url.fragment().unwrap_or_default().to_owned())),
-        ("url_extract_port", 1) => {
-            f([v()], BigInt, |a| Ok(url::Url::parse(a[0].str()).ok().and_then(|url| url.port()).map_or(Value::Null, |port| Value::Int(i64::from(port)))))
-        }
+        ("url_extract_port", 1) => f([v()], BigInt, |a| {
+            Ok(url::Url::parse(a[0].str())
+                .ok()
+                .and_then(|url| url.port())
+                .map_or(Value::Null, |port| Value::Int(i64::from(port))))
+        }),
         ("url_extract_parameter", 2) => f([v(), v()], v(), |a| {
             let url = url::Url::parse(a[0].str()).ok();
-            let found = url.and_then(|url| url.query_pairs().find(|(key, _)| key == a[1].str()).map(|(_, value)| value.into_owned()));
+            let found = url.and_then(|url| {
+                url.query_pairs().find(|(key, _)| key == a[1].str()).map(|(_, value)| value.into_owned())
+            });
             Ok(found.map_or(Value::Null, Value::Str))
         }),
-        ("url_encode", 1) => f([v()], v(), |a| Ok(Value::Str(url::form_urlencoded::byte_serialize(a[0].str().as_bytes()).collect()))),
+        ("url_encode", 1) => {
+            f([v()], v(), |a| Ok(Value::Str(url::form_urlencoded::byte_serialize(a[0].str().as_bytes()).collect())))
+        }
         ("url_decode", 1) => f([v()], v(), |a| {
             let text = format!("x={}", a[0].str().replace('&', "%26"));
             let decoded = url::form_urlencoded::parse(text.as_bytes()).next().map(|(_, value)| value.into_owned());
@@ -112,13 +128,19 @@ pub(super) fn crc32(bytes: &[u8]) -> u32 {
 
 /// xxHash, 64 bits. Source: the xxHash specification.
 pub(super) fn xxhash64(input: &[u8], seed: u64) -> u64 {
-    const P: [u64; 5] =
-        [0x9E37_79B1_85EB_CA87, 0xC2B2_AE3D_27D4_EB4F, 0x1656_67B1_9E37_79F9, 0x85EB_CA77_C2B2_AE63, 0x27D4_EB2F_1656_67C5];
+    const P: [u64; 5] = [
+        0x9E37_79B1_85EB_CA87,
+        0xC2B2_AE3D_27D4_EB4F,
+        0x1656_67B1_9E37_79F9,
+        0x85EB_CA77_C2B2_AE63,
+        0x27D4_EB2F_1656_67C5,
+    ];
     let round = |acc: u64, lane: u64| acc.wrapping_add(lane.wrapping_mul(P[1])).rotate_left(31).wrapping_mul(P[0]);
     let word = |bytes: &[u8]| u64::from_le_bytes(bytes.try_into().unwrap_or_default());
     let mut rest = input;
     let mut hash = if input.len() >= 32 {
-        let mut lanes = [seed.wrapping_add(P[0]).wrapping_add(P[1]), seed.wrapping_add(P[1]), seed, seed.wrapping_sub(P[0])];
+        let mut lanes =
+            [seed.wrapping_add(P[0]).wrapping_add(P[1]), seed.wrapping_add(P[1]), seed, seed.wrapping_sub(P[0])];
         while rest.len() >= 32 {
             for (at, lane) in lanes.iter_mut().enumerate() {
                 *lane = round(*lane, word(&rest[at * 8..at * 8 + 8]));

@@ -60,9 +60,9 @@ pub(super) fn resolve(name: &str, types: &[Type], constants: &[Option<Value>]) -
     use Type::{Array, BigInt, Boolean, Integer, Map, Row};
     let n = |number: usize| Ok(Value::Int(i64::try_from(number).unwrap_or(i64::MAX)));
     match (name, types) {
-        ("cardinality", [ty @ (Array(_) | Map(..))]) => {
-            f([ty.clone()], BigInt, move |a| n(if let Value::Map(map) = &a[0] { map.len() } else { a[0].array().len() }))
-        }
+        ("cardinality", [ty @ (Array(_) | Map(..))]) => f([ty.clone()], BigInt, move |a| {
+            n(if let Value::Map(map) = &a[0] { map.len() } else { a[0].array().len() })
+        }),
         ("[]", [Array(element), index]) if index.is_integer() || *index == Type::Unknown => {
             f([types[0].clone(), BigInt], (**element).clone(), |a| {
                 let (items, at) = (a[0].array(), a[1].int());
@@ -74,7 +74,10 @@ pub(super) fn resolve(name: &str, types: &[Type], constants: &[Option<Value>]) -
                 }
                 let found = usize::try_from(at - 1).ok().and_then(|at| items.get(at)).cloned();
                 found.ok_or_else(|| {
-                    invalid(format!("Array subscript must be less than or equal to array length: {at} > {}", items.len()))
+                    invalid(format!(
+                        "Array subscript must be less than or equal to array length: {at} > {}",
+                        items.len()
+                    ))
                 })
             })
         }
@@ -123,7 +126,9 @@ pub(super) fn resolve(name: &str, types: &[Type], constants: &[Option<Value>]) -
                 }
             })
         }
-        ("array_distinct", [ty @ Array(_)]) => f([ty.clone()], ty.clone(), |a| Ok(Value::Array(distinct(a[0].array().to_vec())))),
+        ("array_distinct", [ty @ Array(_)]) => {
+            f([ty.clone()], ty.clone(), |a| Ok(Value::Array(distinct(a[0].array().to_vec()))))
+        }
         ("array_sort", [ty @ Array(_)]) => f([ty.clone()], ty.clone(), |a| {
             let mut items = a[0].array().to_vec();
             items.sort_by(Value::order);
@@ -136,7 +141,8 @@ pub(super) fn resolve(name: &str, types: &[Type], constants: &[Option<Value>]) -
                 if items.iter().any(Value::is_null) {
                     return Ok(Value::Null);
                 }
-                let best = if max { items.iter().max_by(|a, b| a.order(b)) } else { items.iter().min_by(|a, b| a.order(b)) };
+                let best =
+                    if max { items.iter().max_by(|a, b| a.order(b)) } else { items.iter().min_by(|a, b| a.order(b)) };
                 Ok(best.cloned().unwrap_or(Value::Null))
             })
         }
@@ -150,9 +156,15 @@ pub(super) fn resolve(name: &str, types: &[Type], constants: &[Option<Value>]) -
                 let other = keys(y);
                 Ok(match which.as_str() {
                     "array_union" => Value::Array(distinct(x.iter().chain(y).cloned())),
-                    "array_intersect" => Value::Array(distinct(x.iter().filter(|item| other.contains(&format!("{item:?}"))).cloned())),
-                    "array_except" => Value::Array(distinct(x.iter().filter(|item| !other.contains(&format!("{item:?}"))).cloned())),
-                    _ if x.iter().any(|item| !item.is_null() && other.contains(&format!("{item:?}"))) => Value::Bool(true),
+                    "array_intersect" => {
+                        Value::Array(distinct(x.iter().filter(|item| other.contains(&format!("{item:?}"))).cloned()))
+                    }
+                    "array_except" => {
+                        Value::Array(distinct(x.iter().filter(|item| !other.contains(&format!("{item:?}"))).cloned()))
+                    }
+                    _ if x.iter().any(|item| !item.is_null() && other.contains(&format!("{item:?}"))) => {
+                        Value::Bool(true)
+                    }
                     _ if x.iter().chain(y).any(Value::is_null) => Value::Null,
                     _ => Value::Bool(false),
                 })
@@ -165,18 +177,25 @@ pub(super) fn resolve(name: &str, types: &[Type], constants: &[Option<Value>]) -
             }
             let size = i64::try_from(items.len()).unwrap_or(i64::MAX);
             let from = if start > 0 { start - 1 } else { size + start };
-            let Ok(length) = usize::try_from(length) else { return Err(invalid("length must be greater than or equal to 0")) };
+            let Ok(length) = usize::try_from(length) else {
+                return Err(invalid("length must be greater than or equal to 0"));
+            };
             let Ok(from) = usize::try_from(from) else { return Ok(Value::Array(Vec::new())) };
             Ok(Value::Array(items.iter().skip(from).take(length).cloned().collect()))
         }),
         ("trim_array", [ty @ Array(_), _]) => f([ty.clone(), BigInt], ty.clone(), |a| {
             let keep = usize::try_from(a[1].int()).ok().and_then(|drop| a[0].array().len().checked_sub(drop));
-            let keep = keep.ok_or_else(|| invalid(format!("size must not exceed array cardinality {}: {}", a[0].array().len(), a[1].int())))?;
+            let keep = keep.ok_or_else(|| {
+                invalid(format!("size must not exceed array cardinality {}: {}", a[0].array().len(), a[1].int()))
+            })?;
             Ok(Value::Array(a[0].array()[..keep].to_vec()))
         }),
-        ("reverse", [ty @ Array(_)]) => f([ty.clone()], ty.clone(), |a| Ok(Value::Array(a[0].array().iter().rev().cloned().collect()))),
+        ("reverse", [ty @ Array(_)]) => {
+            f([ty.clone()], ty.clone(), |a| Ok(Value::Array(a[0].array().iter().rev().cloned().collect())))
+        }
         ("shuffle", [ty @ Array(_)]) => f([ty.clone()], ty.clone(), |a| {
-            let mut items: Vec<(u128, Value)> = a[0].array().iter().map(|item| (uuid::Uuid::new_v4().as_u128(), item.clone())).collect();
+            let mut items: Vec<(u128, Value)> =
+                a[0].array().iter().map(|item| (uuid::Uuid::new_v4().as_u128(), item.clone())).collect();
             items.sort_by_key(|(order, _)| *order);
             Ok(Value::Array(items.into_iter().map(|(_, item)| item).collect()))
         })
@@ -189,7 +208,9 @@ pub(super) fn resolve(name: &str, types: &[Type], constants: &[Option<Value>]) -
         },
         ("repeat", [ty, _]) => f([ty.clone(), BigInt], array_of(ty.clone()), |a| {
             let count = usize::try_from(a[1].int()).ok().filter(|count| *count <= 10_000);
-            let count = count.ok_or_else(|| invalid("count argument of repeat function must be less than or equal to 10000 and not negative"))?;
+            let count = count.ok_or_else(|| {
+                invalid("count argument of repeat function must be less than or equal to 10000 and not negative")
+            })?;
             Ok(if a[1].is_null() { Value::Null } else { Value::Array(vec![a[0].clone(); count]) })
         })
         .map(Resolved::with_nulls),
@@ -202,7 +223,9 @@ pub(super) fn resolve(name: &str, types: &[Type], constants: &[Option<Value>]) -
             }
             f(types, array_of(Row(fields)), |a| {
                 let longest = a.iter().map(|list| list.array().len()).max().unwrap_or(0);
-                let row = |at: usize| Value::Row(a.iter().map(|list| list.array().get(at).cloned().unwrap_or(Value::Null)).collect());
+                let row = |at: usize| {
+                    Value::Row(a.iter().map(|list| list.array().get(at).cloned().unwrap_or(Value::Null)).collect())
+                };
                 Ok(Value::Array((0..longest).map(row).collect()))
             })
         }
@@ -221,7 +244,11 @@ pub(super) fn resolve(name: &str, types: &[Type], constants: &[Option<Value>]) -
                     })
                     .collect();
             }
-            Ok(Value::Array(out.into_iter().map(|chosen| Value::Array(chosen.into_iter().map(|at| items[at].clone()).collect())).collect()))
+            Ok(Value::Array(
+                out.into_iter()
+                    .map(|chosen| Value::Array(chosen.into_iter().map(|at| items[at].clone()).collect()))
+                    .collect(),
+            ))
         }),
         ("map", []) => f([], map_of(Type::Unknown, Type::Unknown), |_| Ok(Value::Map(Vec::new()))),
         ("map", [Array(key), Array(value)]) => f(types, map_of((**key).clone(), (**value).clone()), |a| {
@@ -238,14 +265,18 @@ pub(super) fn resolve(name: &str, types: &[Type], constants: &[Option<Value>]) -
         }),
         ("map_entries", [Map(key, value)]) => {
             f(types, array_of(Row(vec![(None, (**key).clone()), (None, (**value).clone())])), |a| {
-                Ok(Value::Array(a[0].map().iter().map(|(key, value)| Value::Row(vec![key.clone(), value.clone()])).collect()))
+                Ok(Value::Array(
+                    a[0].map().iter().map(|(key, value)| Value::Row(vec![key.clone(), value.clone()])).collect(),
+                ))
             })
         }
         ("map_from_entries", [Array(entry)]) => {
             let Row(fields) = &**entry else { return None };
             let [(_, key), (_, value)] = fields.as_slice() else { return None };
             f(types, map_of(key.clone(), value.clone()), |a| {
-                checked_map(a[0].array().iter().map(|entry| (entry.array()[0].clone(), entry.array()[1].clone())).collect())
+                checked_map(
+                    a[0].array().iter().map(|entry| (entry.array()[0].clone(), entry.array()[1].clone())).collect(),
+                )
             })
         }
         ("map_concat", [Map(..), ..]) => {
@@ -276,7 +307,9 @@ fn join(element: Type, types: &[Type], with_null: bool) -> Option<Resolved> {
         let texts: Vec<String> = a[0]
             .array()
             .iter()
-            .filter_map(|item| crate::text::print(item, &element).or_else(|| a.get(2).map(|null| null.str().to_owned())))
+            .filter_map(|item| {
+                crate::text::print(item, &element).or_else(|| a.get(2).map(|null| null.str().to_owned()))
+            })
             .collect();
         Ok(Value::Str(texts.join(a[1].str())))
     })
@@ -298,7 +331,13 @@ fn sequence(types: &[Type]) -> Option<Resolved> {
     f(params, array_of(element), move |a| {
         let (start, stop) = (a[0].int(), a[1].int());
         let step = match a.get(2) {
-            None => if start <= stop { 1 } else { -1 },
+            None => {
+                if start <= stop {
+                    1
+                } else {
+                    -1
+                }
+            }
             Some(step) if whole || months => step.int(),
             Some(step) if is_date => step.int() / unit,
             Some(step) => step.int() * 1000,
@@ -313,7 +352,11 @@ fn sequence(types: &[Type]) -> Option<Resolved> {
         let mut out = Vec::new();
         for count in 0.. {
             let at = if months {
-                let moved = if is_date { crate::analyze::add_months(start, step * count) } else { crate::analyze::add_months_to(start, step * count) };
+                let moved = if is_date {
+                    crate::analyze::add_months(start, step * count)
+                } else {
+                    crate::analyze::add_months_to(start, step * count)
+                };
                 moved.unwrap_or(i64::MAX)
             } else {
                 start.saturating_add(step.saturating_mul(count))

@@ -1,6 +1,6 @@
 //! Dates and times.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use chrono::{Datelike, NaiveDateTime, Timelike};
 
@@ -103,7 +103,8 @@ pub(super) fn resolve(name: &str, types: &[Type], constants: &[Option<Value>]) -
                 let at = micros(wall(&a[1], &ty));
                 let unit = a[0].str().to_lowercase();
                 let cut = truncated(at, &unit).filter(|_| ty != Date || !is_clock(&unit));
-                let cut = cut.ok_or_else(|| invalid(format!("'{}' is not a valid {} field", a[0].str(), shown(&ty))))?;
+                let cut =
+                    cut.ok_or_else(|| invalid(format!("'{}' is not a valid {} field", a[0].str(), shown(&ty))))?;
                 Ok(Value::Int(back(cut, &ty)))
             })
         }
@@ -151,29 +152,24 @@ pub(super) fn resolve(name: &str, types: &[Type], constants: &[Option<Value>]) -
             })
         }
         ("date_format", [ty, _]) => {
-            let ty = moment(ty)?;
-            f([ty.clone(), VARCHAR], VARCHAR, move |a| print(&a[0], &ty, &Pattern::mysql(a[1].str()).map_err(invalid)?))
+            let (ty, patterns) = (moment(ty)?, PatternCache::new(Pattern::mysql));
+            f([ty.clone(), VARCHAR], VARCHAR, move |a| print(&a[0], &ty, &*patterns.get(a[1].str())?))
         }
         ("format_datetime", [ty, _]) => {
-            let ty = moment(ty)?;
-            f([ty.clone(), VARCHAR], VARCHAR, move |a| print(&a[0], &ty, &Pattern::joda(a[1].str()).map_err(invalid)?))
+            let (ty, patterns) = (moment(ty)?, PatternCache::new(Pattern::joda));
+            f([ty.clone(), VARCHAR], VARCHAR, move |a| print(&a[0], &ty, &*patterns.get(a[1].str())?))
         }
-        ("date_parse", [_, _]) => f([VARCHAR, VARCHAR], Timestamp(3), |a| {
-            let parsed = Pattern::mysql(a[1].str()).map_err(invalid)?.parse(a[0].str());
-            let parsed = parsed.ok_or_else(|| invalid(format!("Invalid format: \"{}\"", a[0].str())))?;
-            Ok(Value::Int(micros(parsed.wall).div_euclid(1000) * 1000))
-        }),
-        ("parse_datetime", [_, _]) => f([VARCHAR, VARCHAR], utc(3), |a| {
-            let parsed = Pattern::joda(a[1].str()).map_err(invalid)?.parse(a[0].str());
-            let parsed = parsed.ok_or_else(|| invalid(format!("Invalid format: \"{}\"", a[0].str())))?;
-            Ok(Value::Int(zone::instant(parsed.wall, parsed.zone.as_deref().unwrap_or("UTC"))))
-        }),
+        ("date_parse", [_, _]) => date_parse(),
+        ("parse_datetime", [_, _]) => parse_datetime(),
         ("from_iso8601_date", [_]) => f([VARCHAR], Date, |a| {
-            crate::parse_value::date(a[0].str()).map(Value::Int).ok_or_else(|| invalid(format!("Invalid format: \"{}\"", a[0].str())))
+            crate::parse_value::date(a[0].str())
+                .map(Value::Int)
+                .ok_or_else(|| invalid(format!("Invalid format: \"{}\"", a[0].str())))
         }),
         ("from_iso8601_timestamp", [_]) => f([VARCHAR], utc(3), |a| {
             let text = a[0].str();
-            let (wall, zone, _) = crate::parse_value::timestamp(text).ok_or_else(|| invalid(format!("Invalid format: \"{text}\"")))?;
+            let (wall, zone, _) =
+                crate::parse_value::timestamp(text).ok_or_else(|| invalid(format!("Invalid format: \"{text}\"")))?;
             Ok(Value::Int(zone::instant(wall, zone.as_deref().unwrap_or("UTC")).div_euclid(1000) * 1000))
         }),
         ("to_iso8601", [ty]) => {
@@ -222,6 +218,50 @@ pub(super) fn resolve(name: &str, types: &[Type], constants: &[Option<Value>]) -
         }
         _ => None,
     }
+}
+
+/// The last pattern that was used, as most calls have a constant one.
+struct PatternCache {
+    read: fn(&str) -> Result<Pattern, String>,
+    last: Mutex<Option<(String, Arc<Pattern>)>>,
+}
+
+impl PatternCache {
+    fn new(read: fn(&str) -> Result<Pattern, String>) -> Self {
+        Self { read, last: Mutex::default() }
+    }
+
+    fn get(&self, text: &str) -> Result<Arc<Pattern>, QueryError> {
+        let mut last = self.last.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some((of, pattern)) = &*last
+            && of == text
+        {
+            return Ok(Arc::clone(pattern));
+        }
+        let pattern = Arc::new((self.read)(text).map_err(invalid)?);
+        *last = Some((text.to_owned(), Arc::clone(&pattern)));
+        Ok(pattern)
+    }
+}
+
+fn not_in_format(text: &str) -> QueryError {
+    invalid(format!("Invalid format: \"{text}\""))
+}
+
+fn date_parse() -> Option<Resolved> {
+    let patterns = PatternCache::new(Pattern::mysql);
+    f([VARCHAR, VARCHAR], Type::Timestamp(3), move |a| {
+        let parsed = patterns.get(a[1].str())?.parse(a[0].str()).ok_or_else(|| not_in_format(a[0].str()))?;
+        Ok(Value::Int(micros(parsed.wall).div_euclid(1000) * 1000))
+    })
+}
+
+fn parse_datetime() -> Option<Resolved> {
+    let patterns = PatternCache::new(Pattern::joda);
+    f([VARCHAR, VARCHAR], Type::TimestampTz(3, Arc::from("UTC")), move |a| {
+        let parsed = patterns.get(a[1].str())?.parse(a[0].str()).ok_or_else(|| not_in_format(a[0].str()))?;
+        Ok(Value::Int(zone::instant(parsed.wall, parsed.zone.as_deref().unwrap_or("UTC"))))
+    })
 }
 
 fn shown(ty: &Type) -> String {

@@ -30,7 +30,9 @@ pub(crate) fn from_value(value: &Value, ty: &Type) -> Json {
         }
         (Value::Str(text), Type::Json) => parse(text).unwrap_or(Json::Null),
         (Value::Str(text), _) => Json::String(text.clone()),
-        (Value::Array(items), Type::Array(element)) => Json::Array(items.iter().map(|item| from_value(item, element)).collect()),
+        (Value::Array(items), Type::Array(element)) => {
+            Json::Array(items.iter().map(|item| from_value(item, element)).collect())
+        }
         (Value::Map(entries), Type::Map(key, item)) => {
             let mut entries: Vec<_> = entries.iter().collect();
             entries.sort_by(|a, b| a.0.order(&b.0));
@@ -38,7 +40,10 @@ pub(crate) fn from_value(value: &Value, ty: &Type) -> Json {
             Json::Object(entries.iter().map(|(k, v)| (name(k), from_value(v, item))).collect::<Map<_, _>>())
         }
         (Value::Row(items) | Value::Array(items), Type::Row(fields)) => {
-            let named = items.iter().zip(fields).map(|(item, (name, ty))| (name.clone().unwrap_or_default(), from_value(item, ty)));
+            let named = items
+                .iter()
+                .zip(fields)
+                .map(|(item, (name, ty))| (name.clone().unwrap_or_default(), from_value(item, ty)));
             Json::Object(named.collect::<Map<_, _>>())
         }
         (Value::Int(number), ty) if ty.is_integer() => Json::Number((*number).into()),
@@ -50,7 +55,10 @@ pub(crate) fn from_value(value: &Value, ty: &Type) -> Json {
 pub(crate) fn cast_from(text: &str, to: &Type) -> Result<Value, QueryError> {
     let fail = || {
         let shown: String = text.chars().take(100).collect();
-        QueryError::new("INVALID_CAST_ARGUMENT", format!("Cannot cast to {to}. Expected a different JSON value.\n{shown}"))
+        QueryError::new(
+            "INVALID_CAST_ARGUMENT",
+            format!("Cannot cast to {to}. Expected a different JSON value.\n{shown}"),
+        )
     };
     to_value(&parse(text).ok_or_else(fail)?, to).ok_or_else(fail)
 }
@@ -61,7 +69,9 @@ fn to_value(json: &Json, to: &Type) -> Option<Value> {
         (Json::Null, _) => Value::Null,
         (Json::Bool(value), Type::Boolean) => Value::Bool(*value),
         (Json::Bool(value), Type::Varchar(_)) => Value::Str(value.to_string()),
-        (Json::Bool(value), _) if to.is_numeric() => crate::cast::convert(&Value::Bool(*value), &Type::Boolean, to).ok()?,
+        (Json::Bool(value), _) if to.is_numeric() => {
+            crate::cast::convert(&Value::Bool(*value), &Type::Boolean, to).ok()?
+        }
         (Json::String(text), Type::Varchar(_)) => Value::Str(text.clone()),
         (Json::Number(number), Type::Varchar(_)) => Value::Str(number.to_string()),
         (Json::String(text), _) if to.is_numeric() || *to == Type::Boolean => crate::cast::from_text(text, to)?,
@@ -82,7 +92,8 @@ fn to_value(json: &Json, to: &Type) -> Option<Value> {
             Value::Map(entries)
         }
         (Json::Object(object), Type::Row(fields)) => {
-            let find = |name: &str| object.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value);
+            let find =
+                |name: &str| object.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value);
             Value::Row(
                 fields
                     .iter()
@@ -192,7 +203,8 @@ pub(super) fn resolve(name: &str, types: &[Type], _: &[Option<Value>]) -> Option
     let size = |count: usize| Value::Int(i64::try_from(count).unwrap_or(i64::MAX));
     match (name, types.len()) {
         ("json_parse", 1) => f([VARCHAR], Type::Json, |a| {
-            let json = parse(a[0].str()).ok_or_else(|| invalid(format!("Cannot convert value to JSON: '{}'", a[0].str())))?;
+            let json =
+                parse(a[0].str()).ok_or_else(|| invalid(format!("Cannot convert value to JSON: '{}'", a[0].str())))?;
             Ok(Value::Str(print(&json)))
         }),
         ("json_format", 1) => f([Type::Json], VARCHAR, |a| Ok(a[0].clone())),
@@ -205,7 +217,9 @@ pub(super) fn resolve(name: &str, types: &[Type], _: &[Option<Value>]) -> Option
         ("json_value", 2) => f([input(0), VARCHAR], VARCHAR, |a| {
             Ok(extract(a[0].str(), a[1].str())?.map_or(Value::Null, |json| scalar(&json)))
         }),
-        ("json_exists", 2) => f([input(0), VARCHAR], Type::Boolean, |a| Ok(Value::Bool(extract(a[0].str(), a[1].str())?.is_some()))),
+        ("json_exists", 2) => {
+            f([input(0), VARCHAR], Type::Boolean, |a| Ok(Value::Bool(extract(a[0].str(), a[1].str())?.is_some())))
+        }
         ("json_query", 2) => f([input(0), VARCHAR], VARCHAR, |a| {
             Ok(extract(a[0].str(), a[1].str())?.map_or(Value::Null, |json| Value::Str(print(&json))))
         }),

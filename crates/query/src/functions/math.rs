@@ -53,7 +53,10 @@ pub(super) fn resolve(name: &str, types: &[Type], _: &[Option<Value>]) -> Option
             let number = rescale(i128::from(a[0].int()), 0, i32::try_from(a[1].int().clamp(-38, 0)).unwrap_or(0));
             let places = u32::try_from(-a[1].int().clamp(-38, 0)).unwrap_or(0);
             let number = number.and_then(|number| number.checked_mul(10_i128.checked_pow(places)?));
-            number.and_then(|number| i64::try_from(number).ok()).map(Value::Int).ok_or_else(|| overflow("Value out of range for round"))
+            number
+                .and_then(|number| i64::try_from(number).ok())
+                .map(Value::Int)
+                .ok_or_else(|| overflow("Value out of range for round"))
         }),
         ("round" | "truncate", [Decimal(p, s)]) => {
             let (round, scale) = (name == "round", i32::from(*s));
@@ -75,7 +78,8 @@ pub(super) fn resolve(name: &str, types: &[Type], _: &[Option<Value>]) -> Option
                     } else {
                         10_i128.checked_pow((scale - places).unsigned_abs()).map(|unit| number / unit)
                     };
-                    let back = cut.and_then(|cut| rescale(cut, places, scale)).filter(|number| fits(*number, precision));
+                    let back =
+                        cut.and_then(|cut| rescale(cut, places, scale)).filter(|number| fits(*number, precision));
                     back.map(Value::Decimal).ok_or_else(|| overflow("decimal overflow"))
                 }
                 other => Ok(other.clone()),
@@ -114,7 +118,9 @@ pub(super) fn resolve(name: &str, types: &[Type], _: &[Option<Value>]) -> Option
         ("is_infinite", [_]) => f([Double], Boolean, |a| Ok(Value::Bool(a[0].double().is_infinite()))),
         ("random" | "rand", []) => f([], Double, move |_| d(random_double())).map(Resolved::volatile),
         ("random" | "rand", [_]) => f([BigInt], BigInt, |a| random_below(0, a[0].int())).map(Resolved::volatile),
-        ("random" | "rand", [_, _]) => f([BigInt, BigInt], BigInt, |a| random_below(a[0].int(), a[1].int())).map(Resolved::volatile),
+        ("random" | "rand", [_, _]) => {
+            f([BigInt, BigInt], BigInt, |a| random_below(a[0].int(), a[1].int())).map(Resolved::volatile)
+        }
         ("bitwise_and", [_, _]) => f([BigInt, BigInt], BigInt, |a| Ok(Value::Int(a[0].int() & a[1].int()))),
         ("bitwise_or", [_, _]) => f([BigInt, BigInt], BigInt, |a| Ok(Value::Int(a[0].int() | a[1].int()))),
         ("bitwise_xor", [_, _]) => f([BigInt, BigInt], BigInt, |a| Ok(Value::Int(a[0].int() ^ a[1].int()))),

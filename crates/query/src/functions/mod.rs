@@ -30,9 +30,8 @@ pub(crate) use strings::like;
 use crate::{
     analyze::Typed,
     cast::cast,
-    context::QueryContext,
     error::QueryError,
-    scalar::{Body, RowFunction, call},
+    scalar::{Body, ColumnFunction, RowFunction, call},
     types::{Type, coerces},
     value::Value,
 };
@@ -48,9 +47,20 @@ pub(crate) struct Resolved {
     strict: bool,
     volatile: bool,
     function: RowFunction,
+    /// The same for whole columns, where that is worth it.
+    columns: Option<ColumnFunction>,
 }
 
 impl Resolved {
+    /// Computes column by column.
+    fn by_column(
+        mut self,
+        columns: impl Fn(&[ArrayRef], usize) -> Result<ArrayRef, QueryError> + Send + Sync + 'static,
+    ) -> Self {
+        self.columns = Some(Arc::new(columns));
+        self
+    }
+
     /// Sees NULL arguments.
     fn with_nulls(mut self) -> Self {
         self.strict = false;
@@ -69,7 +79,14 @@ fn f(
     returns: Type,
     function: impl Fn(&[Value]) -> Result<Value, QueryError> + Send + Sync + 'static,
 ) -> Option<Resolved> {
-    Some(Resolved { params: params.into(), returns, strict: true, volatile: false, function: Arc::new(function) })
+    Some(Resolved {
+        params: params.into(),
+        returns,
+        strict: true,
+        volatile: false,
+        function: Arc::new(function),
+        columns: None,
+    })
 }
 
 fn invalid(message: impl Into<String>) -> QueryError {
@@ -77,7 +94,7 @@ fn invalid(message: impl Into<String>) -> QueryError {
 }
 
 /// A call of a function of values.
-pub(crate) fn scalar(name: &str, arguments: Vec<Typed>, pos: Pos, context: &QueryContext) -> Result<Typed, QueryError> {
+pub(crate) fn scalar(name: &str, arguments: Vec<Typed>, pos: Pos) -> Result<Typed, QueryError> {
     let types: Vec<Type> = arguments.iter().map(|argument| argument.ty.clone()).collect();
     let constants: Vec<Option<Value>> = arguments
         .iter()
@@ -86,8 +103,8 @@ pub(crate) fn scalar(name: &str, arguments: Vec<Typed>, pos: Pos, context: &Quer
             _ => None,
         })
         .collect();
-    let families = [strings::resolve, math::resolve, datetime::resolve, collections::resolve, json::resolve, binary::resolve];
-    let _ = context;
+    let families =
+        [strings::resolve, math::resolve, datetime::resolve, collections::resolve, json::resolve, binary::resolve];
     let resolved = families.iter().find_map(|resolve| resolve(name, &types, &constants));
     let Some(resolved) = resolved else {
         return Err(if is_known(name) { unexpected(name, &types, pos) } else { not_registered(name, pos) });
@@ -100,7 +117,10 @@ pub(crate) fn scalar(name: &str, arguments: Vec<Typed>, pos: Pos, context: &Quer
     let arguments =
         arguments.into_iter().zip(&resolved.params).map(|(item, to)| cast(item.expr, &item.ty, to, false)).collect();
     let key = format!("{:?} {}", resolved.params, resolved.returns);
-    let body = Body::Rows { strict: resolved.strict, function: resolved.function };
+    let body = match resolved.columns {
+        Some(columns) => Body::Columns(columns),
+        None => Body::Rows { strict: resolved.strict, function: resolved.function },
+    };
     let expr = call(name, key, resolved.returns.arrow(), resolved.volatile, body, arguments);
     Ok(Typed::new(expr, resolved.returns))
 }
@@ -115,32 +135,199 @@ pub(crate) fn not_registered(name: &str, pos: Pos) -> QueryError {
 
 pub(crate) fn unexpected(name: &str, types: &[Type], pos: Pos) -> QueryError {
     let types: Vec<String> = types.iter().map(Type::to_string).collect();
-    QueryError::at("FUNCTION_NOT_FOUND", pos, format!("Unexpected parameters ({}) for function {name}", types.join(", ")))
+    QueryError::at(
+        "FUNCTION_NOT_FOUND",
+        pos,
+        format!("Unexpected parameters ({}) for function {name}", types.join(", ")),
+    )
 }
 
 /// The names of all functions of values.
 pub(crate) const NAMES: &[&str] = &[
-    "abs", "acos", "all_match", "any_match", "array_distinct", "array_except", "array_intersect", "array_join", "array_max",
-    "array_min", "array_position", "array_remove", "array_sort", "array_union", "arrays_overlap", "asin", "at_timezone",
-    "atan", "atan2", "bit_count", "bitwise_and", "bitwise_not", "bitwise_or", "bitwise_xor", "cardinality", "cbrt", "ceil",
-    "ceiling", "chr", "codepoint", "combinations", "concat", "concat_ws", "contains", "cos", "cosh", "crc32", "date",
-    "date_add", "date_diff", "date_format", "date_parse", "date_trunc", "day", "day_of_month", "day_of_week", "day_of_year",
-    "degrees", "dow", "doy", "e", "element_at", "exp", "filter", "flatten", "floor", "format", "format_datetime",
-    "from_base", "from_base64", "from_hex", "from_iso8601_date", "from_iso8601_timestamp", "from_unixtime", "from_utf8",
-    "hour", "infinity", "is_finite", "is_infinite", "is_json_scalar", "is_nan", "json_array_contains",
-    "json_array_get", "json_array_length", "json_extract", "json_extract_scalar", "json_format", "json_parse", "json_size",
-    "last_day_of_month", "length", "levenshtein_distance", "ln", "log", "log10", "log2", "lower", "lpad", "ltrim", "map",
-    "map_concat", "map_entries", "map_filter", "map_from_entries", "map_keys", "map_values", "map_zip_with", "md5",
-    "millisecond", "minute", "mod", "month", "nan", "none_match", "normalize", "parse_datetime", "pi", "pow", "power",
-    "quarter", "radians", "rand", "random", "reduce", "regexp_count", "regexp_extract", "regexp_extract_all", "regexp_like",
-    "regexp_position", "regexp_replace", "regexp_split", "repeat", "replace", "reverse", "round", "rpad", "rtrim", "second",
-    "sequence", "sha1", "sha256", "sha512", "shuffle", "sign", "sin", "sinh", "slice", "split", "split_part",
-    "split_to_map", "sqrt", "starts_with", "strpos", "substr", "substring", "tan", "tanh", "to_base", "to_base64", "to_hex",
-    "to_iso8601", "to_milliseconds", "to_unixtime", "to_utf8", "transform", "transform_keys", "transform_values",
-    "translate", "trim", "trim_array", "truncate", "try", "upper", "url_decode", "url_encode", "url_extract_fragment",
-    "url_extract_host", "url_extract_parameter", "url_extract_path", "url_extract_port", "url_extract_protocol",
-    "url_extract_query", "uuid", "week", "week_of_year", "width_bucket", "with_timezone", "word_stem", "xxhash64", "year",
-    "year_of_week", "yow", "zip", "zip_with",
+    "abs",
+    "acos",
+    "all_match",
+    "any_match",
+    "array_distinct",
+    "array_except",
+    "array_intersect",
+    "array_join",
+    "array_max",
+    "array_min",
+    "array_position",
+    "array_remove",
+    "array_sort",
+    "array_union",
+    "arrays_overlap",
+    "asin",
+    "at_timezone",
+    "atan",
+    "atan2",
+    "bit_count",
+    "bitwise_and",
+    "bitwise_not",
+    "bitwise_or",
+    "bitwise_xor",
+    "cardinality",
+    "cbrt",
+    "ceil",
+    "ceiling",
+    "chr",
+    "codepoint",
+    "combinations",
+    "concat",
+    "concat_ws",
+    "contains",
+    "cos",
+    "cosh",
+    "crc32",
+    "date",
+    "date_add",
+    "date_diff",
+    "date_format",
+    "date_parse",
+    "date_trunc",
+    "day",
+    "day_of_month",
+    "day_of_week",
+    "day_of_year",
+    "degrees",
+    "dow",
+    "doy",
+    "e",
+    "element_at",
+    "exp",
+    "filter",
+    "flatten",
+    "floor",
+    "format",
+    "format_datetime",
+    "from_base",
+    "from_base64",
+    "from_hex",
+    "from_iso8601_date",
+    "from_iso8601_timestamp",
+    "from_unixtime",
+    "from_utf8",
+    "hour",
+    "infinity",
+    "is_finite",
+    "is_infinite",
+    "is_json_scalar",
+    "is_nan",
+    "json_array_contains",
+    "json_array_get",
+    "json_array_length",
+    "json_extract",
+    "json_extract_scalar",
+    "json_format",
+    "json_parse",
+    "json_size",
+    "last_day_of_month",
+    "length",
+    "levenshtein_distance",
+    "ln",
+    "log",
+    "log10",
+    "log2",
+    "lower",
+    "lpad",
+    "ltrim",
+    "map",
+    "map_concat",
+    "map_entries",
+    "map_filter",
+    "map_from_entries",
+    "map_keys",
+    "map_values",
+    "map_zip_with",
+    "md5",
+    "millisecond",
+    "minute",
+    "mod",
+    "month",
+    "nan",
+    "none_match",
+    "normalize",
+    "parse_datetime",
+    "pi",
+    "pow",
+    "power",
+    "quarter",
+    "radians",
+    "rand",
+    "random",
+    "reduce",
+    "regexp_count",
+    "regexp_extract",
+    "regexp_extract_all",
+    "regexp_like",
+    "regexp_position",
+    "regexp_replace",
+    "regexp_split",
+    "repeat",
+    "replace",
+    "reverse",
+    "round",
+    "rpad",
+    "rtrim",
+    "second",
+    "sequence",
+    "sha1",
+    "sha256",
+    "sha512",
+    "shuffle",
+    "sign",
+    "sin",
+    "sinh",
+    "slice",
+    "split",
+    "split_part",
+    "split_to_map",
+    "sqrt",
+    "starts_with",
+    "strpos",
+    "substr",
+    "substring",
+    "tan",
+    "tanh",
+    "to_base",
+    "to_base64",
+    "to_hex",
+    "to_iso8601",
+    "to_milliseconds",
+    "to_unixtime",
+    "to_utf8",
+    "transform",
+    "transform_keys",
+    "transform_values",
+    "translate",
+    "trim",
+    "trim_array",
+    "truncate",
+    "try",
+    "upper",
+    "url_decode",
+    "url_encode",
+    "url_extract_fragment",
+    "url_extract_host",
+    "url_extract_parameter",
+    "url_extract_path",
+    "url_extract_port",
+    "url_extract_protocol",
+    "url_extract_query",
+    "uuid",
+    "week",
+    "week_of_year",
+    "width_bucket",
+    "with_timezone",
+    "word_stem",
+    "xxhash64",
+    "year",
+    "year_of_week",
+    "yow",
+    "zip",
+    "zip_with",
 ];
 
 pub(crate) fn is_known(name: &str) -> bool {
@@ -156,13 +343,7 @@ pub(crate) fn random() -> Expr {
 
 /// A list that is NULL when it is empty.
 pub(crate) fn null_if_empty(list: Expr) -> Expr {
-    let function = Arc::new(|arrays: &[ArrayRef], _: usize| {
-        let list = arrays[0].as_list::<i32>();
-        let empty: arrow::array::BooleanArray = (0..list.len()).map(|at| Some(list.value_length(at) == 0)).collect();
-        arrow::compute::nullif(list, &empty).map_err(QueryError::internal)
-    });
-    // The type of the list is the type of what comes out, which only the plan knows: a case keeps it.
-    let _ = function;
+    // A case keeps the list's type, which only the plan knows.
     let length = call(
         "length",
         "list".to_owned(),
@@ -187,7 +368,8 @@ pub(crate) fn make_array(arrays: &[ArrayRef], rows: usize, element: &DataType) -
         arrow::array::new_empty_array(element)
     } else {
         let sources: Vec<&dyn Array> = arrays.iter().map(AsRef::as_ref).collect();
-        let order: Vec<(usize, usize)> = (0..rows).flat_map(|row| (0..arrays.len()).map(move |column| (column, row))).collect();
+        let order: Vec<(usize, usize)> =
+            (0..rows).flat_map(|row| (0..arrays.len()).map(move |column| (column, row))).collect();
         arrow::compute::interleave(&sources, &order).map_err(QueryError::internal)?
     };
     let offsets = OffsetBuffer::from_lengths(std::iter::repeat_n(arrays.len(), rows));

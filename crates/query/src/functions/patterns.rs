@@ -79,7 +79,9 @@ impl Pattern {
                 'r' => parts.extend(Self::mysql("%h:%i:%s %p")?.0),
                 'T' => parts.extend(Self::mysql("%H:%i:%s")?.0),
                 '%' => parts.push(Part::Text("%".to_owned())),
-                'D' | 'U' | 'u' | 'V' | 'w' | 'X' => return Err(format!("%{code} not supported in date format string")),
+                'D' | 'U' | 'u' | 'V' | 'w' | 'X' => {
+                    return Err(format!("%{code} not supported in date format string"));
+                }
                 other => parts.push(Part::Text(other.to_string())),
             }
             let _ = DayOfWeek;
@@ -174,7 +176,9 @@ impl Pattern {
                 Part::MonthName(short) => out.push_str(&wall.format(if *short { "%b" } else { "%B" }).to_string()),
                 Part::DayName(short) => out.push_str(&wall.format(if *short { "%a" } else { "%A" }).to_string()),
                 Part::HalfDay => out.push_str(if wall.hour12().0 { "PM" } else { "AM" }),
-                Part::Fraction(digits) => out.push_str(&format!("{:09}", wall.nanosecond() % 1_000_000_000)[..(*digits).min(9)]),
+                Part::Fraction(digits) => {
+                    out.push_str(&format!("{:09}", wall.nanosecond() % 1_000_000_000)[..(*digits).min(9)])
+                }
                 Part::ZoneName => out.push_str(zone),
                 Part::ZoneOffset(colon) => {
                     let (sign, minutes) = (if offset < 0 { '-' } else { '+' }, offset.abs() / 60);
@@ -208,7 +212,9 @@ impl Pattern {
                     let small = u32::try_from(number).ok()?;
                     match field {
                         Field::Year | Field::WeekYear => year = i32::try_from(number).ok()?,
-                        Field::ShortYear => year = i32::try_from(if number < 70 { 2000 + number } else { 1900 + number }).ok()?,
+                        Field::ShortYear => {
+                            year = i32::try_from(if number < 70 { 2000 + number } else { 1900 + number }).ok()?
+                        }
                         Field::Month => month = small,
                         Field::Day => day = small,
                         Field::DayOfYear => ordinal = Some(small),
@@ -220,8 +226,18 @@ impl Pattern {
                 }
                 Part::MonthName(_) => {
                     let names = [
-                        "january", "february", "march", "april", "may", "june", "july", "august", "september", "october",
-                        "november", "december",
+                        "january",
+                        "february",
+                        "march",
+                        "april",
+                        "may",
+                        "june",
+                        "july",
+                        "august",
+                        "september",
+                        "october",
+                        "november",
+                        "december",
                     ];
                     let lower = rest.to_lowercase();
                     let found = names.iter().position(|name| lower.starts_with(&name[..3]))?;

@@ -1,5 +1,8 @@
 //! Text and regular expressions.
 
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, StringBuilder};
 use fancy_regex::Regex;
 
 use super::{RegexCache, Resolved, f, invalid};
@@ -69,7 +72,9 @@ pub(super) fn resolve(name: &str, types: &[Type], _: &[Option<Value>]) -> Option
             let hit = if instance > 0 { found.get(at) } else { found.iter().rev().nth(at) };
             n(hit.copied().unwrap_or(0))
         }),
-        ("substr" | "substring", 2) if is_text(0) => f([v(), BigInt], v(), |a| s(substring(a[0].str(), a[1].int(), i64::MAX))),
+        ("substr" | "substring", 2) if is_text(0) => {
+            f([v(), BigInt], v(), |a| s(substring(a[0].str(), a[1].int(), i64::MAX)))
+        }
         ("substr" | "substring", 3) if is_text(0) => {
             f([v(), BigInt, BigInt], v(), |a| s(substring(a[0].str(), a[1].int(), a[2].int())))
         }
@@ -84,7 +89,8 @@ pub(super) fn resolve(name: &str, types: &[Type], _: &[Option<Value>]) -> Option
             f([v(), BigInt, v()], v(), move |a| {
                 let (text, fill) = (a[0].str(), a[2].str());
                 let size = usize::try_from(a[1].int()).ok().filter(|size| *size <= 10_000_000);
-                let size = size.ok_or_else(|| invalid(format!("Target length must be in the range [0..2147483647]")))?;
+                let size =
+                    size.ok_or_else(|| invalid(format!("Target length must be in the range [0..2147483647]")))?;
                 let length = text.chars().count();
                 if length >= size {
                     return s(text.chars().take(size).collect::<String>());
@@ -126,7 +132,10 @@ pub(super) fn resolve(name: &str, types: &[Type], _: &[Option<Value>]) -> Option
             Ok(Value::Array(a[0].str().split(a[1].str()).map(|part| Value::Str(part.to_owned())).collect()))
         }),
         ("split", 3) => f([v(), v(), BigInt], array_of(v()), |a| {
-            let limit = usize::try_from(a[2].int()).ok().filter(|limit| *limit > 0).ok_or_else(|| invalid("Limit must be positive"))?;
+            let limit = usize::try_from(a[2].int())
+                .ok()
+                .filter(|limit| *limit > 0)
+                .ok_or_else(|| invalid("Limit must be positive"))?;
             if a[1].str().is_empty() {
                 return Err(invalid("The delimiter may not be the empty string"));
             }
@@ -168,7 +177,9 @@ pub(super) fn resolve(name: &str, types: &[Type], _: &[Option<Value>]) -> Option
                 let regex = cache.get(a[1].str())?;
                 let group = group(&regex, a.get(2))?;
                 let found = regex.captures(a[0].str()).map_err(regex_error)?;
-                Ok(found.and_then(|found| found.get(group)).map_or(Value::Null, |found| Value::Str(found.as_str().to_owned())))
+                Ok(found
+                    .and_then(|found| found.get(group))
+                    .map_or(Value::Null, |found| Value::Str(found.as_str().to_owned())))
             })
         }
         ("regexp_extract_all", 2 | 3) => {
@@ -216,7 +227,11 @@ pub(super) fn resolve(name: &str, types: &[Type], _: &[Option<Value>]) -> Option
             let cache = RegexCache::default();
             f([v(), v()], Integer, move |a| {
                 let found = cache.get(a[1].str())?.find(a[0].str()).map_err(regex_error)?;
-                Ok(Value::Int(found.map_or(-1, |found| i64::try_from(a[0].str()[..found.start()].chars().count() + 1).unwrap_or(-1))))
+                Ok(Value::Int(
+                    found.map_or(-1, |found| {
+                        i64::try_from(a[0].str()[..found.start()].chars().count() + 1).unwrap_or(-1)
+                    }),
+                ))
             })
         }
         _ => None,
@@ -273,7 +288,24 @@ fn concat(types: &[Type]) -> Option<Resolved> {
     if !types.iter().all(|ty| ty.is_text() || *ty == Type::Unknown) {
         return None;
     }
-    f(vec![VARCHAR; types.len()], VARCHAR, |a| s(a.iter().map(Value::str).collect::<String>()))
+    let by_row = f(vec![VARCHAR; types.len()], VARCHAR, |a| s(a.iter().map(Value::str).collect::<String>()));
+    by_row.map(|resolved| resolved.by_column(concat_columns))
+}
+
+fn concat_columns(arrays: &[ArrayRef], rows: usize) -> Result<ArrayRef, QueryError> {
+    let columns: Vec<_> = arrays.iter().map(|array| array.as_string::<i32>()).collect();
+    let mut builder = StringBuilder::new();
+    let mut text = String::new();
+    for row in 0..rows {
+        if columns.iter().any(|column| column.is_null(row)) {
+            builder.append_null();
+            continue;
+        }
+        text.clear();
+        columns.iter().for_each(|column| text.push_str(column.value(row)));
+        builder.append_value(&text);
+    }
+    Ok(Arc::new(builder.finish()))
 }
 
 fn position(text: &str, needle: &str) -> usize {
@@ -375,7 +407,9 @@ pub(crate) fn like(row: &[Value]) -> Result<bool, QueryError> {
         parts.push(match c {
             c if Some(c) == escape => match pattern.next() {
                 Some(next) if next == '%' || next == '_' || Some(next) == escape => Part::Char(next),
-                _ => return Err(invalid("Escape character must be followed by '%', '_' or the escape character itself")),
+                _ => {
+                    return Err(invalid("Escape character must be followed by '%', '_' or the escape character itself"));
+                }
             },
             '%' => Part::Any,
             '_' => Part::One,

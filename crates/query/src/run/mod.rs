@@ -63,11 +63,13 @@ pub(crate) fn from_datafusion(error: DataFusionError) -> QueryError {
 
 fn from_shared(error: &DataFusionError) -> QueryError {
     match error {
-        DataFusionError::External(inner) => match (inner.downcast_ref::<QueryError>(), inner.downcast_ref::<lake::LakeError>()) {
-            (Some(ours), _) => ours.clone(),
-            (_, Some(lake)) => crate::tables::from_lake_ref(lake),
-            _ => QueryError::internal(inner),
-        },
+        DataFusionError::External(inner) => {
+            match (inner.downcast_ref::<QueryError>(), inner.downcast_ref::<lake::LakeError>()) {
+                (Some(ours), _) => ours.clone(),
+                (_, Some(lake)) => crate::tables::from_lake_ref(lake),
+                _ => QueryError::internal(inner),
+            }
+        }
         DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => from_shared(inner),
         DataFusionError::Shared(inner) => from_shared(inner),
         DataFusionError::ResourcesExhausted(message) => {

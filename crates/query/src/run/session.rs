@@ -17,14 +17,7 @@ use futures::{Stream, StreamExt};
 use tokio_util::sync::CancellationToken;
 
 use super::from_datafusion;
-use crate::{
-    engine::EngineOptions,
-    error::QueryError,
-    output::Row,
-    text::print,
-    types::Type,
-    value::values,
-};
+use crate::{engine::EngineOptions, error::QueryError, output::Row, text::print, types::Type, value::values};
 
 /// What all statements share: the memory they may use, and where they spill.
 pub(crate) struct Session {
@@ -57,7 +50,10 @@ impl Session {
         Ok((optimized.display_indent().to_string(), displayable(physical.as_ref()).indent(false).to_string()))
     }
 
-    pub(crate) async fn physical(&self, plan: &LogicalPlan) -> Result<(Arc<dyn ExecutionPlan>, Arc<TaskContext>), QueryError> {
+    pub(crate) async fn physical(
+        &self,
+        plan: &LogicalPlan,
+    ) -> Result<(Arc<dyn ExecutionPlan>, Arc<TaskContext>), QueryError> {
         let state = self.state();
         let optimized = state.optimize(plan).map_err(from_datafusion)?;
         let physical = state.query_planner().create_physical_plan(&optimized, &state).await.map_err(from_datafusion)?;
@@ -71,7 +67,11 @@ impl Session {
     }
 
     /// All rows of a plan, for small ones.
-    pub(crate) async fn collect(&self, plan: &LogicalPlan, cancel: &CancellationToken) -> Result<(SchemaRef, Vec<RecordBatch>), QueryError> {
+    pub(crate) async fn collect(
+        &self,
+        plan: &LogicalPlan,
+        cancel: &CancellationToken,
+    ) -> Result<(SchemaRef, Vec<RecordBatch>), QueryError> {
         let mut rows = self.run(plan).await?;
         let schema = rows.schema();
         let mut batches = Vec::new();

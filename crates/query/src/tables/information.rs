@@ -131,7 +131,8 @@ pub(super) async fn hive_partitions(glue: &dyn Glue, table: &glue::Table) -> Res
 pub(super) fn iceberg_metadata(table: &IcebergTable, suffix: &str) -> Result<Option<Found>, QueryError> {
     let metadata = table.metadata();
     let instant = || Type::TimestampTz(3, std::sync::Arc::from("UTC"));
-    let named = |columns: Vec<(&str, Type)>| columns.into_iter().map(|(name, ty)| (name.to_owned(), ty)).collect::<Vec<_>>();
+    let named =
+        |columns: Vec<(&str, Type)>| columns.into_iter().map(|(name, ty)| (name.to_owned(), ty)).collect::<Vec<_>>();
     let parent = |id: i64| {
         let snapshot = metadata.snapshot_by_id(id);
         snapshot.and_then(|snapshot| snapshot.parent_snapshot_id()).map_or(Value::Null, Value::Int)
@@ -144,7 +145,8 @@ pub(super) fn iceberg_metadata(table: &IcebergTable, suffix: &str) -> Result<Opt
                 .into_iter()
                 .map(|snapshot| {
                     let summary = snapshot.summary();
-                    let extra = summary.additional_properties.iter().map(|(key, value)| (text(key), text(value))).collect();
+                    let extra =
+                        summary.additional_properties.iter().map(|(key, value)| (text(key), text(value))).collect();
                     vec![
                         Value::Int(snapshot.timestamp_ms() * 1000),
                         Value::Int(snapshot.snapshot_id()),
@@ -168,7 +170,8 @@ pub(super) fn iceberg_metadata(table: &IcebergTable, suffix: &str) -> Result<Opt
         "history" => {
             let current = metadata.current_snapshot_id();
             let ancestors: Vec<i64> =
-                std::iter::successors(current, |id| metadata.snapshot_by_id(*id).and_then(|s| s.parent_snapshot_id())).collect();
+                std::iter::successors(current, |id| metadata.snapshot_by_id(*id).and_then(|s| s.parent_snapshot_id()))
+                    .collect();
             let rows = metadata
                 .history()
                 .iter()

@@ -69,7 +69,8 @@ impl fmt::Debug for LakeTable {
 
 impl LakeTable {
     pub(crate) fn new(source: Source, storage: ObjectStorage, meter: ScanMeter, columns: Vec<TableColumn>) -> Self {
-        let fields: Vec<Field> = columns.iter().map(|column| Field::new(&column.name, column.ty.arrow(), true)).collect();
+        let fields: Vec<Field> =
+            columns.iter().map(|column| Field::new(&column.name, column.ty.arrow(), true)).collect();
         Self { source, storage, meter, columns, schema: Arc::new(Schema::new(fields)) }
     }
 
@@ -85,11 +86,18 @@ impl LakeTable {
         let range = self.partition_columns();
         let used = filter.column_refs();
         !used.is_empty()
-            && used.iter().all(|name| self.columns.iter().position(|column| column.name == name.name).is_some_and(|at| range.contains(&at)))
+            && used.iter().all(|name| {
+                self.columns.iter().position(|column| column.name == name.name).is_some_and(|at| range.contains(&at))
+            })
     }
 
     /// The files of the partitions that the filters leave.
-    async fn files(&self, table: &HiveTable, glue: &dyn Glue, filters: &[Expr]) -> Result<Vec<DataFile>, DataFusionError> {
+    async fn files(
+        &self,
+        table: &HiveTable,
+        glue: &dyn Glue,
+        filters: &[Expr],
+    ) -> Result<Vec<DataFile>, DataFusionError> {
         let range = self.partition_columns();
         let keys = &self.columns[range.clone()];
         let schema = Arc::new(Schema::new(self.schema.fields()[range].to_vec()));
@@ -115,7 +123,9 @@ impl LakeTable {
             tests.iter().all(|test| {
                 let result = test.evaluate(&batch).and_then(|value| value.into_array(1));
                 // A test that fails here fails again over the rows, with its message.
-                result.and_then(|array| Ok(crate::value::values(&array).map_err(through)?)).is_ok_and(|values| values == [Value::Bool(true)])
+                result
+                    .and_then(|array| Ok(crate::value::values(&array).map_err(through)?))
+                    .is_ok_and(|values| values == [Value::Bool(true)])
                     || tests.is_empty()
             })
         };
@@ -125,7 +135,10 @@ impl LakeTable {
 
 /// The expression with plain column names.
 fn unqualified(expr: Expr) -> PlanResult<Expr> {
-    use datafusion::common::{Column, tree_node::{Transformed, TreeNode}};
+    use datafusion::common::{
+        Column,
+        tree_node::{Transformed, TreeNode},
+    };
     expr.transform(|node| {
         Ok(match node {
             Expr::Column(column) => Transformed::yes(Expr::Column(Column::from_name(column.name))),
@@ -236,7 +249,8 @@ impl TableProvider for LakeTable {
                             let path = file.uri.to_string();
                             let (projection, own) = (projection.clone(), own);
                             let rows = table.read(&storage, &meter, &file, &options);
-                            rows.map(move |batch| batch.and_then(|batch| with_path(&batch, &projection, own, &path))).boxed()
+                            rows.map(move |batch| batch.and_then(|batch| with_path(&batch, &projection, own, &path)))
+                                .boxed()
                         }))
                     };
                     partitions.push(Arc::new(Share { schema: Arc::clone(&schema), open: Arc::new(open) }));
@@ -303,7 +317,10 @@ fn divided<T>(mut items: Vec<T>, shares: usize, size: impl Fn(&T) -> u64) -> Vec
 }
 
 /// Rows that are in memory already.
-pub(crate) fn memory_table(columns: &[(String, Type)], rows: &[Vec<Value>]) -> Result<Arc<dyn TableProvider>, QueryError> {
+pub(crate) fn memory_table(
+    columns: &[(String, Type)],
+    rows: &[Vec<Value>],
+) -> Result<Arc<dyn TableProvider>, QueryError> {
     let fields: Vec<Field> = columns.iter().map(|(name, ty)| Field::new(name, ty.arrow(), true)).collect();
     let schema = Arc::new(Schema::new(fields));
     let mut arrays = Vec::new();
@@ -312,7 +329,8 @@ pub(crate) fn memory_table(columns: &[(String, Type)], rows: &[Vec<Value>]) -> R
         arrays.push(build(&column, &ty.arrow())?);
     }
     let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
-    let batch = RecordBatch::try_new_with_options(Arc::clone(&schema), arrays, &options).map_err(QueryError::internal)?;
+    let batch =
+        RecordBatch::try_new_with_options(Arc::clone(&schema), arrays, &options).map_err(QueryError::internal)?;
     let table = MemTable::try_new(schema, vec![vec![batch]]).map_err(crate::run::from_datafusion)?;
     Ok(Arc::new(table))
 }

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use athena_api::{Glue, glue};
-use lake::{HiveTable, ObjectStorage, ScanMeter, iceberg::{IcebergTables, Version}};
+use lake::{
+    HiveTable, ObjectStorage, ScanMeter,
+    iceberg::{IcebergTables, Version},
+};
 
 use super::{FILE_COLUMN, LakeTable, Source, TableVersion, from_api, from_lake, information};
 use crate::{
@@ -78,7 +81,11 @@ impl Resolver {
             let schema = table.schema_at(&version).map_err(from_lake)?;
             let mut columns = Vec::new();
             for field in schema.fields() {
-                columns.push(TableColumn { name: field.name().to_lowercase(), ty: Type::from_arrow(field.data_type())?, hidden: false });
+                columns.push(TableColumn {
+                    name: field.name().to_lowercase(),
+                    ty: Type::from_arrow(field.data_type())?,
+                    hidden: false,
+                });
             }
             columns.push(TableColumn { name: FILE_COLUMN.to_owned(), ty: VARCHAR, hidden: true });
             let source = Source::Iceberg { table, version };
@@ -91,7 +98,11 @@ impl Resolver {
         let hive = HiveTable::resolve(&table).map_err(from_lake)?;
         let mut columns = Vec::new();
         for column in hive.columns.iter().chain(&hive.partition_keys) {
-            columns.push(TableColumn { name: column.name.clone(), ty: hive_column_type(&column.hive_type.to_string())?, hidden: false });
+            columns.push(TableColumn {
+                name: column.name.clone(),
+                ty: hive_column_type(&column.hive_type.to_string())?,
+                hidden: false,
+            });
         }
         columns.push(TableColumn { name: FILE_COLUMN.to_owned(), ty: VARCHAR, hidden: true });
         let source = Source::Hive { table: Arc::new(hive), glue: Arc::clone(&self.glue) };
@@ -118,6 +129,7 @@ impl Resolver {
 
 /// A type in Glue's spelling, of a Hive table.
 pub(crate) fn hive_column_type(text: &str) -> Result<Type, QueryError> {
-    let parsed: athena_sql::HiveType = text.parse().map_err(|error| QueryError::new("HIVE_INVALID_METADATA", format!("{error}")))?;
+    let parsed: athena_sql::HiveType =
+        text.parse().map_err(|error| QueryError::new("HIVE_INVALID_METADATA", format!("{error}")))?;
     Type::from_hive(&parsed, false)
 }

@@ -1,6 +1,9 @@
 //! UPDATE, DELETE, MERGE, OPTIMIZE of Iceberg tables, by copy-on-write: each file with a row that changes is written anew.
 
-use std::sync::{Arc, atomic::{AtomicI64, Ordering}};
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, Ordering},
+};
 
 use athena_sql::{Expr as Ast, Ident, Merge, MergeClause, Pos, TableName};
 use datafusion::{
@@ -12,7 +15,9 @@ use lake::iceberg::{Change, IcebergTable};
 
 use super::{insert::iceberg_columns, wrote};
 use crate::{
-    analyze::{self, Analyzer, Context, Field, Names, Relation, Scope, TableKey, Typed, column, filtered, planning, project},
+    analyze::{
+        self, Analyzer, Context, Field, Names, Relation, Scope, TableKey, Typed, column, filtered, planning, project,
+    },
     cast::{cast, castable},
     engine::{Work, analyze},
     error::QueryError,
@@ -48,7 +53,12 @@ async fn files(work: &Work<'_>, plan: LogicalPlan, file: Expr) -> Result<Vec<(St
     let mut found = Vec::new();
     for batch in batches {
         let (names, counts) = (values(batch.column(0))?, values(batch.column(1))?);
-        found.extend(names.iter().zip(counts).map(|(name, count)| (name.str().to_owned(), u64::try_from(count.int()).unwrap_or(0))));
+        found.extend(
+            names
+                .iter()
+                .zip(counts)
+                .map(|(name, count)| (name.str().to_owned(), u64::try_from(count.int()).unwrap_or(0))),
+        );
     }
     Ok(found)
 }
@@ -57,7 +67,12 @@ fn among(file: Expr, files: &[(String, u64)]) -> Expr {
     Expr::InList(InList::new(Box::new(file), files.iter().map(|(name, _)| lit(name.clone())).collect(), false))
 }
 
-async fn overwrite(work: &Work<'_>, table: &IcebergTable, files: Vec<(String, u64)>, plan: &LogicalPlan) -> Result<(), QueryError> {
+async fn overwrite(
+    work: &Work<'_>,
+    table: &IcebergTable,
+    files: Vec<(String, u64)>,
+    plan: &LogicalPlan,
+) -> Result<(), QueryError> {
     let (add, _) = work.write_iceberg(table, plan).await?;
     let remove = files.into_iter().map(|(name, _)| name).collect();
     table.commit(Change::Overwrite { remove, add }).await.map_err(from_lake)?;
@@ -69,7 +84,10 @@ fn assigned(value: Typed, ty: &Type, pos: Pos) -> Result<Expr, QueryError> {
     let text = value.ty.is_text() && ty.is_text();
     let timestamp = matches!((&value.ty, ty), (Type::Timestamp(_), Type::Timestamp(_)));
     if !coerces(&value.ty, ty) && !((text || timestamp) && castable(&value.ty, ty)) {
-        let message = format!("UPDATE table column types don't match SET expressions: Table: [{ty}], Expressions: [{}]", value.ty);
+        let message = format!(
+            "UPDATE table column types don't match SET expressions: Table: [{ty}], Expressions: [{}]",
+            value.ty
+        );
         return Err(QueryError::at("TYPE_MISMATCH", pos, message));
     }
     Ok(cast(value.expr, &value.ty, ty, false))
@@ -106,7 +124,12 @@ pub(crate) async fn delete(work: &Work<'_>, name: &TableName, filter: Option<&As
     Ok(wrote(count, None))
 }
 
-fn where_of<'a>(analyzer: &Analyzer<'a>, relation: &Relation, filter: Option<&'a Ast>, work: &Work<'_>) -> Result<Expr, QueryError> {
+fn where_of<'a>(
+    analyzer: &Analyzer<'a>,
+    relation: &Relation,
+    filter: Option<&'a Ast>,
+    work: &Work<'_>,
+) -> Result<Expr, QueryError> {
     let Some(filter) = filter else { return Ok(lit(true)) };
     analyzer.remember(&relation.fields);
     let names = Names::of(work.context);
@@ -316,11 +339,8 @@ fn plan_merge<'a>(
             }
         }
     }
-    let action = if branches.is_empty() {
-        analyze::null(&Type::Integer)?
-    } else {
-        Expr::Case(Case::new(None, branches, None))
-    };
+    let action =
+        if branches.is_empty() { analyze::null(&Type::Integer)? } else { Expr::Case(Case::new(None, branches, None)) };
 
     // Only a match that changes something counts as one.
     let applies = on.clone().and(action.clone().is_not_null());
@@ -355,7 +375,8 @@ fn plan_merge<'a>(
         })
         .collect();
 
-    let inserts = if inserts.is_empty() { None } else { Some(plan_inserts(source.plan, relation.plan, on, inserts, columns)?) };
+    let inserts =
+        if inserts.is_empty() { None } else { Some(plan_inserts(source.plan, relation.plan, on, inserts, columns)?) };
     Ok(Merged { joined, file, row: column(&row), action, deletes, values, inserts })
 }
 
@@ -403,7 +424,11 @@ fn row_number() -> Expr {
 }
 
 /// `OPTIMIZE`: all files of the table into as few as can be.
-pub(crate) async fn optimize(work: &Work<'_>, name: &TableName, filter: Option<&Ast>) -> Result<QueryOutput, QueryError> {
+pub(crate) async fn optimize(
+    work: &Work<'_>,
+    name: &TableName,
+    filter: Option<&Ast>,
+) -> Result<QueryOutput, QueryError> {
     let (key, table) = target(work, name).await?;
     let columns = iceberg_columns(&table)?;
     let (relation, condition) = analyze!(work, analyzer => {

@@ -6,8 +6,7 @@ use athena_api::glue::{Column, Parameters, TableInput};
 use athena_sql::{CreateTableAs, Pos, Unload};
 use datafusion::logical_expr::LogicalPlan;
 use lake::{
-    WriteOptions,
-    iceberg,
+    WriteOptions, iceberg,
     write::{Compression, WriteFormat},
 };
 use names::S3Uri;
@@ -35,14 +34,18 @@ impl Properties {
 
     fn list(&self, name: &str) -> Vec<String> {
         let found = self.0.iter().find(|(key, ..)| key == name);
-        found.map(|(_, value, _)| value.array().iter().map(|item| item.str().to_lowercase()).collect()).unwrap_or_default()
+        found
+            .map(|(_, value, _)| value.array().iter().map(|item| item.str().to_lowercase()).collect())
+            .unwrap_or_default()
     }
 
     fn check(&self, allowed: &[&str]) -> Result<(), QueryError> {
         match self.0.iter().find(|(key, ..)| !allowed.contains(&key.as_str())) {
-            Some((key, ..)) => {
-                Err(QueryError::at("INVALID_TABLE_PROPERTY", START, format!("Catalog 'awsdatacatalog' table property '{key}' does not exist")))
-            }
+            Some((key, ..)) => Err(QueryError::at(
+                "INVALID_TABLE_PROPERTY",
+                START,
+                format!("Catalog 'awsdatacatalog' table property '{key}' does not exist"),
+            )),
             None => Ok(()),
         }
     }
@@ -56,12 +59,29 @@ pub(crate) async fn create_table_as(work: &Work<'_>, create: &CreateTableAs) -> 
     }
     let properties = Properties(work.properties(&create.properties).await?);
     properties.check(&[
-        "table_type", "external_location", "location", "is_external", "format", "write_compression", "parquet_compression",
-        "orc_compression", "compression_level", "field_delimiter", "partitioned_by", "partitioning", "bucketed_by",
-        "bucket_count", "write_target_data_file_size_bytes", "optimize_rewrite_min_data_file_size_bytes",
-        "optimize_rewrite_max_data_file_size_bytes", "optimize_rewrite_data_file_threshold",
-        "optimize_rewrite_delete_file_threshold", "vacuum_min_snapshots_to_keep", "vacuum_max_snapshot_age_seconds",
-        "vacuum_max_metadata_files_to_keep", "format_version",
+        "table_type",
+        "external_location",
+        "location",
+        "is_external",
+        "format",
+        "write_compression",
+        "parquet_compression",
+        "orc_compression",
+        "compression_level",
+        "field_delimiter",
+        "partitioned_by",
+        "partitioning",
+        "bucketed_by",
+        "bucket_count",
+        "write_target_data_file_size_bytes",
+        "optimize_rewrite_min_data_file_size_bytes",
+        "optimize_rewrite_max_data_file_size_bytes",
+        "optimize_rewrite_data_file_threshold",
+        "optimize_rewrite_delete_file_threshold",
+        "vacuum_min_snapshots_to_keep",
+        "vacuum_max_snapshot_age_seconds",
+        "vacuum_max_metadata_files_to_keep",
+        "format_version",
     ])?;
     let relation = analyze!(work, analyzer => analyzer.plan(&create.query))?;
     let mut fields = visible(&relation);
@@ -72,11 +92,8 @@ pub(crate) async fn create_table_as(work: &Work<'_>, create: &CreateTableAs) -> 
     check_columns(&fields)?;
     if work.resolver.glue.get_database(None, &key.database).await.is_err_and(|error| error.is_not_found()) {
         let location = &work.context.default_table_location;
-        let message = format!(
-            "Database {} not found. Please check your query. {}",
-            key.database,
-            may_need_cleaning(location)
-        );
+        let message =
+            format!("Database {} not found. Please check your query. {}", key.database, may_need_cleaning(location));
         return Err(QueryError::plain(1301, ErrorCategory::User, message));
     }
     if work.resolver.glue_table(&key.database, &key.table).await?.is_some() {
@@ -105,7 +122,11 @@ pub(crate) fn check_columns(fields: &[Field]) -> Result<(), QueryError> {
             return Err(QueryError::at("MISSING_COLUMN_NAME", START, message));
         }
         if field.ty == Type::Unknown {
-            return Err(QueryError::at("COLUMN_TYPE_UNKNOWN", START, format!("Column type is unknown at position {}", at + 1)));
+            return Err(QueryError::at(
+                "COLUMN_TYPE_UNKNOWN",
+                START,
+                format!("Column type is unknown at position {}", at + 1),
+            ));
         }
         if fields[..at].iter().any(|other| other.name == field.name) {
             let message = format!("Column name '{}' specified more than once", field.name);
@@ -116,7 +137,8 @@ pub(crate) fn check_columns(fields: &[Field]) -> Result<(), QueryError> {
 }
 
 fn uri(text: &str) -> Result<S3Uri, QueryError> {
-    text.parse().map_err(|_| QueryError::at("INVALID_TABLE_PROPERTY", START, format!("Location '{text}' is not an S3 path")))
+    text.parse()
+        .map_err(|_| QueryError::at("INVALID_TABLE_PROPERTY", START, format!("Location '{text}' is not an S3 path")))
 }
 
 fn format(text: Option<String>) -> Result<(String, WriteFormat), QueryError> {
@@ -125,7 +147,9 @@ fn format(text: Option<String>) -> Result<(String, WriteFormat), QueryError> {
         "PARQUET" => WriteFormat::Parquet,
         "JSON" => WriteFormat::Json,
         "TEXTFILE" => WriteFormat::Delimited,
-        "ORC" | "AVRO" | "ION" => return Err(QueryError::not_supported(format!("writing {name} is not supported yet"))),
+        "ORC" | "AVRO" | "ION" => {
+            return Err(QueryError::not_supported(format!("writing {name} is not supported yet")));
+        }
         _ => return Err(QueryError::at("INVALID_TABLE_PROPERTY", START, format!("Invalid format: {name}"))),
     };
     Ok((name, format))
@@ -145,7 +169,8 @@ fn compression(properties: &Properties, names: &[&str], default: Compression) ->
 /// The trailing columns that `partitioned_by` must name, in order.
 fn check_partitions(fields: &[Field], partitioned_by: &[String]) -> Result<usize, QueryError> {
     let count = partitioned_by.len();
-    let tail: Vec<&str> = fields[fields.len().saturating_sub(count)..].iter().map(|field| field.name.as_str()).collect();
+    let tail: Vec<&str> =
+        fields[fields.len().saturating_sub(count)..].iter().map(|field| field.name.as_str()).collect();
     if let Some(missing) = partitioned_by.iter().find(|name| !fields.iter().any(|field| field.name == **name)) {
         let message = format!("Partition columns {missing:?} not present in schema").replace('"', "");
         return Err(QueryError::new("INVALID_TABLE_PROPERTY", message));
@@ -154,8 +179,10 @@ fn check_partitions(fields: &[Field], partitioned_by: &[String]) -> Result<usize
         return Err(QueryError::new("INVALID_TABLE_PROPERTY", "Table contains only partition columns"));
     }
     if tail != partitioned_by {
-        let message =
-            format!("Partition keys must be the last columns in the table and in the same order as the table properties: [{}]", partitioned_by.join(", "));
+        let message = format!(
+            "Partition keys must be the last columns in the table and in the same order as the table properties: [{}]",
+            partitioned_by.join(", ")
+        );
         return Err(QueryError::new("HIVE_COLUMN_ORDER_MISMATCH", message));
     }
     Ok(count)
@@ -167,7 +194,8 @@ async fn check_empty(work: &Work<'_>, location: &S3Uri, what: &str) -> Result<()
     if there.is_empty() {
         return Ok(());
     }
-    let message = format!("Target directory for table '{what}' already exists: {location}. {}", may_need_cleaning(location));
+    let message =
+        format!("Target directory for table '{what}' already exists: {location}. {}", may_need_cleaning(location));
     Err(QueryError::new("HIVE_PATH_ALREADY_EXISTS", message))
 }
 
@@ -193,7 +221,9 @@ async fn hive(
     let mut buckets = Vec::new();
     for name in &bucketed_by {
         let at = fields[..fields.len() - keys].iter().position(|field| field.name == *name);
-        buckets.push(at.ok_or_else(|| QueryError::new("INVALID_TABLE_PROPERTY", format!("Bucketing columns [{name}] not present in schema")))?);
+        buckets.push(at.ok_or_else(|| {
+            QueryError::new("INVALID_TABLE_PROPERTY", format!("Bucketing columns [{name}] not present in schema"))
+        })?);
     }
     let (name, write_format) = format(properties.text("format"))?;
     let mut columns: Vec<Column> = Vec::new();
@@ -205,10 +235,14 @@ async fn hive(
 
     let mut options = WriteOptions::new(location.clone(), work.context.query_execution_id.clone());
     options.format = write_format;
-    options.compression = compression(properties, &["write_compression", "parquet_compression", "orc_compression"], match write_format {
-        WriteFormat::Parquet => Compression::Gzip,
-        _ => Compression::Gzip,
-    })?;
+    options.compression = compression(
+        properties,
+        &["write_compression", "parquet_compression", "orc_compression"],
+        match write_format {
+            WriteFormat::Parquet => Compression::Gzip,
+            _ => Compression::Gzip,
+        },
+    )?;
     options.partition_columns = keys;
     options.bucketed_by = buckets;
     options.bucket_count = bucket_count;
@@ -230,7 +264,8 @@ async fn hive(
     if let Some(codec) = properties.text("write_compression").or_else(|| properties.text("parquet_compression")) {
         parameters.insert("parquet.compression".to_owned(), codec.to_uppercase());
     }
-    let mut storage = descriptor(&name, &location.to_string(), columns, serde).ok_or_else(|| QueryError::internal(&name))?;
+    let mut storage =
+        descriptor(&name, &location.to_string(), columns, serde).ok_or_else(|| QueryError::internal(&name))?;
     if bucket_count > 0 {
         storage.number_of_buckets = i32::try_from(bucket_count).ok();
         storage.bucket_columns = Some(bucketed_by);
@@ -282,7 +317,8 @@ async fn iceberg_table(
     }
     let mut extra = HashMap::new();
     for (property, value, ty) in &properties.0 {
-        let own = ["table_type", "location", "is_external", "partitioning", "partitioned_by", "bucketed_by", "bucket_count"];
+        let own =
+            ["table_type", "location", "is_external", "partitioning", "partitioned_by", "bucketed_by", "bucket_count"];
         if !own.contains(&property.as_str())
             && let Some(text) = crate::text::print(value, ty)
         {

@@ -26,7 +26,11 @@ pub(crate) async fn insert(work: &Work<'_>, insert: &Insert) -> Result<QueryOutp
     }
     let relation = analyze!(work, analyzer => analyzer.plan(&insert.query))?;
     let fields = visible(&relation);
-    let iceberg = if table.is_iceberg() { Some(work.resolver.iceberg.load(table.clone()).await.map_err(from_lake)?) } else { None };
+    let iceberg = if table.is_iceberg() {
+        Some(work.resolver.iceberg.load(table.clone()).await.map_err(from_lake)?)
+    } else {
+        None
+    };
     let columns = match &iceberg {
         Some(iceberg) => iceberg_columns(iceberg)?,
         None => hive_columns(&table)?,
@@ -76,12 +80,19 @@ fn arranged(
             return Err(QueryError::at("COLUMN_NOT_FOUND", pos, message));
         }
         if named[..at].contains(name) {
-            return Err(QueryError::at("DUPLICATE_COLUMN_NAME", pos, format!("Insert column name is specified more than once: {}", ident.value)));
+            return Err(QueryError::at(
+                "DUPLICATE_COLUMN_NAME",
+                pos,
+                format!("Insert column name is specified more than once: {}", ident.value),
+            ));
         }
     }
     if named.len() != fields.len() {
         let of = |types: Vec<String>| types.join(", ");
-        let table = named.iter().filter_map(|name| columns.iter().find(|(column, _)| column == name)).map(|(_, ty)| ty.to_string());
+        let table = named
+            .iter()
+            .filter_map(|name| columns.iter().find(|(column, _)| column == name))
+            .map(|(_, ty)| ty.to_string());
         let message = format!(
             "Insert query has mismatched column types: Table: [{}], Query: [{}]",
             of(table.collect()),
@@ -111,7 +122,11 @@ fn arranged(
 
 pub(super) fn iceberg_columns(table: &IcebergTable) -> Result<Vec<(String, Type)>, QueryError> {
     let schema = table.schema().map_err(from_lake)?;
-    schema.fields().iter().map(|field| Ok((field.name().to_lowercase(), Type::from_arrow(field.data_type())?))).collect()
+    schema
+        .fields()
+        .iter()
+        .map(|field| Ok((field.name().to_lowercase(), Type::from_arrow(field.data_type())?)))
+        .collect()
 }
 
 fn hive_columns(table: &Table) -> Result<Vec<(String, Type)>, QueryError> {
@@ -137,13 +152,19 @@ fn write_options(work: &Work<'_>, table: &Table, hive: &HiveTable) -> Result<Wri
         _ => {
             let message = format!(
                 "Output format {} with SerDe {} is not supported.",
-                table.input.storage_descriptor.as_ref().and_then(|storage| storage.output_format.clone()).unwrap_or_default(),
+                table
+                    .input
+                    .storage_descriptor
+                    .as_ref()
+                    .and_then(|storage| storage.output_format.clone())
+                    .unwrap_or_default(),
                 serde()
             );
             return Err(QueryError::new("HIVE_UNSUPPORTED_FORMAT", message));
         }
     };
-    let parameters = table.input.storage_descriptor.as_ref().and_then(|storage| storage.serde_info.as_ref()?.parameters.as_ref());
+    let parameters =
+        table.input.storage_descriptor.as_ref().and_then(|storage| storage.serde_info.as_ref()?.parameters.as_ref());
     if let Some(delimiter) = parameters.and_then(|all| all.get("field.delim")).and_then(|text| text.chars().next()) {
         options.field_delimiter = delimiter;
     }

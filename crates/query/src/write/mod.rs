@@ -7,7 +7,11 @@ mod insert;
 use athena_api::glue::{Parameters, Partition, PartitionInput, SerDeInfo, StorageDescriptor, Table};
 use athena_sql::{Expr as Ast, Pos, Property, TableName};
 use datafusion::logical_expr::LogicalPlan;
-use lake::{TableWriter, WriteOptions, WrittenFile, hive::partition_path, iceberg::{IcebergTable, spec}};
+use lake::{
+    TableWriter, WriteOptions, WrittenFile,
+    hive::partition_path,
+    iceberg::{IcebergTable, spec},
+};
 use names::S3Uri;
 
 pub(crate) use change::{delete, merge, optimize, update, vacuum};
@@ -96,7 +100,11 @@ impl Work<'_> {
     }
 
     /// Writes the rows of a plan into data files of an Iceberg table, and how many they are.
-    async fn write_iceberg(&self, table: &IcebergTable, plan: &LogicalPlan) -> Result<(Vec<spec::DataFile>, u64), QueryError> {
+    async fn write_iceberg(
+        &self,
+        table: &IcebergTable,
+        plan: &LogicalPlan,
+    ) -> Result<(Vec<spec::DataFile>, u64), QueryError> {
         let mut rows = self.session.run(plan).await?;
         let mut writer = table.writer().map_err(from_lake)?;
         let mut count = 0;
@@ -131,7 +139,10 @@ impl Work<'_> {
         let (database, name) = (&table.database_name, table.name());
         for chunk in all.chunks(100) {
             let texts = |values: &[Option<String>]| -> Vec<String> {
-                values.iter().map(|value| value.clone().unwrap_or_else(|| lake::hive::NULL_PARTITION.to_owned())).collect()
+                values
+                    .iter()
+                    .map(|value| value.clone().unwrap_or_else(|| lake::hive::NULL_PARTITION.to_owned()))
+                    .collect()
             };
             let wanted: Vec<Vec<String>> = chunk.iter().map(|values| texts(values)).collect();
             let glue = &self.resolver.glue;
@@ -145,12 +156,17 @@ impl Work<'_> {
                 }
                 let location = root.join(&partition_path(keys.iter().copied(), values)).as_directory().to_string();
                 let storage = StorageDescriptor { location: Some(location), ..storage.clone() };
-                inputs.push(PartitionInput { values: texts, storage_descriptor: Some(storage), ..PartitionInput::default() });
+                inputs.push(PartitionInput {
+                    values: texts,
+                    storage_descriptor: Some(storage),
+                    ..PartitionInput::default()
+                });
             }
             if inputs.is_empty() {
                 continue;
             }
-            let failed = glue.batch_create_partition(None, database, name, inputs).await.map_err(|error| from_api(&error))?;
+            let failed =
+                glue.batch_create_partition(None, database, name, inputs).await.map_err(|error| from_api(&error))?;
             if let Some(first) = failed.into_iter().find(|item| !item.error.to_string().contains("AlreadyExists")) {
                 return Err(from_api(&first.error));
             }
@@ -163,7 +179,9 @@ impl Work<'_> {
 fn fitted(plan: LogicalPlan, from: &[Field], to: &[(String, Type)]) -> Result<LogicalPlan, QueryError> {
     let shown = |types: Vec<String>| types.join(", ");
     let fits = |from: &Type, to: &Type| {
-        coerces(from, to) || (castable(from, to) && matches!((from, to), (Type::Timestamp(_), Type::Timestamp(_)))) || is_text(from, to)
+        coerces(from, to)
+            || (castable(from, to) && matches!((from, to), (Type::Timestamp(_), Type::Timestamp(_))))
+            || is_text(from, to)
     };
     if from.len() != to.len() || !from.iter().zip(to).all(|(a, b)| fits(&a.ty, &b.1)) {
         let table = shown(to.iter().map(|(_, ty)| ty.to_string()).collect());
@@ -243,7 +261,12 @@ pub(crate) fn storage_of(format: &str) -> Option<(&'static str, &'static str, &'
 }
 
 /// A storage descriptor of a format.
-pub(crate) fn descriptor(format: &str, location: &str, columns: Vec<athena_api::glue::Column>, parameters: Parameters) -> Option<StorageDescriptor> {
+pub(crate) fn descriptor(
+    format: &str,
+    location: &str,
+    columns: Vec<athena_api::glue::Column>,
+    parameters: Parameters,
+) -> Option<StorageDescriptor> {
     let (input, output, serde) = storage_of(format)?;
     Some(StorageDescriptor {
         columns,

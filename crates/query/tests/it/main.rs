@@ -93,7 +93,9 @@ async fn check(path: &Path, update: bool, failures: &mut String) -> usize {
         if let Some(rows) = head.strip_prefix("statement ok") {
             match result {
                 Err(error) => complain(format!("failed: {error}")),
-                Ok((_, count)) if !rows.trim().is_empty() && count.map(|n| n.to_string()).as_deref() != Some(rows.trim()) => {
+                Ok((_, count))
+                    if !rows.trim().is_empty() && count.map(|n| n.to_string()).as_deref() != Some(rows.trim()) =>
+                {
                     complain(format!("update count {count:?} instead of {rows}"));
                 }
                 Ok(_) => {}
@@ -101,7 +103,9 @@ async fn check(path: &Path, update: bool, failures: &mut String) -> usize {
         } else if let Some(part) = head.strip_prefix("statement error") {
             match result {
                 Ok((rows, _)) => complain(format!("should have failed, answered {rows:?}")),
-                Err(error) if !error.contains(part.trim()) => complain(format!("failed with {error}\n    not with    {}", part.trim())),
+                Err(error) if !error.contains(part.trim()) => {
+                    complain(format!("failed with {error}\n    not with    {}", part.trim()))
+                }
                 Err(_) => {}
             }
         } else {
