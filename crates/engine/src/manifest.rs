@@ -194,7 +194,8 @@ impl Manifest {
     /// What selection and ordering look at: every enabled resource.
     pub fn graph_nodes(&self) -> Vec<GraphNode> {
         let artifact = &self.0.artifact;
-        let mut nodes: Vec<GraphNode> = artifact.nodes.values().map(|node| graph_node(node)).collect();
+        let enabled = artifact.nodes.values().filter(|node| node.config_bool("enabled") != Some(false));
+        let mut nodes: Vec<GraphNode> = enabled.map(|node| graph_node(node)).collect();
         nodes.extend(artifact.sources.values().map(|source| graph_source(source)));
         nodes.extend(artifact.exposures.values().map(|exposure| GraphNode {
             unique_id: exposure.unique_id.clone(),

@@ -35,6 +35,16 @@ pub type UnitTestRows = Vec<Vec<Option<String>>>;
 /// Rows as a unit test gives them: column → value.
 pub(crate) type Rows = Vec<IndexMap<String, Json>>;
 
+/// What an input of a unit test stands for.
+struct Input {
+    id: UniqueId,
+    /// The name of its CTE.
+    cte: String,
+    relation: RelationName,
+    /// The seed, if it is one: its file may give the rows.
+    seed: Option<Arc<Node>>,
+}
+
 /// Rows, or a query that gives them.
 enum Given {
     Rows(Rows),
@@ -59,12 +69,14 @@ impl Compiler {
         let (inputs, input_ctes) = self.inputs(&test, &model).map_err(fail)?;
         let overrides = test.overrides.clone().unwrap_or_default();
         let macros = self.overridden_macros(&overrides.macros);
-        let (compiled, _) = self.compile_node(&model, move |inner| {
-            inner.inputs = Some(inputs);
-            inner.overridden_vars = overrides.vars;
-            inner.overridden_env = overrides.env_vars;
-            inner.extra.extend(macros);
-        })?;
+        let (compiled, _) = self
+            .compile_node(&model, move |inner| {
+                inner.inputs = Some(inputs);
+                inner.overridden_vars = overrides.vars;
+                inner.overridden_env = overrides.env_vars;
+                inner.extra.extend(macros);
+            })
+            .map_err(fail)?;
         let mut all = input_ctes;
         all.extend(compiled.extra_ctes.iter().cloned());
         let actual_sql = ctes::inject(&compiled.sql, &all);
@@ -87,7 +99,7 @@ impl Compiler {
                 found.push(ExtraCte { id: model.unique_id.clone(), sql: ctes::cte(&name, &sql) });
                 continue;
             }
-            let (id, name, relation, seed) = self.input(test, &given.input)?;
+            let Input { id, cte: name, relation, seed } = self.input(test, &given.input)?;
             let sql = self.input_sql(test, &given.rows, &given.format, given.fixture.as_deref(), relation, seed)?;
             found.push(ExtraCte { id: id.clone(), sql: ctes::cte(&name, &sql) });
             inputs.by_id.insert(id, name);
@@ -96,11 +108,7 @@ impl Compiler {
     }
 
     /// What an input names: its id, its CTE, its relation, and the seed if it is one.
-    fn input(
-        &self,
-        test: &UnitTest,
-        input: &str,
-    ) -> Result<(UniqueId, String, RelationName, Option<Arc<Node>>), Diagnostic> {
+    fn input(&self, test: &UnitTest, input: &str) -> Result<Input, Diagnostic> {
         let (lookup, root) = (self.manifest.lookup(), self.manifest.root_package());
         let unknown = || {
             Diagnostic::error(format!("input '{input}' was not found"))
@@ -113,13 +121,15 @@ impl Compiler {
             let Found::One(id) = found else { return Err(unknown()) };
             let node = self.known(&id)?;
             let seed = (node.resource_type == ResourceType::Seed).then(|| Arc::clone(&node));
-            return Ok((id, format!("__dbt__cte__{}", node.alias), node.relation(), seed));
+            let cte = format!("__dbt__cte__{}", node.alias);
+            return Ok(Input { id, cte, relation: node.relation(), seed });
         }
         let Some([source, table]) = named.sources.first().map(Vec::as_slice) else { return Err(unknown()) };
         let Found::One(id) = lookup.find_source(source, table, &test.package_name, root) else { return Err(unknown()) };
         let Some(found) = self.manifest.source(id.as_str()) else { return Err(unknown()) };
         let relation = RelationName::new(found.database.clone().unwrap_or_default(), &found.schema, &found.identifier);
-        Ok((id, format!("__dbt__cte__{}__{}", found.source_name, found.name), relation, None))
+        let cte = format!("__dbt__cte__{}__{}", found.source_name, found.name);
+        Ok(Input { id, cte, relation, seed: None })
     }
 
     fn input_sql(
@@ -277,16 +287,13 @@ impl Object for OverriddenPackage {
 }
 
 fn in_test(test: &UnitTest, diagnostic: Diagnostic) -> Diagnostic {
-    if diagnostic.what.starts_with("Compilation Error in") {
-        return diagnostic;
-    }
-    let mut diagnostic = Diagnostic {
-        what: format!(
-            "Compilation Error in unit_test {} ({})\n  {}",
-            test.name, test.original_file_path, diagnostic.what
-        ),
-        ..diagnostic
+    // Of the model's own head only the sentence below it is of interest here.
+    let sentence = match diagnostic.what.split_once('\n') {
+        Some((head, rest)) if head.starts_with("Compilation Error in") => rest.trim_start().to_owned(),
+        _ => diagnostic.what.clone(),
     };
+    let head = format!("Compilation Error in unit_test {} ({})", test.name, test.original_file_path);
+    let mut diagnostic = Diagnostic { what: format!("{head}\n  {sentence}"), ..diagnostic };
     diagnostic.location = diagnostic.location.or_else(|| Some(Location::file(&test.original_file_path)));
     diagnostic
 }

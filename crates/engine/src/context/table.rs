@@ -224,12 +224,14 @@ impl Object for Table {
         }
     }
 
-    fn len(&self) -> Option<usize> {
-        Some(self.0.rows.len())
+    fn iter(&self) -> Option<ValueIter> {
+        let table = self.clone();
+        Some(Box::new((0..table.0.rows.len()).map(move |index| Ok(table.row(index)))))
     }
 
-    fn is_true(&self) -> bool {
-        true
+    /// As Python has it, a table without rows is false.
+    fn len(&self) -> Option<usize> {
+        Some(self.0.rows.len())
     }
 
     fn is_sequence(&self) -> bool {

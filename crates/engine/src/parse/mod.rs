@@ -2,6 +2,7 @@
 //!
 //! Reading order: [`parse`], then `nodes` (one file), `tests`, `sources`, `others`, and `resolve` (names into ids).
 
+mod builder;
 mod built_in;
 mod config;
 mod contracts;
@@ -14,6 +15,7 @@ mod patches;
 pub(crate) mod resolve;
 mod semantic;
 mod sources;
+mod test_entries;
 pub(crate) mod tests;
 mod validate;
 
@@ -24,7 +26,7 @@ use std::{
 
 use artifacts::{
     Metadata,
-    manifest::{Disabled, ManifestMetadata, Node, Quoting, Ref, ResourceType, SCHEMA_VERSION},
+    manifest::{Disabled, ManifestMetadata, Node, Quoting, ResourceType, SCHEMA_VERSION},
 };
 use diagnostic::{Diagnostic, Location};
 use indexmap::IndexMap;
@@ -41,10 +43,12 @@ use crate::{
     context::{Fixture, Host, ProjectScope, yaml::YamlContext},
     manifest::{HookTime, Lookup},
 };
+use builder::Builder;
 use nodes::{Draft, ParsedNode, Parser};
 use patches::Patches;
 use sources::ParsedSource;
-use tests::{OnColumn, Target};
+use test_entries::{Place, test_entries};
+use tests::OnColumn;
 
 /// What `ref('x')` or `source('a', 'b')`, written as a text, names.
 pub(crate) fn read_reference(expression: &str) -> Option<others::Named> {
@@ -375,259 +379,6 @@ fn hook<'a>(parser: &Parser<'a>, project: &project::DbtProject, when: HookTime, 
         known: None,
         test_arguments: None,
     }
-}
-
-/// A place in a property file; its line is looked up only for messages.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Place<'a> {
-    file: &'a PropertyFile,
-    position: project::yaml::Position,
-}
-
-impl Place<'_> {
-    pub(crate) fn location(&self) -> Location {
-        self.file.source.location(self.position)
-    }
-}
-
-type TestEntry<'a> = (Target<'a>, Option<(String, Option<bool>, Vec<String>)>, &'a project::properties::TestDefinition);
-
-/// All generic tests with what they are on, and where they are written.
-fn test_entries<'a>(
-    properties: &'a [PropertyFile],
-    builder: &Builder<'_>,
-    sources: &[ParsedSource<'a>],
-) -> (Vec<TestEntry<'a>>, Vec<Place<'a>>) {
-    let mut entries: Vec<TestEntry<'a>> = Vec::new();
-    let mut places = Vec::new();
-    for file in properties {
-        let sections = [
-            (ResourceType::Model, "models", &file.models),
-            (ResourceType::Seed, "seeds", &file.seeds),
-            (ResourceType::Snapshot, "snapshots", &file.snapshots),
-        ];
-        for (kind, section, nodes) in sections {
-            for of in nodes {
-                let versions: Vec<Option<&project::properties::VersionProperties>> =
-                    if of.versions.is_empty() { vec![None] } else { of.versions.iter().map(Some).collect() };
-                for version in versions {
-                    let id = match version {
-                        Some(version) => format!("{kind}.{}.{}.v{}", file.package, of.name, version.v),
-                        None => format!("{kind}.{}.{}", file.package, of.name),
-                    };
-                    let node = builder.artifact.nodes.get(id.as_str());
-                    // Tests of what is not there or disabled do not exist either.
-                    let Some(node) = node else { continue };
-                    let (label, expression) = match version {
-                        Some(version) => (
-                            format!("{}_v{}", of.name, version.v),
-                            format!("ref('{}', version='{}')", of.name, version.v),
-                        ),
-                        None => (of.name.clone(), format!("ref('{}')", of.name)),
-                    };
-                    let target = Target {
-                        file,
-                        section,
-                        entry: of.name.clone(),
-                        label,
-                        expression,
-                        refs: vec![Ref {
-                            name: of.name.clone(),
-                            package: None,
-                            version: version.map(|version| version.v.to_json()),
-                        }],
-                        sources: Vec::new(),
-                        attached: Some(node.unique_id.clone()),
-                        group: node.group.clone(),
-                        tags: Vec::new(),
-                        quote_columns: of.quote_columns.unwrap_or(false),
-                    };
-                    let kept: Option<HashSet<String>> =
-                        version.map(|version| of.columns_of(version).into_iter().map(|column| column.name).collect());
-                    let own = version.map(|version| version.columns.own.as_slice()).unwrap_or_default();
-                    let inherited = of.columns.iter().filter(|column| {
-                        kept.as_ref().is_none_or(|kept| kept.contains(&column.name))
-                            && own.iter().all(|other| other.name != column.name)
-                    });
-                    for column in inherited.chain(own) {
-                        for test in &column.data_tests {
-                            places.push(Place { file, position: test.position });
-                            let on = (column.name.clone(), column.quote, column.tags.clone());
-                            entries.push((target.clone(), Some(on), test));
-                        }
-                    }
-                    let tests = version.map_or(of.data_tests.as_slice(), |version| of.data_tests_of(version));
-                    for test in tests {
-                        places.push(Place { file, position: test.position });
-                        entries.push((target.clone(), None, test));
-                    }
-                }
-            }
-        }
-    }
-    for parsed in sources.iter().filter(|parsed| parsed.is_enabled()) {
-        let source = &parsed.source;
-        let target = Target {
-            file: parsed.file,
-            section: "sources",
-            entry: source.source_name.clone(),
-            label: format!("{}_{}", source.source_name, source.name),
-            expression: format!("source('{}', '{}')", source.source_name, source.name),
-            refs: Vec::new(),
-            sources: vec![vec![source.source_name.clone(), source.name.clone()]],
-            attached: None,
-            group: None,
-            tags: source.tags.clone(),
-            quote_columns: source.quoting.column.unwrap_or(false),
-        };
-        for column in &parsed.table.columns {
-            for test in &column.data_tests {
-                places.push(Place { file: parsed.file, position: test.position });
-                entries.push((target.clone(), Some((column.name.clone(), column.quote, column.tags.clone())), test));
-            }
-        }
-        for test in &parsed.table.data_tests {
-            places.push(Place { file: parsed.file, position: test.position });
-            entries.push((target.clone(), None, test));
-        }
-    }
-    (entries, places)
-}
-
-/// Collects what was parsed.
-#[derive(Default)]
-struct Builder<'a> {
-    artifact: artifacts::Manifest,
-    lines_before: HashMap<UniqueId, usize>,
-    places: HashMap<UniqueId, Place<'a>>,
-    /// Names of nodes, and `source.table` of sources, that are switched off.
-    disabled_names: HashSet<String>,
-}
-
-impl Builder<'_> {
-    fn add(&mut self, parsed: ParsedNode, diagnostics: &mut Vec<Diagnostic>) {
-        let enabled = parsed.is_enabled();
-        let ParsedNode { node, lines_before, diagnostics: found } = parsed;
-        let id = node.unique_id.clone();
-        if !enabled {
-            if node.resource_type.is_refable() {
-                self.disabled_names.insert(node.name.clone());
-            }
-            self.artifact.disabled.entry(id).or_default().push(Disabled::Node(Arc::new(node)));
-            return;
-        }
-        diagnostics.extend(found);
-        if lines_before > 0 {
-            self.lines_before.insert(id.clone(), lines_before);
-        }
-        if let Some(other) = self.artifact.nodes.get(&id) {
-            diagnostics.push(
-                Diagnostic::error(format!(
-                    "Compilation Error\n  dbt found two {}s with the name \"{}\".",
-                    node.resource_type, node.name
-                ))
-                .at(self
-                    .places
-                    .get(&id)
-                    .map(Place::location)
-                    .unwrap_or_else(|| Location::file(&node.original_file_path)))
-                .cause(format!("{id} is defined in {} and in {}", other.original_file_path, node.original_file_path))
-                .fix("rename or remove one of them"),
-            );
-            return;
-        }
-        self.artifact.nodes.insert(id, Arc::new(node));
-    }
-
-    fn add_sources(&mut self, sources: Vec<ParsedSource<'_>>, diagnostics: &mut Vec<Diagnostic>) {
-        for parsed in sources {
-            let enabled = parsed.is_enabled();
-            let ParsedSource { source, file, table, diagnostics: found } = parsed;
-            let id = source.unique_id.clone();
-            if !enabled {
-                self.disabled_names.insert(format!("{}.{}", source.source_name, source.name));
-                self.artifact.disabled.entry(id).or_default().push(Disabled::Source(source));
-                continue;
-            }
-            diagnostics.extend(found);
-            if let Some(other) = self.artifact.sources.get(&id) {
-                diagnostics.push(
-                    file.source
-                        .error(
-                            table.position,
-                            format!(
-                                "Compilation Error\n  dbt found two sources with the name \"{}_{}\".",
-                                source.source_name, source.name
-                            ),
-                        )
-                        .cause(format!("it is declared in {} too", other.original_file_path))
-                        .fix("join the two entries"),
-                );
-                continue;
-            }
-            self.artifact.sources.insert(id, source);
-        }
-    }
-
-    fn add_others(&mut self, parser: &Parser<'_>, properties: &[PropertyFile], diagnostics: &mut Vec<Diagnostic>) {
-        let mut models: HashMap<(String, String), Vec<Arc<Node>>> = HashMap::new();
-        for node in self.artifact.nodes.values().filter(|node| node.resource_type == ResourceType::Model) {
-            models.entry((node.package_name.clone(), node.name.clone())).or_default().push(Arc::clone(node));
-        }
-        for file in properties {
-            for of in &file.exposures {
-                let exposure = parser.parse_exposure(file, of, diagnostics);
-                let id = exposure.unique_id.clone();
-                if exposure.config.get("enabled").and_then(Json::as_bool) == Some(false) {
-                    let json = serde_json::to_value(&exposure).unwrap_or_default();
-                    self.artifact.disabled.entry(id).or_default().push(Disabled::Other(json));
-                } else {
-                    self.artifact.exposures.insert(id, Arc::new(exposure));
-                }
-            }
-            for of in &file.groups {
-                let group = parser.parse_group(file, of);
-                self.artifact.groups.insert(group.unique_id.clone(), group);
-            }
-            for of in &file.unit_tests {
-                let found = models.get(&(file.package.clone(), of.model.clone()));
-                let Some(found) = found else {
-                    if !self.disabled_names.contains(&of.model) {
-                        diagnostics.push(missing_model(file, of, models.keys().map(|(_, name)| name.as_str())));
-                    }
-                    continue;
-                };
-                let found: Vec<&Arc<Node>> = found.iter().collect();
-                for test in parser.parse_unit_test(file, of, &found, diagnostics) {
-                    let id = test.unique_id.clone();
-                    if test.config.get("enabled").and_then(Json::as_bool) == Some(false) {
-                        let json = serde_json::to_value(&test).unwrap_or_default();
-                        self.artifact.disabled.entry(id).or_default().push(Disabled::Other(json));
-                    } else {
-                        self.artifact.unit_tests.insert(id, Arc::new(test));
-                    }
-                }
-            }
-        }
-    }
-}
-
-fn missing_model<'a>(
-    file: &PropertyFile,
-    of: &project::properties::UnitTestProperties,
-    known: impl Iterator<Item = &'a str>,
-) -> Diagnostic {
-    let near = resolve::nearest(&of.model, known);
-    file.source
-        .error(
-            of.position,
-            format!(
-                "Parsing Error\n  Unable to find model '{}.{}' for unit test '{}' in {}",
-                file.package, of.model, of.name, file.source.file
-            ),
-        )
-        .cause("a unit test is of a model of its own package")
-        .fix(near.map_or_else(|| "correct the name of the model".to_owned(), |near| format!("did you mean '{near}'?")))
 }
 
 fn used_patches(artifact: &artifacts::Manifest, files: &[ProjectFiles]) -> HashSet<(ResourceType, String, String)> {

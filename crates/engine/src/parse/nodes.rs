@@ -150,9 +150,9 @@ impl<'a> Parser<'a> {
                 node.depends_on.macros.push(id);
             }
         }
-        self.from_config(&mut node, tags);
+        self.apply_config(&mut node, tags);
         if let Some(patch) = patch {
-            self.from_patch(&mut node, patch, &mut diagnostics);
+            self.apply_patch(&mut node, patch, &mut diagnostics);
         }
         self.name(&mut node, &mut diagnostics);
         ParsedNode { node, lines_before, diagnostics }
@@ -245,7 +245,7 @@ impl<'a> Parser<'a> {
         *node = Arc::unwrap_or_clone(draft);
     }
 
-    fn from_config(&self, node: &mut Node, first_tags: Vec<String>) {
+    fn apply_config(&self, node: &mut Node, first_tags: Vec<String>) {
         let mut tags = Vec::new();
         for tag in first_tags.into_iter().chain(config::texts(node.config.get("tags"))) {
             if !tags.contains(&tag) {
@@ -273,7 +273,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn from_patch(&self, node: &mut Node, patch: Patch<'_>, diagnostics: &mut Vec<Diagnostic>) {
+    fn apply_patch(&self, node: &mut Node, patch: Patch<'_>, diagnostics: &mut Vec<Diagnostic>) {
         node.patch_path = Some(patch.path());
         let package = &patch.file.package;
         match self.docs.describe(patch.description(), package) {

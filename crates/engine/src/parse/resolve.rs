@@ -14,8 +14,8 @@ use names::UniqueId;
 use rayon::prelude::*;
 
 use super::{
-    Place,
     nodes::{line_of_call, location},
+    test_entries::Place,
 };
 use crate::manifest::{Found, Lookup, version_text};
 
@@ -42,14 +42,18 @@ pub(super) struct Resolver<'a> {
 
 /// Resolves all nodes and exposures of the manifest.
 pub(super) fn resolve(artifact: &mut Artifact, resolver: &Resolver<'_>, diagnostics: &mut Vec<Diagnostic>) {
-    let resolved: Vec<(Vec<UniqueId>, Vec<Diagnostic>)> = {
+    let resolved: Vec<Resolved> = {
         let nodes: Vec<&Arc<Node>> = artifact.nodes.values().collect();
         nodes.par_iter().map(|node| resolver.node(node, artifact)).collect()
     };
-    for (node, (ids, problems)) in artifact.nodes.values_mut().zip(resolved) {
-        diagnostics.extend(problems);
-        if !ids.is_empty() {
-            Arc::make_mut(node).depends_on.nodes = ids;
+    for (node, resolved) in artifact.nodes.values_mut().zip(resolved) {
+        diagnostics.extend(resolved.problems);
+        if !resolved.ids.is_empty() {
+            Arc::make_mut(node).depends_on.nodes = resolved.ids;
+        }
+        if resolved.is_incomplete && node.resource_type == ResourceType::Test {
+            // The test stays listed, and is never run.
+            Arc::make_mut(node).config.insert("enabled".to_owned(), false.into());
         }
     }
     for exposure in artifact.exposures.values_mut() {
@@ -98,15 +102,27 @@ fn push(ids: &mut Vec<UniqueId>, id: UniqueId) {
     }
 }
 
+/// What resolving one node gave.
+struct Resolved {
+    ids: Vec<UniqueId>,
+    problems: Vec<Diagnostic>,
+    /// Something it refers to is not there.
+    is_incomplete: bool,
+}
+
 impl Resolver<'_> {
-    fn node(&self, node: &Node, artifact: &Artifact) -> (Vec<UniqueId>, Vec<Diagnostic>) {
+    fn node(&self, node: &Node, artifact: &Artifact) -> Resolved {
         let mut ids = Vec::new();
         let mut problems = Vec::new();
+        let mut is_incomplete = false;
         for source in &node.sources {
             let [name, table] = source.as_slice() else { continue };
             match self.lookup.find_source(name, table, &node.package_name, self.root) {
                 Found::One(id) => push(&mut ids, id),
-                Found::Ambiguous(_) | Found::Nothing => problems.push(self.missing_source(node, name, table)),
+                Found::Ambiguous(_) | Found::Nothing => {
+                    is_incomplete = true;
+                    problems.extend(self.missing_source(node, name, table));
+                }
             }
         }
         for of in &node.refs {
@@ -123,10 +139,13 @@ impl Resolver<'_> {
                     push(&mut ids, id);
                 }
                 Found::Ambiguous(candidates) => problems.push(self.ambiguous(node, of, &candidates)),
-                Found::Nothing => problems.push(self.missing_ref(node, of)),
+                Found::Nothing => {
+                    is_incomplete = true;
+                    problems.extend(self.missing_ref(node, of));
+                }
             }
         }
-        (ids, problems)
+        Resolved { ids, problems, is_incomplete }
     }
 
     fn at(&self, node: &Node, function: &str, arguments: &[&str]) -> Location {
@@ -152,7 +171,7 @@ impl Resolver<'_> {
         format!("{kind} '{}' ({})", node.unique_id, node.original_file_path)
     }
 
-    fn missing_ref(&self, node: &Node, of: &Ref) -> Diagnostic {
+    fn missing_ref(&self, node: &Node, of: &Ref) -> Option<Diagnostic> {
         let mut target = format!("a node named '{}'", of.name);
         if let Some(version) = &of.version {
             target = format!("a node named '{}' with version '{}'", of.name, version_text(version));
@@ -162,10 +181,13 @@ impl Resolver<'_> {
         }
         let whose = Self::whose(node);
         if self.disabled.contains(&of.name) {
-            return Self::problem(node, format!("{whose} depends on {target} which is disabled"))
-                .at(self.at(node, "ref", &[&of.name]))
-                .cause(format!("'{}' has `enabled: false`", of.name))
-                .fix("enable it, or do not refer to it");
+            // Tests of what is switched off are switched off with it, silently.
+            return (node.resource_type != ResourceType::Test).then(|| {
+                Self::problem(node, format!("{whose} depends on {target} which is disabled"))
+                    .at(self.at(node, "ref", &[&of.name]))
+                    .cause(format!("'{}' has `enabled: false`", of.name))
+                    .fix("enable it, or do not refer to it")
+            });
         }
         let near = nearest(&of.name, self.lookup.ref_names());
         let fix =
@@ -175,13 +197,19 @@ impl Resolver<'_> {
             1 => " or its package".to_owned(),
             count => format!(" or its {count} packages"),
         };
-        Self::problem(node, format!("{whose} depends on {target} which was not found"))
-            .at(self.at(node, "ref", &[&of.name]))
-            .cause(format!("no model, seed or snapshot in '{}'{packages} has this name", self.root))
-            .fix(fix)
+        Some(
+            Self::problem(node, format!("{whose} depends on {target} which was not found"))
+                .at(self.at(node, "ref", &[&of.name]))
+                .cause(format!("no model, seed or snapshot in '{}'{packages} has this name", self.root))
+                .fix(fix),
+        )
     }
 
-    fn missing_source(&self, node: &Node, name: &str, table: &str) -> Diagnostic {
+    fn missing_source(&self, node: &Node, name: &str, table: &str) -> Option<Diagnostic> {
+        let is_disabled = self.disabled.contains(&format!("{name}.{table}"));
+        if is_disabled && node.resource_type == ResourceType::Test {
+            return None;
+        }
         let wanted = format!("{name}.{table}");
         let near = nearest(&wanted, self.lookup.source_names());
         let fix = near.map_or_else(
@@ -191,11 +219,13 @@ impl Resolver<'_> {
                 format!("did you mean source('{source}', '{table}')?")
             },
         );
-        let state = if self.disabled.contains(&wanted) { "is disabled" } else { "was not found" };
-        Self::problem(node, format!("{} depends on a source named '{wanted}' which {state}", Self::whose(node)))
-            .at(self.at(node, "source", &[name, table]))
-            .cause(format!("no property file declares table '{table}' of source '{name}'"))
-            .fix(fix)
+        let state = if is_disabled { "is disabled" } else { "was not found" };
+        Some(
+            Self::problem(node, format!("{} depends on a source named '{wanted}' which {state}", Self::whose(node)))
+                .at(self.at(node, "source", &[name, table]))
+                .cause(format!("no property file declares table '{table}' of source '{name}'"))
+                .fix(fix),
+        )
     }
 
     fn ambiguous(&self, node: &Node, of: &Ref, candidates: &[UniqueId]) -> Diagnostic {

@@ -144,7 +144,7 @@ fn answer(invocation: &Invocation, manifest: &Manifest, word: &str, rest: &str, 
             let name = words.next().unwrap_or_default();
             let json = resource(manifest, name);
             for key in words {
-                let value = key.split('.').fold(Some(&json), |value, part| value?.get(part));
+                let value = key.split('.').try_fold(&json, |value, part| value.get(part));
                 output.push(format!("{key}: {}", value.unwrap_or(&Json::Null)));
             }
         }
