@@ -72,8 +72,9 @@ fn line(manifest: &Manifest, id: &UniqueId, args: &ListArgs) -> anyhow::Result<S
             let package = text("package_name");
             match id.resource_type() {
                 "source" => format!("source:{package}.{}.{}", text("source_name"), text("name")),
-                "exposure" => format!("exposure:{package}.{}", text("name")),
-                "unit_test" => format!("unit_test:{package}.{}", text("name")),
+                kind @ ("exposure" | "unit_test" | "metric" | "semantic_model" | "saved_query") => {
+                    format!("{kind}:{package}.{}", text("name"))
+                }
                 _ => {
                     let fqn = all.get("fqn").and_then(Value::as_array).into_iter().flatten();
                     fqn.filter_map(Value::as_str).collect::<Vec<_>>().join(".")
@@ -103,7 +104,8 @@ fn as_json(manifest: &Manifest, id: &UniqueId) -> anyhow::Result<Map<String, Val
     } else if let Some(exposure) = artifact.exposures.get(id) {
         serde_json::to_value(&**exposure)?
     } else {
-        Value::Null
+        let sections = [&artifact.metrics, &artifact.semantic_models, &artifact.saved_queries];
+        sections.into_iter().find_map(|section| section.get(id.as_str())).cloned().unwrap_or_default()
     };
     Ok(value.as_object().cloned().unwrap_or_default())
 }

@@ -45,8 +45,10 @@ impl Progress {
                     line.finish_and_clear();
                     self.lines.remove(&line);
                 }
-                self.done += 1;
-                self.total.set_message(format!("{} of {total} done", self.done));
+                if node.resource_type != "operation" {
+                    self.done += 1;
+                    self.total.set_message(format!("{} of {total} done", self.done));
+                }
             }
             Event::ProjectParsed { .. }
             | Event::RunFinished { .. }
