@@ -3,8 +3,6 @@
 //! Reads a project (`project`), renders its Jinja (`jinja`), binds its graph (`graph`), and walks it against an [`Adapter`].
 //! It does no network itself and reads no environment; both come in through the adapter and the [`Host`].
 
-#![expect(clippy::result_large_err, reason = "a Diagnostic is what people read: made rarely, and passed on as it is")]
-
 pub mod adapter;
 pub mod compile;
 pub mod context;
