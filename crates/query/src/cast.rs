@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use chrono::Timelike;
 use datafusion::logical_expr::{Cast, Expr};
 
 use crate::{
@@ -319,7 +318,6 @@ pub(crate) fn from_text(text: &str, to: &Type) -> Option<Value> {
         }
         Type::TimestampTz(precision, zone) => {
             let (wall, found, _) = parse_value::timestamp(trimmed)?;
-            let _ = wall.nanosecond();
             Value::Int(round_to(zone::instant(wall, found.as_deref().unwrap_or(zone)), *precision))
         }
         Type::Uuid => Value::Str(trimmed.parse::<uuid::Uuid>().ok()?.to_string()),

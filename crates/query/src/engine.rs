@@ -119,7 +119,8 @@ macro_rules! analyze {
         loop {
             let (result, missing) = {
                 let $analyzer = $crate::analyze::Analyzer::new(&tables, work.context, &work.parameters);
-                let result = (|| -> Result<_, $crate::error::QueryError> { $rule })();
+                let rule = || -> Result<_, $crate::error::QueryError> { $rule };
+                let result = rule();
                 (result, $analyzer.missing.take())
             };
             if missing.is_empty() {

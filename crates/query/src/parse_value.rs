@@ -32,7 +32,7 @@ pub(crate) fn time(text: &str) -> Option<i64> {
     }
     let micros: u32 = format!("{fraction:0<6}")[..6].parse().ok()?;
     let time = NaiveTime::from_hms_micro_opt(hour.parse().ok()?, minute.parse().ok()?, second.parse().ok()?, micros)?;
-    Some(time.signed_duration_since(NaiveTime::MIN).num_microseconds()?)
+    time.signed_duration_since(NaiveTime::MIN).num_microseconds()
 }
 
 /// A timestamp's parts: wall clock, zone, digits of its fraction.

@@ -23,14 +23,14 @@ fn cases() {
     let update = std::env::var("UPDATE_CASES").is_ok();
     let mut failures = String::new();
     let mut count = 0;
-    for entry in fs_err::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        let text = fs_err::read_to_string(&path).unwrap();
+    for entry in fs_err::read_dir(folder).expect("the test can run") {
+        let path = entry.expect("the test can run").path();
+        let text = fs_err::read_to_string(&path).expect("the test can run");
         let mut rewritten = String::new();
         for case in
             text.split("\n== ").map(|case| case.trim_start_matches("== ")).filter(|case| !case.trim().is_empty())
         {
-            let (title, rest) = case.split_once('\n').unwrap();
+            let (title, rest) = case.split_once('\n').expect("the test can run");
             let (sql, expected) = rest.split_once("\n----").unwrap_or_else(|| panic!("{title}: no ----"));
             let (mode, expected) = expected.split_once('\n').unwrap_or((expected, ""));
             let actual = check(sql, mode.trim() == "ast");
@@ -41,7 +41,7 @@ fn cases() {
             let _ = write!(rewritten, "== {title}\n{sql}\n----{mode}\n{}\n\n", actual.trim());
         }
         if update {
-            fs_err::write(&path, format!("{}\n", rewritten.trim_end())).unwrap();
+            fs_err::write(&path, format!("{}\n", rewritten.trim_end())).expect("the test can run");
         }
     }
     assert!(count > 50, "only {count} cases were found");
@@ -55,7 +55,7 @@ fn hive_types_print_as_glue_keeps_them() {
         ("VARCHAR(3)", "varchar(3)"),
         ("timestamp with local time zone", "timestamp with local time zone"),
     ] {
-        assert_eq!(text.parse::<athena_sql::HiveType>().unwrap().to_string(), printed);
+        assert_eq!(text.parse::<athena_sql::HiveType>().expect("the test can run").to_string(), printed);
     }
     assert!("array<int".parse::<athena_sql::HiveType>().is_err());
 }

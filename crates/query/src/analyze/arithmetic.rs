@@ -221,7 +221,6 @@ pub(crate) fn add_months(days: i64, months: i64) -> Option<i64> {
 /// The same for microseconds.
 pub(crate) fn add_months_to(microseconds: i64, months: i64) -> Option<i64> {
     let day = microseconds.div_euclid(86_400_000_000);
-    let _ = to_datetime(microseconds);
     Some(add_months(day, months)? * 86_400_000_000 + microseconds.rem_euclid(86_400_000_000))
 }
 

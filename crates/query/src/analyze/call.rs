@@ -325,8 +325,7 @@ impl<'a> Analyzer<'a> {
                 let argument = cast(arguments[0].expr.clone(), &types[0], &ty, false);
                 match &types[0] {
                     // The sum of integers must not wrap: it is made in decimal and comes back checked.
-                    from if ty == Type::BigInt => {
-                        let _ = from;
+                    _ if ty == Type::BigInt => {
                         let wide = Type::Decimal(38, 0);
                         (aggregates::sum::sum_udaf(), vec![cast(argument, &ty, &wide, false)], sum_finish())
                     }

@@ -297,11 +297,10 @@ impl<'a> Analyzer<'a> {
                 Type::Time(u8::try_from(digits).unwrap_or(12))
             }
             Type::Decimal(..) => {
-                let (digits, scale) = crate::parse_value::decimal(text).ok_or_else(invalid)?;
+                let (_, scale) = crate::parse_value::decimal(text).ok_or_else(invalid)?;
                 let scale = u8::try_from(scale).map_err(|_| invalid())?;
                 let length = text.bytes().filter(u8::is_ascii_digit).count();
                 let leading = text.trim_start_matches(['-', '+']).bytes().take_while(|c| *c == b'0').count();
-                let _ = digits;
                 let precision = u8::try_from(length - leading.min(length)).map_err(|_| invalid())?.max(scale).max(1);
                 if precision > 38 {
                     return Err(invalid());

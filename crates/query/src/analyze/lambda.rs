@@ -246,7 +246,7 @@ impl<'a> Analyzer<'a> {
                             .map_or(Value::Null, |(item, _)| item.clone()),
                         "any_match" => three(of.iter().any(Value::bool), &of, true),
                         "none_match" => three(of.iter().any(Value::bool), &of, false),
-                        _ => three(of.iter().any(|value| *value == Value::Bool(false)), &of, false),
+                        _ => three(of.contains(&Value::Bool(false)), &of, false),
                     }
                 })
                 .collect();

@@ -7,7 +7,7 @@ use athena_api::glue::{
 };
 use athena_sql::{AlterTable, AlterTableAction, ColumnPosition, PartitionSpec, TableName};
 use lake::{
-    hive::{NULL_PARTITION, partition_path, unescape_value},
+    hive::{partition_path, unescape_value},
     iceberg::Alteration,
 };
 use names::S3Uri;
@@ -345,6 +345,5 @@ pub(super) async fn repair(work: &Work<'_>, name: &TableName) -> Result<QueryOut
         lines.push(format!("Partitions not in metastore:\t{}", all.join("\t")));
         lines.extend(found.keys().map(|path| format!("Repair: Added partition to metastore {}:{path}", table.name())));
     }
-    let _ = NULL_PARTITION;
     Ok(QueryOutput::lines(Vec::new(), lines))
 }

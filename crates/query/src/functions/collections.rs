@@ -56,7 +56,7 @@ fn keys(items: &[Value]) -> HashSet<String> {
     items.iter().map(|item| format!("{item:?}")).collect()
 }
 
-pub(super) fn resolve(name: &str, types: &[Type], constants: &[Option<Value>]) -> Option<Resolved> {
+pub(super) fn resolve(name: &str, types: &[Type], _: &[Option<Value>]) -> Option<Resolved> {
     use Type::{Array, BigInt, Boolean, Integer, Map, Row};
     let n = |number: usize| Ok(Value::Int(i64::try_from(number).unwrap_or(i64::MAX)));
     match (name, types) {
@@ -290,10 +290,7 @@ pub(super) fn resolve(name: &str, types: &[Type], constants: &[Option<Value>]) -
                 Ok(map.build())
             })
         }
-        _ => {
-            let _ = (constants, VARCHAR);
-            None
-        }
+        _ => None,
     }
 }
 

@@ -206,5 +206,5 @@ fn radix(radix: i64) -> Result<u32, crate::error::QueryError> {
     u32::try_from(radix)
         .ok()
         .filter(|radix| (2..=36).contains(radix))
-        .ok_or_else(|| invalid(format!("Radix must be between 2 and 36")))
+        .ok_or_else(|| invalid("Radix must be between 2 and 36"))
 }

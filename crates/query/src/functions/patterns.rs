@@ -45,7 +45,7 @@ pub(super) struct Parsed {
 impl Pattern {
     /// `date_format`'s patterns. Source: Trino documentation, "MySQL date functions".
     pub(super) fn mysql(text: &str) -> Result<Self, String> {
-        use Field::{Day, DayOfWeek, DayOfYear, Hour, Hour12, Minute, Month, Second, ShortYear, Week, WeekYear, Year};
+        use Field::{Day, DayOfYear, Hour, Hour12, Minute, Month, Second, ShortYear, Week, WeekYear, Year};
         let mut parts = Vec::new();
         let mut chars = text.chars();
         while let Some(c) = chars.next() {
@@ -84,7 +84,6 @@ impl Pattern {
                 }
                 other => parts.push(Part::Text(other.to_string())),
             }
-            let _ = DayOfWeek;
         }
         Ok(Self(parts))
     }

@@ -89,8 +89,7 @@ pub(super) fn resolve(name: &str, types: &[Type], _: &[Option<Value>]) -> Option
             f([v(), BigInt, v()], v(), move |a| {
                 let (text, fill) = (a[0].str(), a[2].str());
                 let size = usize::try_from(a[1].int()).ok().filter(|size| *size <= 10_000_000);
-                let size =
-                    size.ok_or_else(|| invalid(format!("Target length must be in the range [0..2147483647]")))?;
+                let size = size.ok_or_else(|| invalid("Target length must be in the range [0..2147483647]"))?;
                 let length = text.chars().count();
                 if length >= size {
                     return s(text.chars().take(size).collect::<String>());
@@ -408,7 +407,9 @@ pub(crate) fn like(row: &[Value]) -> Result<bool, QueryError> {
             c if Some(c) == escape => match pattern.next() {
                 Some(next) if next == '%' || next == '_' || Some(next) == escape => Part::Char(next),
                 _ => {
-                    return Err(invalid("Escape character must be followed by '%', '_' or the escape character itself"));
+                    return Err(invalid(
+                        "Escape character must be followed by '%', '_' or the escape character itself",
+                    ));
                 }
             },
             '%' => Part::Any,

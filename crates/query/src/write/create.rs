@@ -235,14 +235,8 @@ async fn hive(
 
     let mut options = WriteOptions::new(location.clone(), work.context.query_execution_id.clone());
     options.format = write_format;
-    options.compression = compression(
-        properties,
-        &["write_compression", "parquet_compression", "orc_compression"],
-        match write_format {
-            WriteFormat::Parquet => Compression::Gzip,
-            _ => Compression::Gzip,
-        },
-    )?;
+    let codecs = ["write_compression", "parquet_compression", "orc_compression"];
+    options.compression = compression(properties, &codecs, Compression::Gzip)?;
     options.partition_columns = keys;
     options.bucketed_by = buckets;
     options.bucket_count = bucket_count;

@@ -24,13 +24,13 @@ struct Lakehouse {
 
 impl Lakehouse {
     async fn open() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let now: DateTime<Utc> = "2026-01-15T12:34:56.789Z".parse().unwrap();
+        let folder = tempfile::tempdir().expect("the test can run");
+        let now: DateTime<Utc> = "2026-01-15T12:34:56.789Z".parse().expect("the test can run");
         let clock: catalog::Clock = Arc::new(move || now);
-        let store = Store::open(folder.path(), store::Durability::Process).await.unwrap();
-        let catalog = Catalog::open(store, "000000000000", Arc::clone(&clock)).await.unwrap();
-        let storage = ObjectStorage::open(folder.path(), Durability::Process).unwrap();
-        storage.create_bucket("lake").await.unwrap();
+        let store = Store::open(folder.path(), store::Durability::Process).await.expect("the test can run");
+        let catalog = Catalog::open(store, "000000000000", Arc::clone(&clock)).await.expect("the test can run");
+        let storage = ObjectStorage::open(folder.path(), Durability::Process).expect("the test can run");
+        storage.create_bucket("lake").await.expect("the test can run");
         let glue: Arc<dyn Glue> = Arc::new(catalog);
         let engine = QueryEngine::new(glue, storage, clock, EngineOptions::default());
         Self { engine, now, statements: 0, _folder: folder }
@@ -65,11 +65,11 @@ impl Lakehouse {
 }
 
 async fn check(path: &Path, update: bool, failures: &mut String) -> usize {
-    let text = fs_err::read_to_string(path).unwrap();
+    let text = fs_err::read_to_string(path).expect("the test can run");
     let mut lakehouse = Lakehouse::open().await;
-    lakehouse.run("CREATE DATABASE db").await.unwrap();
+    lakehouse.run("CREATE DATABASE db").await.expect("the test can run");
     let (mut rewritten, mut count) = (String::new(), 0);
-    let file = path.file_name().unwrap().to_string_lossy().into_owned();
+    let file = path.file_name().expect("the test can run").to_string_lossy().into_owned();
     for record in text.split("\n\n").filter(|record| !record.trim().is_empty()) {
         let lines: Vec<&str> = record.trim_matches('\n').lines().collect();
         let start = lines.iter().take_while(|line| line.starts_with('#')).count();
@@ -118,7 +118,8 @@ async fn check(path: &Path, update: bool, failures: &mut String) -> usize {
                         rows.sort();
                         expected.sort_unstable();
                     }
-                    let _ = writeln!(rewritten, "----\n{}", rows.join("\n"));
+                    let _ = writeln!(rewritten, "----");
+                    rows.iter().for_each(|row| rewritten.extend([row, "\n"]));
                     if rows != expected {
                         complain(format!("expected {expected:?}\n    actual   {rows:?}"));
                     }
@@ -128,7 +129,7 @@ async fn check(path: &Path, update: bool, failures: &mut String) -> usize {
         rewritten.push('\n');
     }
     if update {
-        fs_err::write(path, format!("{}\n", rewritten.trim_end())).unwrap();
+        fs_err::write(path, format!("{}\n", rewritten.trim_end())).expect("the test can run");
     }
     count
 }
@@ -138,8 +139,8 @@ async fn slt() {
     #[expect(clippy::disallowed_methods, reason = "a test's own switches")]
     let (update, only) = (std::env::var("UPDATE_CASES").is_ok(), std::env::var("SLT").ok());
     let mut paths: Vec<_> = fs_err::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/slt"))
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
+        .expect("the test can run")
+        .map(|entry| entry.expect("the test can run").path())
         .filter(|path| only.as_ref().is_none_or(|only| path.to_string_lossy().contains(only)))
         .collect();
     paths.sort();
