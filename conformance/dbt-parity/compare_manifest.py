@@ -3,6 +3,10 @@
 
     compare_manifest.py OURS.json --project DIR --dbt /path/to/bin/dbt [--compile] [--keep DIR]
     compare_manifest.py OURS.json --theirs THEIRS.json
+    compare_manifest.py --owlet /path/to/owlet --project DIR --dbt /path/to/bin/dbt [--compile]
+
+In the last form both engines parse a copy of the project: ours on the embedded lakehouse, dbt Core on a DuckDB file whose
+catalog and schema have the names of the lakehouse's, so that the names of relations agree.
 
 The judge runs on a copy of the project. Differences are printed one a line, `<unique id> <member>: ours … theirs …`; the exit code
 is 1 when there are any that are not known (see KNOWN).
@@ -41,6 +45,26 @@ def judge(project: Path, dbt: str, compile_too: bool, keep: str | None) -> dict:
     return json.loads((copy / "target" / "manifest.json").read_text())
 
 
+def both(project: Path, owlet: str, dbt: str, compile_too: bool) -> tuple[dict, dict]:
+    directory = Path(tempfile.mkdtemp(prefix="dbt-parity-"))
+    leave_out = shutil.ignore_patterns("target", "logs", ".owlet", "dbt_packages", "profiles.yml")
+    for name in ("ours", "theirs"):
+        shutil.copytree(project, directory / name, ignore=leave_out)
+    profile = next(
+        (line.split(":", 1)[1].split("#")[0].strip().strip("'\"") for line in (project / "dbt_project.yml").open() if line.startswith("profile:")),
+        "default",
+    )
+    target = {"type": "duckdb", "path": str(directory / "awsdatacatalog.duckdb"), "schema": "dev", "threads": 4}
+    (directory / "theirs" / "profiles.yml").write_text(json.dumps({profile: {"target": "dev", "outputs": {"dev": target}}}))
+    command = "compile" if compile_too else "parse"
+    done = subprocess.run([owlet, command], cwd=directory / "ours", capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"{owlet} {command} failed:\n{done.stdout}\n{done.stderr}")
+    ours = json.loads((directory / "ours" / "target" / "manifest.json").read_text())
+    theirs = judge(directory / "theirs", dbt, compile_too, None)
+    return ours, theirs
+
+
 def is_internal(unique_id: str) -> bool:
     parts = unique_id.split(".")
     return parts[0] in ("macro", "doc") and parts[1] in INTERNAL_PACKAGES
@@ -72,7 +96,8 @@ def comparable(section: str, resource, package_macros_only=True):
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("ours")
+    parser.add_argument("ours", nargs="?")
+    parser.add_argument("--owlet")
     parser.add_argument("--theirs")
     parser.add_argument("--project")
     parser.add_argument("--dbt", default="dbt")
@@ -81,6 +106,9 @@ def main() -> int:
     parser.add_argument("--ignore", action="append", default=[], help="members to leave out")
     options = parser.parse_args()
     IGNORED.update(options.ignore)
+    if options.owlet:
+        ours, theirs = both(Path(options.project), options.owlet, options.dbt, options.compile)
+        return report(ours, theirs)
     ours = json.loads(Path(options.ours).read_text())
     if options.theirs:
         theirs = json.loads(Path(options.theirs).read_text())
@@ -88,6 +116,10 @@ def main() -> int:
         theirs = judge(Path(options.project), options.dbt, options.compile, options.keep)
     else:
         parser.error("give --theirs or --project")
+    return report(ours, theirs)
+
+
+def report(ours: dict, theirs: dict) -> int:
     found = known = 0
     compared = 0
     for section in SECTIONS:
