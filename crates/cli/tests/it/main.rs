@@ -1,6 +1,7 @@
 //! The binary from outside: what it prints where, and its exit codes.
 
 mod help;
+mod processes;
 mod project;
 
 use std::{
