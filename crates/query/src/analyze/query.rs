@@ -1,12 +1,16 @@
 //! Queries: WITH, SELECT, set operations, VALUES, ORDER BY, LIMIT.
 
-use std::cell::RefCell;
+use std::{cell::RefCell, sync::Arc};
+
+use arrow::datatypes::{Field as ArrowField, Schema};
 
 use athena_sql::{
     Expr as Ast, ExprKind, GroupingElement, Ident, Query, QueryBody, Select, SelectItem, SetOperator, SortItem,
 };
 use datafusion::{
-    common::Column,
+    catalog::cte_worktable::CteWorkTable,
+    common::{Column, TableReference},
+    datasource::provider_as_source,
     logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, SortExpr},
 };
 
@@ -51,7 +55,10 @@ impl<'a> Analyzer<'a> {
         let mut names = names.clone();
         if let Some(with) = &query.with {
             for (name, columns, cte) in &with.queries {
-                let entry = Cte { name: name.lower(), columns, query: cte, names: names.clone() };
+                let mut entry = Cte { name: name.lower(), columns, query: cte, names: names.clone(), rows: None };
+                if with.recursive {
+                    entry.rows = self.recursive(&entry, &names)?;
+                }
                 names = names.with(entry);
             }
         }
@@ -414,6 +421,66 @@ impl<'a> Analyzer<'a> {
             item.name = alias.lower();
         }
         Ok(items)
+    }
+
+    /// A common table expression that uses itself: its first part's rows, then again and again what the second part
+    /// makes of the last ones. `None` when it does not use itself.
+    fn recursive(&self, cte: &Cte<'a>, names: &Names<'a>) -> Result<Option<Relation>, QueryError> {
+        let QueryBody::SetOperation { operator: SetOperator::Union, all, left, right, pos } = &cte.query.body else {
+            return Ok(None);
+        };
+        if !format!("{right:?}").to_lowercase().contains(&format!("value: \"{}\"", cte.name)) {
+            return Ok(None);
+        }
+        let base = self.body(left, names, None)?;
+        let (mut fields, mut items, mut columns) = (Vec::new(), Vec::new(), Vec::new());
+        for field in visible(&base) {
+            let unique = self.unique(&field.name);
+            items.push((column(&field.column), unique.clone()));
+            columns.push(ArrowField::new(unique.name.clone(), field.ty.arrow(), true));
+            fields.push(Field { column: unique, ..field });
+        }
+        let plan = project(base.plan, items)?;
+        let work = self.unique(&cte.name).name;
+        let table = CteWorkTable::new(&work, Arc::new(Schema::new(columns)));
+        let reference = TableReference::bare(work.clone());
+        let last = LogicalPlanBuilder::scan(reference.clone(), provider_as_source(Arc::new(table)), None)
+            .and_then(LogicalPlanBuilder::build)
+            .map_err(planning)?;
+        let (mut last_fields, mut items) = (Vec::new(), Vec::new());
+        for field in &fields {
+            let unique = self.unique(&field.name);
+            items.push((Expr::Column(Column::new(Some(reference.clone()), &field.column.name)), unique.clone()));
+            last_fields.push(Field { column: unique, ..field.clone() });
+        }
+        let rows = Some(Relation { plan: project(last, items)?, fields: last_fields });
+        let itself =
+            Cte { name: cte.name.clone(), columns: cte.columns, query: cte.query, names: cte.names.clone(), rows };
+        let step = self.body(right, &names.with(itself), None)?;
+        let mut items = Vec::new();
+        let step_fields = visible(&step);
+        for (field, to) in step_fields.iter().zip(&fields) {
+            if common(&field.ty, &to.ty).as_ref() != Some(&to.ty) {
+                let message = format!(
+                    "recursion step relation output type ({}) is not coercible to recursion base relation output type ({})",
+                    field.ty, to.ty
+                );
+                return Err(QueryError::at("TYPE_MISMATCH", *pos, message));
+            }
+            items.push((cast(column(&field.column), &field.ty, &to.ty, false), to.column.clone()));
+        }
+        if step_fields.len() != fields.len() {
+            return Err(QueryError::at(
+                "TYPE_MISMATCH",
+                *pos,
+                "base and step relations of recursion have different number of fields",
+            ));
+        }
+        let plan = LogicalPlanBuilder::from(plan)
+            .to_recursive_query(work, project(step.plan, items)?, !all)
+            .and_then(LogicalPlanBuilder::build)
+            .map_err(planning)?;
+        Ok(Some(Relation { plan, fields }))
     }
 
     /// A condition, which must be boolean.

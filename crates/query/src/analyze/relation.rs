@@ -129,7 +129,19 @@ impl<'a> Analyzer<'a> {
         if let [only] = parts.as_slice()
             && let Some(cte) = names.cte(only)
         {
-            let relation = self.query(cte.query, &cte.names, None)?;
+            let relation = match &cte.rows {
+                None => self.query(cte.query, &cte.names, None)?,
+                // Each use has columns of its own.
+                Some(rows) => {
+                    let (mut fields, mut items) = (Vec::new(), Vec::new());
+                    for field in &rows.fields {
+                        let unique = self.unique(&field.name);
+                        items.push((column(&field.column), unique.clone()));
+                        fields.push(Field { column: unique, ..field.clone() });
+                    }
+                    Relation { plan: project(rows.plan.clone(), items)?, fields }
+                }
+            };
             let alias = &name.parts[0];
             return self.aliased(relation, Some(alias), cte.columns, pos);
         }

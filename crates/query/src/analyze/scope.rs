@@ -58,6 +58,8 @@ pub(crate) struct Cte<'a> {
     pub columns: &'a [Ident],
     pub query: &'a Query,
     pub names: Names<'a>,
+    /// Its rows, when it is recursive: planned once, since it cannot be planned anew where it is used.
+    pub rows: Option<Relation>,
 }
 
 /// Where relation names are looked up.
