@@ -10,8 +10,8 @@ mod migration;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use sqlx::SqlitePool;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Connection, SqliteConnection, SqlitePool};
 use sqlx::{Sqlite, Transaction};
 
 pub use error::StoreError;
@@ -64,7 +64,8 @@ impl Store {
             .pragma("temp_store", "memory")
             .pragma("cache_size", "-8000");
         // The writer comes first: it turns the journal mode on, so that no reader meets a half-made file.
-        let writer = pool(1).connect_with(options.clone()).await;
+        let writer =
+            pool(1).before_acquire(|connection, _| Box::pin(is_usable(connection))).connect_with(options.clone()).await;
         let writer = writer.map_err(|source| StoreError::of("opening", &path, source))?;
         let readers = pool(8).connect_with(options.create_if_missing(false).pragma("query_only", "true")).await;
         let readers = readers.map_err(|source| StoreError::of("opening", &path, source))?;
@@ -110,6 +111,18 @@ impl Store {
         self.readers.close().await;
         self.writer.close().await;
     }
+}
+
+/// Whether the writer's connection can begin anew. After some errors, a full disk among them, SQLite has ended the transaction by itself
+/// and refuses the ROLLBACK that follows; sqlx then takes the transaction for open for ever. Such a connection is given up.
+///
+/// Source: SQLite, "Response To Errors Within A Transaction".
+async fn is_usable(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    if connection.is_in_transaction() {
+        // An undo may still be under way: a ping waits for it.
+        connection.ping().await?;
+    }
+    Ok(!connection.is_in_transaction())
 }
 
 /// Waiting for the writer is waiting for other writers of this process, which is no error: the limit only ends a deadlock of ours.

@@ -103,6 +103,23 @@ async fn a_full_disk_says_so_and_keeps_nothing_of_the_change() {
 }
 
 #[tokio::test]
+async fn after_a_full_disk_the_next_change_works_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Store::open(directory.path(), Durability::Process).await.unwrap();
+    store.migrate(&SECOND).await.unwrap();
+    let mut change = store.write().await.unwrap();
+    let pages: i64 = sqlx::query_scalar("PRAGMA page_count").fetch_one(&mut *change).await.unwrap();
+    sqlx::query(sqlx::AssertSqlSafe(format!("PRAGMA max_page_count = {pages}"))).execute(&mut *change).await.unwrap();
+    // Without room for one more page SQLite ends the transaction by itself.
+    let full =
+        sqlx::query("INSERT INTO t VALUES (2, ?)").bind("x".repeat(100_000)).execute(&mut *change).await.unwrap_err();
+    assert!(matches!(store.error("changing", full), StoreError::DiskFull { .. }));
+    drop(change);
+    insert(&store, 3).await.unwrap();
+    assert_eq!(count(&store).await, 2);
+}
+
+#[tokio::test]
 async fn a_file_that_is_no_database_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("owlet.db");
