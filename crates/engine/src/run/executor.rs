@@ -31,9 +31,19 @@ impl Stop {
     }
 }
 
+/// What an execution leaves behind.
+#[derive(Default)]
+pub(super) struct Executed {
+    pub ended: Vec<Ended>,
+    /// The adapter was told to stop: it takes no statement any more.
+    pub stopped: bool,
+}
+
 /// Runs the jobs in the order of the queue.
-pub(super) async fn execute(context: &Arc<RunContext>, jobs: &Jobs, queue: BuildQueue) -> Vec<Ended> {
+pub(super) async fn execute(context: &Arc<RunContext>, jobs: &Jobs, queue: BuildQueue) -> Executed {
+    let mut stopped = false;
     let mut execution = Execution::new(context, jobs, queue);
+    execution.stop = context.cancel.is_cancelled().then_some(Stop::Interrupted);
     let mut running: JoinSet<(usize, usize, NodeResult)> = JoinSet::new();
     let mut free: BTreeSet<usize> = (1..=context.options.threads.max(1)).collect();
     loop {
@@ -65,17 +75,18 @@ pub(super) async fn execute(context: &Arc<RunContext>, jobs: &Jobs, queue: Build
         if let Some(stop) = stop {
             execution.stop = Some(stop);
             if stop == Stop::Interrupted || !running.is_empty() {
+                stopped = true;
                 let report = context.adapter.cancel().await;
                 context.events.emit(Event::Cancelled { report });
             }
         }
     }
-    execution.skip_the_rest()
+    Executed { ended: execution.skip_the_rest(), stopped }
 }
 
 /// Skips all jobs: a project hook failed before them.
-pub(super) fn skip_all(context: &Arc<RunContext>, jobs: &Jobs, queue: BuildQueue) -> Vec<Ended> {
-    Execution::new(context, jobs, queue).skip_the_rest()
+pub(super) fn skip_all(context: &Arc<RunContext>, jobs: &Jobs, queue: BuildQueue) -> Executed {
+    Executed { ended: Execution::new(context, jobs, queue).skip_the_rest(), stopped: false }
 }
 
 /// Where an execution stands.

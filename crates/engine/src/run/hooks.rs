@@ -6,7 +6,10 @@ use artifacts::manifest::Node;
 use jinja::Value;
 
 use super::{
-    NodeResult, NodeStatus, RunContext, Timing, blocking, errors, executor::Ended, node_info, results::NodeFailure,
+    NodeResult, NodeStatus, RunContext, Timing, blocking, errors,
+    executor::{Ended, Executed},
+    node_info,
+    results::NodeFailure,
     schemas_of,
 };
 use crate::{
@@ -15,27 +18,41 @@ use crate::{
     events::{Event, NodeInfo},
 };
 
-/// Runs all projects' hooks, one after the other; after one that fails the others are skipped.
-pub(super) async fn run_all(context: &Arc<RunContext>, when: HookTime, nodes: &[Ended]) -> Vec<Ended> {
+/// Runs all projects' hooks, one after the other; after one that fails, and after a run that was stopped, the others are skipped.
+pub(super) async fn run_all(context: &Arc<RunContext>, when: HookTime, nodes: &Executed) -> Vec<Ended> {
     let hooks = context.compiler.manifest().hooks(when);
     let total = hooks.len();
     let mut ended: Vec<Ended> = Vec::new();
     for (index, hook) in hooks.iter().enumerate() {
         let index = index + 1;
         let info = Arc::new(node_info::of_node(hook));
-        let stopped = context.cancel.is_cancelled() || ended.iter().any(|(_, result)| result.status.is_failure());
+        let stopped = nodes.stopped
+            || context.cancel.is_cancelled()
+            || ended.iter().any(|(_, result)| result.status.is_failure());
         let result = if stopped {
             NodeResult::skipped(hook.unique_id.clone())
         } else {
             let (node, thread) = (Arc::clone(&info), "MainThread".to_owned());
             context.events.emit(Event::NodeStarted { node, index, total, thread });
-            run_hook(context, hook, when, nodes).await
+            stoppable(context, run_hook(context, hook, when, &nodes.ended)).await
         };
         let result = Arc::new(result);
         context.events.emit(Event::NodeFinished { node: Arc::clone(&info), index, total, result: Arc::clone(&result) });
         ended.push((info, result));
     }
     ended
+}
+
+/// Does the work; Ctrl-C stops what it has sent, and the work then ends by itself.
+async fn stoppable<T>(context: &RunContext, work: impl Future<Output = T>) -> T {
+    let mut work = std::pin::pin!(work);
+    tokio::select! {
+        done = &mut work => return done,
+        () = context.cancel.cancelled() => {}
+    }
+    let report = context.adapter.cancel().await;
+    context.events.emit(Event::Cancelled { report });
+    work.await
 }
 
 async fn run_hook(context: &Arc<RunContext>, hook: &Node, when: HookTime, nodes: &[Ended]) -> NodeResult {

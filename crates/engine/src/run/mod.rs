@@ -144,7 +144,7 @@ pub async fn run(context: Arc<RunContext>, selected: Vec<UniqueId>) -> Result<Ru
     context.adapter.prepare(&schemas).await.map_err(|error| RunError::Prepare(error.diagnostic))?;
 
     context.events.emit(Event::Phase(Phase::Running));
-    let start = hooks::run_all(&context, HookTime::Start, &[]).await;
+    let start = hooks::run_all(&context, HookTime::Start, &executor::Executed::default()).await;
     let nodes = match start.iter().any(|(_, result)| result.status.is_failure()) {
         true => executor::skip_all(&context, &jobs, queue),
         false => executor::execute(&context, &jobs, queue).await,
@@ -152,7 +152,7 @@ pub async fn run(context: Arc<RunContext>, selected: Vec<UniqueId>) -> Result<Ru
     let end = hooks::run_all(&context, HookTime::End, &nodes).await;
 
     let results = RunResults {
-        results: start.into_iter().chain(nodes).chain(end).collect(),
+        results: start.into_iter().chain(nodes.ended).chain(end).collect(),
         elapsed: started.elapsed(),
         interrupted: context.cancel.is_cancelled(),
     };
