@@ -1,7 +1,9 @@
 //! The binary from outside: what it prints where, and its exit codes.
 
 mod help;
+#[cfg(feature = "lakehouse")]
 mod processes;
+#[cfg(feature = "lakehouse")]
 mod project;
 
 use std::{
