@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# The manifest of each of our own projects, by dbt Core and by Owlet, member by member.
+#
+#   conformance/dbt-parity/run.sh [path of the owlet binary]
+set -euo pipefail
+here="$(cd "$(dirname "$0")" && pwd)"
+root="$(cd "$here/../.." && pwd)"
+owlet="${1:-${CARGO_TARGET_DIR:-$root/target}/debug/owlet}"
+venv="${XDG_CACHE_HOME:-$HOME/.cache}/owlet/venv-dbt-parity"
+export DBT_SEND_ANONYMOUS_USAGE_STATS=false
+
+if ! cmp -s "$here/requirements.txt" "$venv/installed.txt"; then
+  rm -rf "$venv"
+  python3 -m venv "$venv"
+  "$venv/bin/pip" install --quiet --only-binary=:all: -r "$here/requirements.txt"
+  cp "$here/requirements.txt" "$venv/installed.txt"
+fi
+
+for project in crates/engine/tests/projects/shop examples/flights; do
+  printf '== %s\n' "$project"
+  "$venv/bin/python" "$here/compare_manifest.py" --owlet "$owlet" --project "$root/$project" --dbt "$venv/bin/dbt"
+done
