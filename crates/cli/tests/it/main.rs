@@ -1,5 +1,7 @@
 //! The binary from outside: what it prints where, and its exit codes.
 
+#[cfg(feature = "lakehouse")]
+mod errors;
 mod help;
 #[cfg(feature = "lakehouse")]
 mod processes;
