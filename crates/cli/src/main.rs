@@ -3,8 +3,6 @@
 //! Reading order: `args` (what can be said), `settings` (what it means), `session` (project, profile, events), `connection` (the
 //! warehouse), `commands`.
 
-#![expect(clippy::result_large_err, reason = "a Diagnostic is what people read: made rarely, and passed on as it is")]
-
 mod args;
 mod arguments_json;
 mod commands;

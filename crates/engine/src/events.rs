@@ -80,7 +80,11 @@ pub enum Phase {
 #[derive(Debug, Clone)]
 pub enum Event {
     /// The first line.
-    Started { dbt_version: String, owlet_version: String, arguments: serde_json::Value },
+    Started {
+        dbt_version: String,
+        owlet_version: String,
+        arguments: serde_json::Value,
+    },
     /// Work began that prints no line of its own.
     Phase(Phase),
     AdapterRegistered {
@@ -172,9 +176,7 @@ impl Event {
             | Self::AdapterRegistered { .. }
             | Self::Statement { .. }
             | Self::ArtifactWritten { .. }
-            | Self::CommandCompleted { .. } => {
-                Level::Debug
-            }
+            | Self::CommandCompleted { .. } => Level::Debug,
             Self::NodeFinished { result, .. } => match result.status {
                 status if status.is_failure() => Level::Error,
                 crate::run::NodeStatus::Warn => Level::Warn,

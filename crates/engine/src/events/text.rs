@@ -324,7 +324,12 @@ mod tests {
 
     #[test]
     fn counts_are_spoken() {
-        let counts = vec![("model".to_owned(), 6), ("analysis".to_owned(), 3), ("seed".to_owned(), 0), ("saved query".to_owned(), 2)];
+        let counts = vec![
+            ("model".to_owned(), 6),
+            ("analysis".to_owned(), 3),
+            ("seed".to_owned(), 0),
+            ("saved query".to_owned(), 2),
+        ];
         let event = Event::FinishedRunning { counts, elapsed_seconds: 61.489 };
         assert_eq!(
             message(&event, Layout::default()).expect("a line"),
