@@ -33,6 +33,32 @@ const KNOWN: &[Known] = &[
         fix: "cast one side; for an incremental model whose query changed its types, run it with --full-refresh",
     },
     Known {
+        word: "FUNCTION_NOT_FOUND",
+        cause: "Athena has no function of this name with these arguments; the names of other warehouses differ",
+        fix: "use Trino's name of it, for example coalesce for ifnull and nvl, date_add for dateadd, if for iff",
+    },
+    Known {
+        word: "EXPRESSION_NOT_AGGREGATE",
+        cause: "the query groups rows, and this column may differ within a group",
+        fix: "add it to GROUP BY, or take one value of the group, for example with max() or arbitrary()",
+    },
+    Known {
+        word: "INVALID_CAST_ARGUMENT",
+        cause: "a value does not read like the type that it is cast to",
+        fix: "filter or clean such values, or write try_cast, which makes them null",
+    },
+    Known {
+        word: "DIVISION_BY_ZERO",
+        cause: "a row divides by zero",
+        fix: "divide by `nullif(divisor, 0)`, which makes the result null",
+    },
+    // The parser's words, which have no code.
+    Known {
+        word: "mismatched input",
+        cause: "Athena's parser cannot go on at this place",
+        fix: "look at what stands just before it, often a comma, bracket or word too many or too few",
+    },
+    Known {
         word: "SYNTAX_ERROR",
         cause: "Athena could not understand the statement",
         fix: "see the compiled SQL at the line that the message names",
@@ -40,7 +66,7 @@ const KNOWN: &[Known] = &[
     Known {
         word: "TOO_MANY_OPEN_PARTITIONS",
         cause: "one statement writes to at most 100 partitions (times buckets)",
-        fix: "set `force_batch: true`, which builds the table in batches, or partition by something coarser",
+        fix: "partition by something coarser; a model is built in batches with `force_batch: true`",
     },
     Known {
         word: "HIVE_PATH_ALREADY_EXISTS",
@@ -111,6 +137,16 @@ const KNOWN: &[Known] = &[
         word: "Insufficient permissions to execute the query",
         cause: "Lake Formation lets this principal not do it",
         fix: "grant the role the table or database in Lake Formation",
+    },
+    Known {
+        word: "is a read-only mount",
+        cause: "`lakehouse.mounts` in owlet.yml shows a folder of this machine as this bucket, to be read only",
+        fix: "write to another bucket, for example by another `external_location`, or remove the mount",
+    },
+    Known {
+        word: "bucket does not exist",
+        cause: "the location of a table, or of its results, names a bucket that is not there",
+        fix: "correct the LOCATION of the table that the statement reads or writes, or create the bucket",
     },
     Known {
         word: "PERMISSION_DENIED",

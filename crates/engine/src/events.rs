@@ -182,6 +182,8 @@ impl Event {
                 crate::run::NodeStatus::Warn => Level::Warn,
                 _ => Level::Info,
             },
+            // It holds the errors' texts, which have to be seen with `--quiet` too.
+            Self::RunFinished { summary } if summary.errors + summary.partial_successes > 0 => Level::Error,
             Self::NothingToDo | Self::NoNodesSelected | Self::Warning { .. } => Level::Warn,
             Self::Cancelled { .. } | Self::Failed { .. } => Level::Error,
             Self::JinjaLog { info: false, .. } => Level::Debug,

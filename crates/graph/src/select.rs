@@ -80,6 +80,14 @@ fn quoted(words: &[String], quote: char) -> String {
     words.iter().map(|word| format!("{quote}{word}{quote}")).collect::<Vec<_>>().join(", ")
 }
 
+fn nearest<'a>(wanted: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    known
+        .map(|candidate| (strsim::jaro_winkler(wanted, candidate), candidate))
+        .filter(|(score, _)| *score >= 0.8)
+        .max_by(|(a, _), (b, _)| a.total_cmp(b))
+        .map(|(_, candidate)| candidate)
+}
+
 impl SelectionError {
     /// What the reader can do.
     pub fn fix(&self) -> String {
@@ -88,7 +96,13 @@ impl SelectionError {
                 "write `[+]name[+]`, `@name` or `method:value`; blanks join, commas intersect".to_owned()
             }
             Self::InvalidValue { .. } | Self::InvalidSource { .. } => "use one of those".to_owned(),
-            Self::UnknownMethod { .. } => format!("use one of {}", methods::NAMES.join(", ")),
+            Self::UnknownMethod { name } => {
+                let known = methods::NAMES.join(", ");
+                match nearest(name, methods::NAMES.iter().copied()) {
+                    Some(near) => format!("did you mean '{near}:'? Known are {known}"),
+                    None => format!("use one of {known}"),
+                }
+            }
             Self::NoManifest => "pass --state with a directory that has an earlier manifest.json".to_owned(),
             Self::NoResults => {
                 "pass --state with a directory that has the run_results.json of an earlier run".to_owned()
@@ -97,12 +111,8 @@ impl SelectionError {
                 "pass --state with a directory that has an earlier sources.json, and run `source freshness` first"
                     .to_owned()
             }
-            Self::UnknownSelector { name, known } => known
-                .iter()
-                .map(|candidate| (strsim::jaro_winkler(name, candidate), candidate))
-                .filter(|(score, _)| *score >= 0.8)
-                .max_by(|(a, _), (b, _)| a.total_cmp(b))
-                .map_or_else(|| "add it to selectors.yml".to_owned(), |(_, near)| format!("did you mean '{near}'?")),
+            Self::UnknownSelector { name, known } => nearest(name, known.iter().map(String::as_str))
+                .map_or_else(|| "add it to selectors.yml".to_owned(), |near| format!("did you mean '{near}'?")),
             Self::InvalidSelectorFile { .. } => {
                 "write `definition: \"tag:nightly\"`, `{method: …, value: …}`, or `{union: […]}`".to_owned()
             }
@@ -256,7 +266,8 @@ impl Selection<'_> {
         if let Some(raw) = raw
             && direct.is_empty()
         {
-            self.warnings.push(nothing_found(raw));
+            let warning = self.nothing_found(raw);
+            self.warnings.push(warning);
         }
         Ok(Found { direct, undecided })
     }
@@ -337,6 +348,20 @@ impl Selection<'_> {
         direct.into_iter().chain(more).collect()
     }
 
+    fn nothing_found(&self, raw: &str) -> Diagnostic {
+        // Only a plain name can be a misspelt one.
+        let wanted = raw.trim_matches(['+', '@']);
+        let is_name = !wanted.contains(|c: char| !c.is_alphanumeric() && c != '_');
+        let names = self.graph.nodes().iter().map(|node| node.name.as_str());
+        let fix = match nearest(wanted, names) {
+            Some(near) if is_name && near != wanted => format!("did you mean '{near}'? See the names with `owlet ls`"),
+            _ => "see the names with `owlet ls`".to_owned(),
+        };
+        Diagnostic::warning(format!("The selection criterion '{raw}' does not match any enabled nodes"))
+            .cause("no enabled node of the project or its packages is like that")
+            .fix(fix)
+    }
+
     fn parents_within(&self, index: Index, set: &BTreeSet<Index>) -> bool {
         self.graph.parent_indices(index).iter().all(|parent| set.contains(parent))
     }
@@ -363,8 +388,3 @@ fn combine(spec: &SelectionSpec, sets: Vec<BTreeSet<Index>>) -> BTreeSet<Index> 
     })
 }
 
-fn nothing_found(raw: &str) -> Diagnostic {
-    Diagnostic::warning(format!("The selection criterion '{raw}' does not match any enabled nodes"))
-        .cause("no enabled node of the project or its packages is like that")
-        .fix("see the names with `owlet ls`")
-}

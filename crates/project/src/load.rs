@@ -186,7 +186,7 @@ fn report_missing(
             "Compilation Error\n  dbt found {declared} package(s) specified in {file}, but only {installed} package(s) installed in {}. Run \"dbt deps\" to install package dependencies.",
             root.packages_install_path
         ))
-        .cause(format!("not all of {} are there", names.join(", ")))
+        .cause(format!("{file} asks for {}, and {} lacks at least one", names.join(", "), root.packages_install_path))
         .fix("run `owlet deps`"),
     );
 }

@@ -76,5 +76,24 @@ fn described(head: &str, error: &jinja::Error) -> Diagnostic {
         diagnostic.fix.clone_from(&inner.diagnostic.fix);
         return diagnostic;
     }
-    Diagnostic::error(format!("{head}\n  {}", indented(&error.dbt_message())))
+    match error.kind() {
+        // The place and its line stand below; dbt has them in the sentence.
+        jinja::ErrorKind::Syntax => {
+            let (cause, fix) = if error.message().starts_with("Unexpected end of template") {
+                ("a block is opened and never closed", "write the tag that closes it")
+            } else {
+                (
+                    "this is not valid Jinja",
+                    "close every `{{` with `}}` and every `{%` with `%}`; check the quotes, brackets and commas between them",
+                )
+            };
+            Diagnostic::error(format!("{head}\n  {}", indented(error.message()))).cause(cause).fix(fix)
+        }
+        jinja::ErrorKind::Undefined if error.message().ends_with(" is undefined") => {
+            Diagnostic::error(format!("{head}\n  {}", indented(&error.dbt_message())))
+                .cause("no macro or variable of the project and its packages, and nothing of dbt, has this name")
+                .fix("correct the name, write the macro, or add its package to packages.yml and run `owlet deps`")
+        }
+        _ => Diagnostic::error(format!("{head}\n  {}", indented(&error.dbt_message()))),
+    }
 }

@@ -98,10 +98,13 @@ fn locate(node: &Node, compiled: &Compiled, place: Place) -> Location {
         && let Some(line) = raw.lines().nth(place.line - 1)
         && node.test_metadata.is_none()
     {
+        // As far as the two lines begin alike, a column of one is a column of the other.
+        let before = place.column.saturating_sub(1);
+        let begins_alike = line.chars().take(before).eq(text.chars().take(before));
         return Location {
             file: node.original_file_path.clone(),
             line: Some(place.line),
-            column: None,
+            column: begins_alike.then_some(place.column),
             excerpt: Some(line.to_owned()),
         };
     }
@@ -169,7 +172,7 @@ mod tests {
             "create table t as\nselect a,\n    nope\nfrom t",
             "COLUMN_NOT_FOUND: line 3:5: Column 'nope' cannot be resolved",
         );
-        assert!(text.contains("at models/orders.sql:2\n     2 |     {{ nope() }}"), "{text}");
+        assert!(text.contains("at models/orders.sql:2:5\n     2 |     {{ nope() }}\n       |     ^"), "{text}");
     }
 
     #[test]

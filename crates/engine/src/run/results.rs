@@ -199,6 +199,8 @@ fn detail(node: &NodeInfo, result: &NodeResult) -> Option<Detail> {
         let query = format!("select * from {relation}");
         let bar = "-".repeat(query.chars().count());
         text.push_str(&format!("\n\n  See test failures:\n  {bar}\n  {query}\n  {bar}"));
+    } else if node.resource_type == "test" && matches!(result.status, NodeStatus::Fail | NodeStatus::Warn) {
+        text.push_str(&format!("\n  see the failing rows with `owlet show --select {}`", node.name));
     }
     Some(Detail { severity, text })
 }

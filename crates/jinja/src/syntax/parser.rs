@@ -18,8 +18,8 @@ pub(crate) struct Parser<'s> {
     pub(super) names: Vec<Arc<str>>,
     /// Every mention of a name, in order: how a macro knows that it uses `caller`.
     mentions: Vec<u32>,
-    /// The open tags, for the message about an unknown one.
-    open_tags: Vec<String>,
+    /// The open tags and their lines, for the message about an unknown one.
+    open_tags: Vec<(String, u32)>,
     expected: Vec<&'static [&'static str]>,
     /// How many loops are open in the current macro.
     loops: u32,
@@ -246,10 +246,15 @@ impl<'s> Parser<'s> {
                 message.push_str(&format!(" Jinja was looking for the following tags: {wanted}."));
             }
         }
-        if let Some(tag) = self.open_tags.last() {
+        let mut at = line;
+        if let Some((tag, opened)) = self.open_tags.last() {
             message.push_str(&format!(" The innermost block that needs to be closed is '{tag}'."));
+            // Jinja names the last line of the file, where nobody can see what is missing.
+            if name.is_none() {
+                at = *opened;
+            }
         }
-        Error::syntax(message, line)
+        Error::syntax(message, at)
     }
 
     fn statement(&mut self) -> Result<Parsed> {
@@ -257,7 +262,7 @@ impl<'s> Parser<'s> {
         let Token::Name(tag) = *self.current() else {
             return Err(Error::syntax("tag name expected", line));
         };
-        self.open_tags.push(tag.to_owned());
+        self.open_tags.push((tag.to_owned(), line));
         let result = self.tag(tag, line);
         self.open_tags.pop();
         result
@@ -289,7 +294,7 @@ impl<'s> Parser<'s> {
         ) {
             self.open_tags.pop();
             let error = self.unknown_tag(Some(tag), line);
-            self.open_tags.push(tag.to_owned());
+            self.open_tags.push((tag.to_owned(), line));
             return Err(error);
         }
         self.advance();

@@ -114,9 +114,20 @@ impl YamlError {
         }
     }
 
+    /// Where the tab is: the scanner names the place where the text began that it stands in.
+    fn tab_after(&self, source: &str) -> Option<Position> {
+        let Self::Syntax { problem, position } = self else { return None };
+        if !problem.contains("found a tab") {
+            return None;
+        }
+        let indent = |line: &str| line.chars().take_while(|c| c.is_whitespace()).position(|c| c == '\t');
+        let mut below = source.lines().enumerate().skip(position.line.saturating_sub(1));
+        below.find_map(|(index, line)| Some(Position { line: index + 1, column: indent(line)? + 1 }))
+    }
+
     /// The error as a reader sees it.
     pub fn diagnostic(&self, file: &str, source: &str) -> Diagnostic {
-        let position = self.position();
+        let position = self.tab_after(source).unwrap_or_else(|| self.position());
         let location = Location::in_source(file, source, position.line, Some(position.column));
         let fix = self.fix(location.excerpt.as_deref().unwrap_or_default());
         Diagnostic::error(format!("Parsing Error\n  Error reading {file}: Syntax error near line {}", position.line))

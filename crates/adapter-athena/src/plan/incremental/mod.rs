@@ -82,6 +82,9 @@ fn unknown_strategy(table_type: TableType, given: &str, is_default: bool) -> Ada
     };
     let fix = if is_default {
         "set `incremental_strategy: merge` with a unique_key, or `append`".to_owned()
+    } else if table_type == TableType::Hive && given == "merge" {
+        "set `table_type: iceberg`, which can merge, or `incremental_strategy: insert_overwrite` with `partitioned_by`"
+            .to_owned()
     } else {
         with_nearest(given, known)
     };
