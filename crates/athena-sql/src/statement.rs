@@ -102,6 +102,10 @@ pub enum Statement {
         name: TableName,
         /// `OR REPLACE`.
         or_replace: bool,
+        /// `COMMENT '…'`.
+        comment: Option<String>,
+        /// `SECURITY INVOKER`; definer otherwise.
+        invoker: bool,
         /// What it selects.
         query: Box<Query>,
         /// The text of `query`.
@@ -329,6 +333,8 @@ pub struct CreateTable {
     pub partitioned_by: Vec<PartitionField>,
     /// `CLUSTERED BY (…) INTO n BUCKETS`.
     pub clustered_by: Option<(Vec<String>, u32)>,
+    /// `SORTED BY (…)` of the buckets: columns, and whether they ascend.
+    pub sorted_by: Vec<(String, bool)>,
     /// `ROW FORMAT`.
     pub row_format: Option<RowFormat>,
     /// `STORED AS`.

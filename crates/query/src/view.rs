@@ -14,6 +14,10 @@ pub(crate) struct Definition {
     pub catalog: Option<String>,
     pub schema: Option<String>,
     pub columns: Vec<Column>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comment: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run_as_invoker: Option<bool>,
 }
 
 /// A column with its type in Trino's spelling.

@@ -46,16 +46,15 @@ impl Parser<'_> {
             self.expect("BY")?;
             partitioned_by = self.bracketed(Self::partition_field)?;
         }
-        let mut clustered_by = None;
+        let (mut clustered_by, mut sorted_by) = (None, Vec::new());
         if self.accept("CLUSTERED") {
             self.expect("BY")?;
             let columns = self.bracketed(Self::hive_column)?;
             if self.accept("SORTED") {
                 self.expect("BY")?;
-                self.bracketed(|parser| {
-                    parser.hive_column()?;
-                    let _ = parser.accept("ASC") || parser.accept("DESC");
-                    Ok(())
+                sorted_by = self.bracketed(|parser| {
+                    let column = parser.hive_column()?;
+                    Ok((column, parser.accept("ASC") || !parser.accept("DESC")))
                 })?;
             }
             self.expect("INTO")?;
@@ -76,6 +75,7 @@ impl Parser<'_> {
             comment,
             partitioned_by,
             clustered_by,
+            sorted_by,
             row_format,
             stored_as,
             location,

@@ -101,6 +101,7 @@ impl Parser<'_> {
         if self.accept("TABLE") {
             let if_exists = self.accept_all(&["IF", "EXISTS"]);
             let table = self.hive_table()?;
+            // Files of Hive tables stay and those of Iceberg tables go, with the word or without.
             self.accept("PURGE");
             return Ok(Statement::DropTable { table, if_exists });
         }

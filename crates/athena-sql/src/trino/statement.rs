@@ -250,17 +250,17 @@ impl Parser<'_> {
     fn create_view(&mut self, or_replace: bool) -> Parsed<Statement> {
         self.advance();
         let name = self.table_name()?;
-        if self.accept("COMMENT") {
-            self.string()?;
-        }
+        let comment = if self.accept("COMMENT") { Some(self.string()?) } else { None };
+        let mut invoker = false;
         if self.accept("SECURITY") && !self.accept("DEFINER") {
             self.expect("INVOKER")?;
+            invoker = true;
         }
         self.expect("AS")?;
         let mark = self.mark();
         let query = Box::new(self.query()?);
         let query_text = self.text_since(mark).to_owned();
-        Ok(Statement::CreateView { name, or_replace, query, query_text })
+        Ok(Statement::CreateView { name, or_replace, comment, invoker, query, query_text })
     }
 
     fn drop_view(&mut self) -> Parsed<Statement> {

@@ -7,7 +7,7 @@ mod table;
 use athena_api::glue::{
     Column as GlueColumn, DatabaseInput, Parameters, StorageDescriptor, TableInput, UpdateOptions, all_tables,
 };
-use athena_sql::{Explain, ExplainType, Pos, Query, Statement, TableName};
+use athena_sql::{Explain, ExplainFormat, ExplainType, Pos, Query, Statement, TableName};
 
 use crate::{
     analyze::visible,
@@ -56,11 +56,23 @@ pub(crate) async fn run(work: &Work<'_>, statement: &Statement) -> Result<QueryO
         Statement::DropTable { table, if_exists } => table::drop(work, table, *if_exists).await,
         Statement::AlterTable(alter) => alter::run(work, alter).await,
         Statement::MsckRepair { table } => alter::repair(work, table).await,
-        Statement::CreateView { name, or_replace, query, query_text } => {
-            create_view(work, name, *or_replace, query, query_text).await
+        Statement::CreateView { name, or_replace, comment, invoker, query, query_text } => {
+            let definition = view::Definition {
+                original_sql: query_text.clone(),
+                catalog: Some("awsdatacatalog".to_owned()),
+                schema: Some(work.context.database()),
+                columns: Vec::new(),
+                comment: comment.clone(),
+                run_as_invoker: invoker.then_some(true),
+            };
+            create_view(work, name, *or_replace, query, definition).await
         }
         Statement::DropView { name, if_exists } => drop_view(work, name, *if_exists).await,
         Statement::Show(show) => show::run(work, show).await,
+        Statement::Describe { extended, formatted, .. } if *extended || *formatted => {
+            let word = if *extended { "EXTENDED" } else { "FORMATTED" };
+            Err(QueryError::not_supported(format!("DESCRIBE {word} is not supported yet")))
+        }
         Statement::Describe { table, column, .. } => show::describe(work, table, column).await,
         _ => Err(QueryError::internal("a statement that is no DDL")),
     }
@@ -100,7 +112,7 @@ async fn create_view(
     name: &TableName,
     or_replace: bool,
     query: &Query,
-    text: &str,
+    mut definition: view::Definition,
 ) -> Result<QueryOutput, QueryError> {
     let key = work.key(name);
     let start = Pos { line: 1, column: 1 };
@@ -118,15 +130,8 @@ async fn create_view(
         }
         _ => {}
     }
-    let definition = view::Definition {
-        original_sql: text.to_owned(),
-        catalog: Some("awsdatacatalog".to_owned()),
-        schema: Some(work.context.database()),
-        columns: fields
-            .iter()
-            .map(|field| view::Column { name: field.name.clone(), r#type: field.ty.to_string() })
-            .collect(),
-    };
+    definition.columns =
+        fields.iter().map(|field| view::Column { name: field.name.clone(), r#type: field.ty.to_string() }).collect();
     let columns = fields
         .iter()
         .map(|field| GlueColumn::new(&field.name, field.ty.hive(false).unwrap_or_else(|_| "string".to_owned())))
@@ -184,6 +189,17 @@ async fn drop_view(work: &Work<'_>, name: &TableName, if_exists: bool) -> Result
 
 /// `EXPLAIN`: our plan, not Trino's text. Statements that write show the plan of their rows.
 pub(crate) async fn explain(work: &Work<'_>, explain: &Explain) -> Result<QueryOutput, QueryError> {
+    match explain.format {
+        ExplainFormat::Text => {}
+        _ if explain.explain_type == ExplainType::Validate => {}
+        ExplainFormat::Json => return Err(QueryError::not_supported("EXPLAIN (FORMAT JSON) is not supported yet")),
+        ExplainFormat::Graphviz => {
+            return Err(QueryError::not_supported("EXPLAIN (FORMAT GRAPHVIZ) is not supported yet"));
+        }
+    }
+    if explain.verbose {
+        return Err(QueryError::not_supported("EXPLAIN ANALYZE VERBOSE is not supported yet"));
+    }
     let query = match &explain.statement {
         Statement::Query(query) => &**query,
         Statement::Insert(insert) => &insert.query,
@@ -195,7 +211,8 @@ pub(crate) async fn explain(work: &Work<'_>, explain: &Explain) -> Result<QueryO
     let mut text = match explain.explain_type {
         ExplainType::Validate => "true".to_owned(),
         ExplainType::Logical => work.session.explain(&relation.plan).await?.0,
-        ExplainType::Distributed | ExplainType::Io => work.session.explain(&relation.plan).await?.1,
+        ExplainType::Distributed => work.session.explain(&relation.plan).await?.1,
+        ExplainType::Io => return Err(QueryError::not_supported("EXPLAIN (TYPE IO) is not supported yet")),
     };
     if explain.analyze {
         let (_, batches) = work.session.collect(&relation.plan, &work.context.cancel).await?;

@@ -116,7 +116,14 @@ pub(super) async fn run(work: &Work<'_>, show: &Show) -> Result<QueryOutput, Que
             let Some(view) = view::definition(&table) else {
                 return Err(QueryError::not_supported(format!("Relation '{name}' is not a view")));
             };
-            let text = format!("CREATE VIEW {} AS\n{}", table.name(), view.original_sql);
+            let mut text = format!("CREATE VIEW {}.{}", table.database_name, table.name());
+            if let Some(comment) = &view.comment {
+                text.push_str(&format!(" COMMENT '{}'", comment.replace('\'', "''")));
+            }
+            if view.run_as_invoker == Some(true) {
+                text.push_str(" SECURITY INVOKER");
+            }
+            text.push_str(&format!(" AS\n{}", view.original_sql));
             let lines = text.split('\n').map(str::to_owned).collect();
             Ok(QueryOutput::lines(vec![Column::of("create view", &VARCHAR)], lines))
         }
@@ -256,15 +263,20 @@ fn hive_statement(table: &Table) -> String {
     }
     if let (Some(columns), Some(count @ 1..)) = (&storage.bucket_columns, storage.number_of_buckets) {
         let columns: Vec<String> = columns.iter().map(|column| format!("  {column}")).collect();
-        text.push_str(&format!("\nCLUSTERED BY ( \n{}) \nINTO {count} BUCKETS", columns.join(", \n")));
+        text.push_str(&format!("\nCLUSTERED BY ( \n{}) ", columns.join(", \n")));
+        if let Some(sorted) = storage.sort_columns.as_ref().and_then(serde_json::Value::as_array) {
+            let columns = sorted.iter().map(|column| {
+                let order = if column["SortOrder"] == 0 { "DESC" } else { "ASC" };
+                format!("  {} {order}", column["Column"].as_str().unwrap_or_default())
+            });
+            let columns: Vec<String> = columns.collect();
+            if !columns.is_empty() {
+                text.push_str(&format!("\nSORTED BY ( \n{}) ", columns.join(", \n")));
+            }
+        }
+        text.push_str(&format!("\nINTO {count} BUCKETS"));
     }
-    let serde = storage.serde_info.unwrap_or_default();
-    text.push_str(&format!("\nROW FORMAT SERDE \n  {} ", quoted(&serde.serialization_library.unwrap_or_default())));
-    let mut properties: Vec<(String, String)> = serde.parameters.unwrap_or_default().into_iter().collect();
-    properties.retain(|(key, value)| !(key == "serialization.format" && value == "1"));
-    if !properties.is_empty() {
-        text.push_str(&format!("\nWITH SERDEPROPERTIES ( \n{}) ", pairs(properties)));
-    }
+    text.push_str(&row_format(storage.serde_info.clone().unwrap_or_default()));
     text.push_str(&format!(
         "\nSTORED AS INPUTFORMAT \n  {} \nOUTPUTFORMAT \n  {}",
         quoted(&storage.input_format.unwrap_or_default()),
@@ -273,6 +285,42 @@ fn hive_statement(table: &Table) -> String {
     text.push_str(&format!("\nLOCATION\n  {}", quoted(&storage.location.unwrap_or_default())));
     let shown = parameters.into_iter().filter(|(key, _)| key != "EXTERNAL" && key != "comment").collect();
     text.push_str(&format!("\nTBLPROPERTIES (\n{})", pairs(shown)));
+    text
+}
+
+/// The delimiters of Hive's text files, in the order of its grammar.
+const DELIMITERS: [(&str, &str); 6] = [
+    ("field.delim", "FIELDS TERMINATED BY"),
+    ("escape.delim", "ESCAPED BY"),
+    ("collection.delim", "COLLECTION ITEMS TERMINATED BY"),
+    ("mapkey.delim", "MAP KEYS TERMINATED BY"),
+    ("line.delim", "LINES TERMINATED BY"),
+    ("serialization.null.format", "NULL DEFINED AS"),
+];
+
+/// `ROW FORMAT DELIMITED` where that says everything, else the SerDe.
+fn row_format(serde: glue::SerDeInfo) -> String {
+    let library = serde.serialization_library.unwrap_or_default();
+    let mut properties: Vec<(String, String)> = serde.parameters.unwrap_or_default().into_iter().collect();
+    let delimiter = |key: &str| DELIMITERS.iter().any(|(name, _)| *name == key);
+    let plain = |(key, _): &(String, String)| delimiter(key) || key == "serialization.format";
+    if library == "org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe"
+        && properties.iter().all(plain)
+        && properties.iter().any(|(key, _)| delimiter(key))
+    {
+        let mut text = "\nROW FORMAT DELIMITED ".to_owned();
+        for (key, words) in DELIMITERS {
+            if let Some((_, value)) = properties.iter().find(|(name, _)| name == key) {
+                text.push_str(&format!("\n  {words} {} ", quoted(value)));
+            }
+        }
+        return text;
+    }
+    properties.retain(|(key, value)| !(key == "serialization.format" && value == "1"));
+    let mut text = format!("\nROW FORMAT SERDE \n  {} ", quoted(&library));
+    if !properties.is_empty() {
+        text.push_str(&format!("\nWITH SERDEPROPERTIES ( \n{}) ", pairs(properties)));
+    }
     text
 }
 
