@@ -18,27 +18,37 @@ use crate::{
 /// Whether a cast exists at all.
 pub(crate) fn castable(from: &Type, to: &Type) -> bool {
     use Type::{
-        Array, Boolean, Char, Date, Json, Map, Row, Time, Timestamp, TimestampTz, Unknown, Uuid, Varbinary, Varchar,
+        Array, Boolean, Char, Date, IntervalDayTime, IntervalYearMonth, IpAddress, Json, Map, Row, Time, Timestamp,
+        TimestampTz, Unknown, Uuid, Varbinary, Varchar,
     };
     if from == to {
         return true;
     }
     match (from, to) {
         (Unknown, _) => true,
-        (Json, Varchar(_) | Array(_) | Map(..) | Row(_) | Boolean) | (Json, _) if to.is_numeric() => true,
-        (Json, Varchar(_) | Array(_) | Map(..) | Row(_) | Boolean) => true,
-        (Varchar(_) | Boolean | Date | Timestamp(_) | Array(_) | Map(..) | Row(_), Json) => true,
-        (_, Json) => from.is_numeric(),
+        (Json, Varchar(_) | Boolean) => true,
+        (Json, Array(element)) => castable(&Json, element),
+        (Json, Map(key, item)) => (key.is_text() || is_json_scalar(key)) && castable(&Json, item),
+        (Json, Row(fields)) => fields.iter().all(|(_, ty)| castable(&Json, ty)),
+        (Json, _) => to.is_numeric(),
+        (Array(element), Json) => castable(element, &Json),
+        (Map(key, item), Json) => is_json_scalar(key) && castable(item, &Json),
+        (Row(fields), Json) => fields.iter().all(|(_, ty)| castable(ty, &Json)),
+        (Date | Timestamp(_), Json) => true,
+        (_, Json) => is_json_scalar(from),
         (Array(a), Array(b)) => castable(a, b),
         (Map(k1, v1), Map(k2, v2)) => castable(k1, k2) && castable(v1, v2),
         (Row(a), Row(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| castable(&a.1, &b.1)),
-        (Varchar(_) | Char(_), Varbinary) | (Varbinary, Varchar(_) | Char(_)) => false,
-        (Varchar(_) | Char(_), Array(_) | Map(..) | Row(_)) => false,
+        (Varchar(_), Varbinary) => true,
+        (Char(_), Varbinary) | (Varbinary, Varchar(_) | Char(_)) => false,
+        (Varchar(_) | Char(_), Array(_) | Map(..) | Row(_) | IntervalDayTime | IntervalYearMonth) => false,
         (Varchar(_) | Char(_), _) => true,
-        (Array(_) | Map(..) | Row(_) | Json, _) => false,
-        (Varbinary, Uuid) | (Uuid, Varbinary) => true,
+        (Array(_) | Map(..) | Row(_), _) => false,
+        (Varbinary, Uuid | IpAddress) | (Uuid | IpAddress, Varbinary) => true,
         (Varbinary, _) | (_, Varbinary) => false,
-        (_, Varchar(_) | Char(_)) => true,
+        (_, Varchar(_)) => true,
+        // Only texts become `char`.
+        (_, Char(_)) => false,
         (Boolean, _) => to.is_numeric(),
         (_, Boolean) => from.is_numeric(),
         (Date, Timestamp(_) | TimestampTz(..)) => true,
@@ -47,6 +57,11 @@ pub(crate) fn castable(from: &Type, to: &Type) -> bool {
         (Time(_), Time(_)) => true,
         _ => from.is_numeric() && to.is_numeric(),
     }
+}
+
+/// Whether a value of the type is one text, number or truth value of JSON, and can be the key of an object.
+fn is_json_scalar(ty: &Type) -> bool {
+    ty.is_numeric() || matches!(ty, Type::Unknown | Type::Boolean | Type::Varchar(_))
 }
 
 /// The expression as a value of another type. The types must be [`castable`].
@@ -155,7 +170,7 @@ pub(crate) fn round_to(microseconds: i64, precision: u8) -> i64 {
 /// One value in another type.
 pub(crate) fn convert(value: &Value, from: &Type, to: &Type) -> Result<Value, QueryError> {
     use Type::{
-        Array, Boolean, Char, Date, Decimal, Double, IntervalDayTime, Json, Map, Real, Row, Time, Timestamp,
+        Array, Boolean, Char, Date, Decimal, Double, IntervalDayTime, IpAddress, Json, Map, Real, Row, Time, Timestamp,
         TimestampTz, Uuid, Varbinary, Varchar,
     };
     if value.is_null() {
@@ -206,6 +221,7 @@ pub(crate) fn convert(value: &Value, from: &Type, to: &Type) -> Result<Value, Qu
             let cut: String = printed.chars().take(*length as usize).collect();
             Value::Str(text::pad(&cut, *length))
         }
+        (Varchar(_), Varbinary) => Value::Bytes(value.str().as_bytes().to_vec()),
         (Varchar(_) | Char(_), _) => from_text(value.str(), to).ok_or_else(fail)?,
         (Boolean, _) => match to {
             Double | Real => Value::Double(f64::from(u8::from(value.bool()))),
@@ -278,6 +294,27 @@ pub(crate) fn convert(value: &Value, from: &Type, to: &Type) -> Result<Value, Qu
         (TimestampTz(..), TimestampTz(precision, _)) => Value::Int(round_to(value.int(), *precision)),
         (Uuid, Varbinary) => Value::Bytes(value.str().parse::<uuid::Uuid>().map_err(|_| fail())?.as_bytes().to_vec()),
         (Varbinary, Uuid) => Value::Str(uuid::Uuid::from_slice(value.bytes()).map_err(|_| fail())?.to_string()),
+        (IpAddress, Varbinary) => {
+            let address: std::net::IpAddr = value.str().parse().map_err(|_| fail())?;
+            let address = match address {
+                std::net::IpAddr::V4(address) => address.to_ipv6_mapped(),
+                std::net::IpAddr::V6(address) => address,
+            };
+            Value::Bytes(address.octets().to_vec())
+        }
+        (Varbinary, IpAddress) => {
+            let address = match value.bytes() {
+                [a, b, c, d] => std::net::IpAddr::from([*a, *b, *c, *d]),
+                bytes => {
+                    let octets: [u8; 16] = bytes.try_into().map_err(|_| {
+                        let message = format!("Invalid IP address binary length: {}", bytes.len());
+                        QueryError::new("INVALID_CAST_ARGUMENT", message)
+                    })?;
+                    std::net::IpAddr::from(octets).to_canonical()
+                }
+            };
+            Value::Str(address.to_string())
+        }
         (IntervalDayTime, IntervalDayTime) => value.clone(),
         _ => return Err(fail()),
     })
