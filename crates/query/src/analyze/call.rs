@@ -5,7 +5,7 @@ use std::sync::Arc;
 use athena_sql::{Expr as Ast, ExprKind, FunctionCall, Pos, Quantifier};
 use datafusion::{
     functions_aggregate as aggregates,
-    logical_expr::{AggregateUDF, Case, Expr, SortExpr, expr::AggregateFunction, lit},
+    logical_expr::{AggregateUDF, Case, Cast, Expr, SortExpr, expr::AggregateFunction, lit},
 };
 
 use super::{
@@ -236,7 +236,7 @@ impl<'a> Analyzer<'a> {
         let expr = Expr::AggregateFunction(AggregateFunction::new_udf(function, args, false, None, Vec::new(), None));
         let unique = self.unique("grouping");
         collected.borrow_mut().push(Aggregated { expr, column: unique.clone() });
-        let value = Expr::Cast(datafusion::logical_expr::Cast::new(Box::new(column(&unique)), Type::BigInt.arrow()));
+        let value = Expr::Cast(Cast::new(Box::new(column(&unique)), Type::BigInt.arrow()));
         Ok(Typed::new(value, Type::BigInt))
     }
 
@@ -309,8 +309,36 @@ impl<'a> Analyzer<'a> {
             }
             "approx_distinct" => {
                 arity(1, 2)?;
-                keep_distinct = true;
-                (aggregates::count::count_udaf(), vec![arguments[0].expr.clone()], same(Type::BigInt))
+                if let Some(error) = arguments.get(1) {
+                    let error = crate::run::constant(&cast(error.expr.clone(), &types[1], &Type::Double, false))?;
+                    if !(0.0040625..=0.26).contains(&error.double()) {
+                        let message = format!(
+                            "Standard error must be in [0.0040625, 0.26]: {}",
+                            crate::text::double(error.double())
+                        );
+                        return Err(QueryError::new("INVALID_FUNCTION_ARGUMENT", message));
+                    }
+                }
+                // The sketch takes these types and no others; its own error is below 1 %.
+                let argument = arguments[0].expr.clone();
+                let argument = match &types[0] {
+                    ty if ty.is_integer() => argument,
+                    Type::Varchar(_) | Type::Varbinary | Type::Date | Type::Timestamp(_) | Type::Unknown => argument,
+                    ty if castable(ty, &VARCHAR) => cast(argument, ty, &VARCHAR, false),
+                    _ => argument,
+                };
+                // Nested values have no sketch, and a moving frame takes rows back out: those are counted exactly.
+                keep_distinct =
+                    call.over.is_some() || matches!(types[0], Type::Array(_) | Type::Map(..) | Type::Row(_));
+                if keep_distinct {
+                    (aggregates::count::count_udaf(), vec![argument], same(Type::BigInt))
+                } else {
+                    let finish: Finish = Box::new(|expr| {
+                        let wide = Cast::new(Box::new(expr), Type::BigInt.arrow());
+                        Typed::new(Expr::Cast(wide), Type::BigInt)
+                    });
+                    (aggregates::approx_distinct::approx_distinct_udaf(), vec![argument], finish)
+                }
             }
             "sum" => {
                 arity(1, 1)?;
