@@ -2,6 +2,7 @@
 
 mod information;
 mod provider;
+mod pushdown;
 mod resolve;
 
 pub(crate) use provider::{FILE_COLUMN, LakeTable, Source, memory_table};

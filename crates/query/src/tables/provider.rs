@@ -26,9 +26,10 @@ use futures::{StreamExt, TryStreamExt};
 use lake::{
     BatchStream, HiveTable, LakeError, ObjectStorage, ScanMeter,
     hive::{DataFile, ReadOptions},
-    iceberg::{FileScanTask, IcebergTable, ScanRequest, Version},
+    iceberg::{FileScanTask, IcebergTable, Predicate, ScanRequest, Version},
 };
 
+use super::pushdown::predicate;
 use crate::{
     analyze::TableColumn,
     cast::from_text,
@@ -79,6 +80,14 @@ impl LakeTable {
         match &self.source {
             Source::Hive { table, .. } => table.columns.len()..table.columns.len() + table.partition_keys.len(),
             Source::Iceberg { .. } => 0..0,
+        }
+    }
+
+    /// Whether a scan can leave something out for the filter.
+    fn is_useful(&self, filter: &Expr) -> bool {
+        match &self.source {
+            Source::Hive { .. } => self.is_partition_filter(filter),
+            Source::Iceberg { .. } => predicate(filter, &self.columns).is_some(),
         }
     }
 
@@ -213,7 +222,7 @@ impl TableProvider for LakeTable {
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> PlanResult<Vec<TableProviderFilterPushDown>> {
         Ok(filters
             .iter()
-            .map(|filter| match self.is_partition_filter(filter) {
+            .map(|filter| match self.is_useful(filter) {
                 true => TableProviderFilterPushDown::Inexact,
                 false => TableProviderFilterPushDown::Unsupported,
             })
@@ -264,7 +273,9 @@ impl TableProvider for LakeTable {
                         name => name.to_owned(),
                     })
                     .collect();
-                let request = ScanRequest { columns: Some(names), filter: None, version: version.clone() };
+                let understood = filters.iter().filter_map(|filter| predicate(filter, &self.columns));
+                let filter = understood.reduce(Predicate::and);
+                let request = ScanRequest { columns: Some(names), filter, version: version.clone() };
                 let tasks = table.plan(&request).await.map_err(lake)?;
                 for share in divided(tasks, shares, |task: &FileScanTask| task.length) {
                     let (table, meter) = (Arc::clone(table), self.meter.clone());
