@@ -250,7 +250,8 @@ impl Session {
     }
 }
 
-fn report(events: &Events, settings: &Settings, diagnostics: Vec<Diagnostic>) -> anyhow::Result<()> {
+/// Tells warnings, and fails with the errors.
+pub fn report(events: &Events, settings: &Settings, diagnostics: Vec<Diagnostic>) -> anyhow::Result<()> {
     let is_error = |diagnostic: &Diagnostic| diagnostic.severity == Severity::Error || settings.warn_error;
     let (errors, warnings): (Vec<Diagnostic>, Vec<Diagnostic>) = diagnostics.into_iter().partition(is_error);
     for diagnostic in warnings {

@@ -387,4 +387,3 @@ fn combine(spec: &SelectionSpec, sets: Vec<BTreeSet<Index>>) -> BTreeSet<Index> 
         SelectionSpec::Union { .. } | SelectionSpec::Criterion(_) => so_far.union(&next).copied().collect(),
     })
 }
-

@@ -1,29 +1,39 @@
 //! `deps`: packages that lie on this machine.
 
 use engine::{context::YamlContext, events::Level};
-use project::install_local_packages;
+use project::{DbtProject, install_local_packages};
 
 use super::Outcome;
-use crate::session::Session;
+use crate::{
+    environment::Environment,
+    session::{Opening, report},
+    settings::Settings,
+};
 
-/// Installs the packages.
-pub fn run(session: &Session) -> anyhow::Result<Outcome> {
-    let environment = session.environment.clone();
+/// Installs the packages. Needs neither a profile nor, of course, the packages: it reads dbt_project.yml and packages.yml alone.
+pub fn run(opening: &Opening, settings: &Settings, environment: &Environment) -> anyhow::Result<Outcome> {
+    let events = &opening.events;
+    let environment = environment.clone();
     let lookup = std::sync::Arc::new(move |name: &str| environment.get(name).map(str::to_owned));
-    let renderer = YamlContext::for_profiles(lookup, session.settings.vars.clone());
-    let installed = match install_local_packages(&session.project.root, &renderer) {
+    let renderer = YamlContext::for_profiles(lookup, settings.vars.clone());
+    let (root, diagnostics) = DbtProject::load(settings.need_project()?, "", &renderer);
+    let Some(root) = root else {
+        report(events, settings, diagnostics)?;
+        anyhow::bail!("dbt_project.yml could not be read");
+    };
+    let installed = match install_local_packages(&root, &renderer) {
         Ok(installed) => installed,
         Err(diagnostics) => {
-            session.report(diagnostics)?;
+            report(events, settings, diagnostics)?;
             Vec::new()
         }
     };
     if installed.is_empty() {
-        session.events.line(Level::Info, "No packages were found in packages.yml");
+        events.line(Level::Info, "No packages were found in packages.yml");
     }
     for package in installed {
-        session.events.line(Level::Info, format!("Installing {}", package.path));
-        session.events.line(Level::Info, format!("  Installed from <local @ {}> as {}", package.path, package.name));
+        events.line(Level::Info, format!("Installing {}", package.path));
+        events.line(Level::Info, format!("  Installed from <local @ {}> as {}", package.path, package.name));
     }
     Ok(Outcome::Success)
 }

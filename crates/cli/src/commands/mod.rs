@@ -98,6 +98,7 @@ async fn with_project(
 ) -> anyhow::Result<Outcome> {
     match &cli.command {
         Command::Debug => return debug::run(opening, settings, environment).await,
+        Command::Deps => return deps::run(&opening, &settings, &environment),
         Command::Retry { state, .. } => {
             let previous = retry::Previous::load(state.as_deref(), &mut settings, &mut opening)?;
             let session = Session::open(opening, settings, environment)?;
@@ -123,7 +124,6 @@ async fn with_project(
         Command::Docs(DocsCommand::Generate { selection, no_compile, empty_catalog }) => {
             docs::generate(&session, selection, *no_compile, *empty_catalog).await
         }
-        Command::Deps => deps::run(&session),
         Command::Clean => clean::run(&session),
         Command::Plan(args) => plan::run(&session, args).await,
         Command::Sql(args) => sql::in_project(&session, args).await,

@@ -126,7 +126,8 @@ fn run_section(start: &Section, section: &Section) -> Vec<Change> {
                     continue;
                 }
                 let printed = run(&project, command);
-                let code = how.and_then(|how| how.strip_prefix("exit=")).map_or(0, |code| code.parse().expect("a code"));
+                let code =
+                    how.and_then(|how| how.strip_prefix("exit=")).map_or(0, |code| code.parse().expect("a code"));
                 let expected = (block.lines[1..].to_vec(), code);
                 if printed != expected {
                     changes.push(Change { fence: block.fence, command: command.to_owned(), expected, printed });
@@ -178,9 +179,13 @@ fn filtered(text: &str, project: &Path) -> String {
         [
             (r"\d\d:\d\d:\d\d  ", "12:00:00  "),
             (r" in \d+\.\d\ds\]", " in 0.10s]"),
-            (r"in 0 hours 0 minutes and \d+\.\d\d seconds \(\d+\.\d\ds\)", "in 0 hours 0 minutes and 0.50 seconds (0.50s)"),
+            (
+                r"in 0 hours 0 minutes and \d+\.\d\d seconds \(\d+\.\d\ds\)",
+                "in 0 hours 0 minutes and 0.50 seconds (0.50s)",
+            ),
             (r"\d+ macros", "N macros"),
             (r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "6d1f3b52-0c1e-4f7a-9d55-2b8e6a7c9f10"),
+            (r"__[0-9a-f]{32}/", "__6d1f3b520c1e4f7a9d552b8e6a7c9f10/"),
             (r"\bprocess \d+", "process 4242"),
             (r"127\.0\.0\.1:\d{4,}", "127.0.0.1:4566"),
             (r"owlet \d+\.\d+\.\d+", "owlet X.Y.Z"),
