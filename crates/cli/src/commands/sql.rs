@@ -218,9 +218,26 @@ fn cell(value: &Value) -> Cell {
             Cell::Number { text: value.to_string(), json: value.to_string().into() }
         }
         Value::List(_) | Value::Tuple(_) | Value::Dict(_) | Value::Set(_) => {
-            Cell::Nested { text: value.to_string(), json: json_of(value) }
+            let json = json_of(value);
+            Cell::Nested { text: athena_text(&json), json }
         }
         other => Cell::Text(other.to_string()),
+    }
+}
+
+/// Arrays, maps and rows as Athena writes them into a result: `[1, 2]`, `{k=v}`.
+fn athena_text(value: &serde_json::Value) -> String {
+    match value {
+        serde_json::Value::Array(items) => {
+            format!("[{}]", items.iter().map(athena_text).collect::<Vec<_>>().join(", "))
+        }
+        serde_json::Value::Object(entries) => {
+            let entries: Vec<String> =
+                entries.iter().map(|(key, value)| format!("{key}={}", athena_text(value))).collect();
+            format!("{{{}}}", entries.join(", "))
+        }
+        serde_json::Value::String(text) => text.clone(),
+        other => other.to_string(),
     }
 }
 
@@ -238,5 +255,16 @@ fn json_of(value: &Value) -> serde_json::Value {
         Value::Bool(flag) => (*flag).into(),
         Value::Int(number) => (*number).into(),
         other => other.to_string().into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nested_values_look_as_in_athenas_results() {
+        let value = serde_json::json!([1, "a", null, {"k": [true]}]);
+        assert_eq!(athena_text(&value), "[1, a, null, {k=[true]}]");
     }
 }
