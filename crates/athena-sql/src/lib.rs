@@ -32,12 +32,20 @@ pub use statement::{
     Statement, StorageFormat, TableName, Unload,
 };
 
+/// Runs a recursive function with a stack for everything that the parser's own limits allow.
+///
+/// The pages are only taken from the system when they are used.
+pub fn roomy<T>(run: impl FnOnce() -> T) -> T {
+    const STACK: usize = 64 << 20;
+    stacker::maybe_grow(STACK / 2, STACK, run)
+}
+
 /// Parses one statement. Comments before and after it and one `;` at its end are allowed.
 ///
 /// # Errors
 /// The sentence that Athena answers to StartQueryExecution with, error code `MALFORMED_QUERY`.
 pub fn parse(text: &str) -> Result<Statement, ParseError> {
-    kind::dispatch(text)
+    roomy(|| kind::dispatch(text))
 }
 
 /// Parses a Trino expression: the value of an execution parameter.
@@ -45,7 +53,7 @@ pub fn parse(text: &str) -> Result<Statement, ParseError> {
 /// # Errors
 /// When the text is no expression, or more than one.
 pub fn parse_expression(text: &str) -> Result<Expr, ParseError> {
-    trino::expression(text)
+    roomy(|| trino::expression(text))
 }
 
 /// Parses a Trino query: what a view's `originalSql` holds.
@@ -53,7 +61,7 @@ pub fn parse_expression(text: &str) -> Result<Expr, ParseError> {
 /// # Errors
 /// When the text is no query.
 pub fn parse_query(text: &str) -> Result<Query, ParseError> {
-    trino::query(text)
+    roomy(|| trino::query(text))
 }
 
 /// Parses a Trino type such as `array(row(a bigint, b varchar(3)))`: what a view's columns hold.

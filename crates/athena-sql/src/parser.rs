@@ -26,6 +26,8 @@ pub(crate) struct Parser<'a> {
 
 /// Deeper than this, a text is refused rather than the stack overrun.
 const MAX_DEPTH: usize = 200;
+/// Longer chains such as `1 + 1 + …` are trees that are too deep.
+const MAX_CHAIN: usize = 1000;
 
 impl<'a> Parser<'a> {
     pub(crate) fn new(text: &'a str, quotes: Quotes) -> Parsed<Self> {
@@ -252,10 +254,20 @@ impl<'a> Parser<'a> {
         Ok(items)
     }
 
+    fn too_large(&self) -> ParseError {
+        ParseError::at(self.pos(), "statement is too large (stack overflow during analysis)")
+    }
+
+    /// One more operator in a chain, unless there were too many.
+    pub(crate) fn link(&self, length: &mut usize) -> Parsed<()> {
+        *length += 1;
+        if *length > MAX_CHAIN { Err(self.too_large()) } else { Ok(()) }
+    }
+
     /// Runs a nested rule, unless the nesting is too deep for the stack.
     pub(crate) fn nested<T>(&mut self, rule: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<T> {
         if self.depth >= MAX_DEPTH {
-            return Err(ParseError::at(self.pos(), "statement is too large (stack overflow during analysis)"));
+            return Err(self.too_large());
         }
         self.depth += 1;
         let result = rule(self);

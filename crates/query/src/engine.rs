@@ -73,7 +73,10 @@ impl QueryEngine {
         };
         let parameters = context.parameters.iter().map(|text| parameter(text)).collect();
         let work = Work { context, session: self.session.clone()?, resolver, parameters };
-        let mut output = work.run(statement).await.map_err(|error| match error.name.as_str() {
+        let mut running = Box::pin(work.run(statement));
+        let done = std::future::poll_fn(|cx| athena_sql::roomy(|| running.as_mut().poll(cx))).await;
+        drop(running);
+        let mut output = done.map_err(|error| match error.name.as_str() {
             "INVALID_PARAMETER_USAGE" if error.message.ends_with(crate::analyze::TOO_FEW_PARAMETERS) => {
                 let (expected, found) = (statement.parameter_count(), work.parameters.len());
                 let message =

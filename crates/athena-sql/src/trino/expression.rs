@@ -27,7 +27,9 @@ impl Parser<'_> {
 
     fn disjunction(&mut self) -> Parsed<Expr> {
         let mut left = self.conjunction()?;
+        let mut length = 0;
         while self.accept("OR") {
+            self.link(&mut length)?;
             let pos = left.pos;
             let right = self.conjunction()?;
             left = binary(pos, left, BinaryOperator::Or, right);
@@ -37,7 +39,9 @@ impl Parser<'_> {
 
     fn conjunction(&mut self) -> Parsed<Expr> {
         let mut left = self.negation()?;
+        let mut length = 0;
         while self.accept("AND") {
+            self.link(&mut length)?;
             let pos = left.pos;
             let right = self.negation()?;
             left = binary(pos, left, BinaryOperator::And, right);
@@ -71,7 +75,9 @@ impl Parser<'_> {
 
     fn predicate(&mut self) -> Parsed<Expr> {
         let mut left = self.concatenation()?;
+        let mut length = 0;
         loop {
+            self.link(&mut length)?;
             let pos = self.pos();
             if let Some(operator) = self.comparison_operator() {
                 left = self.comparison(pos, left, operator)?;
@@ -149,7 +155,9 @@ impl Parser<'_> {
 
     fn concatenation(&mut self) -> Parsed<Expr> {
         let mut left = self.sum()?;
+        let mut length = 0;
         while self.is_symbol("||") {
+            self.link(&mut length)?;
             let pos = self.pos();
             self.advance();
             let right = self.sum()?;
@@ -160,7 +168,9 @@ impl Parser<'_> {
 
     fn sum(&mut self) -> Parsed<Expr> {
         let mut left = self.product()?;
+        let mut length = 0;
         loop {
+            self.link(&mut length)?;
             let pos = self.pos();
             let operator = match self.token() {
                 TokenKind::Symbol("+") => BinaryOperator::Add,
@@ -175,7 +185,9 @@ impl Parser<'_> {
 
     fn product(&mut self) -> Parsed<Expr> {
         let mut left = self.signed()?;
+        let mut length = 0;
         loop {
+            self.link(&mut length)?;
             let pos = self.pos();
             let operator = match self.token() {
                 TokenKind::Symbol("*") => BinaryOperator::Multiply,
@@ -215,7 +227,9 @@ impl Parser<'_> {
     /// A primary with its subscripts and fields.
     fn postfix(&mut self) -> Parsed<Expr> {
         let mut value = self.primary()?;
+        let mut length = 0;
         loop {
+            self.link(&mut length)?;
             let pos = self.pos();
             if self.is_symbol("[") {
                 self.advance();

@@ -97,7 +97,9 @@ impl Parser<'_> {
 
     fn query_union(&mut self) -> Parsed<QueryBody> {
         let mut left = self.query_intersect()?;
+        let mut length = 0;
         loop {
+            self.link(&mut length)?;
             let pos = self.pos();
             let operator = if self.accept("UNION") {
                 SetOperator::Union
@@ -117,7 +119,9 @@ impl Parser<'_> {
 
     fn query_intersect(&mut self) -> Parsed<QueryBody> {
         let mut left = self.query_primary()?;
+        let mut length = 0;
         loop {
+            self.link(&mut length)?;
             let pos = self.pos();
             if !self.accept("INTERSECT") {
                 return Ok(left);
@@ -264,7 +268,9 @@ impl Parser<'_> {
     fn joins(&mut self) -> Parsed<Relation> {
         let pos = self.pos();
         let mut left = self.sampled()?;
+        let mut length = 0;
         loop {
+            self.link(&mut length)?;
             let natural = self.accept("NATURAL");
             let kind = if self.accept("CROSS") {
                 self.expect("JOIN")?;

@@ -234,7 +234,7 @@ fn times(left: &Typed, operator: BinaryOperator, right: &Typed) -> Option<Typed>
     let moved = |ty: Type, expr: Vec<Expr>, month: bool, unit: i64| {
         let range = || overflow("timestamp out of range");
         rows("move", ty.clone(), key.clone(), expr, move |row| {
-            let (at, by) = (row[0].int(), row[1].int() * sign);
+            let (at, by) = (row[0].int(), row[1].int().checked_mul(sign).ok_or_else(range)?);
             Ok(Value::Int(match (&ty, month) {
                 (Date, true) => add_months(at, by).ok_or_else(range)?,
                 (Date, false) => {
@@ -242,14 +242,16 @@ fn times(left: &Typed, operator: BinaryOperator, right: &Typed) -> Option<Typed>
                         let message = "Cannot add hour, minutes or seconds to a date";
                         return Err(QueryError::new("INVALID_FUNCTION_ARGUMENT", message));
                     }
-                    at + by / 86_400_000
+                    // Days are kept in 32 bits.
+                    let day = at.checked_add(by / 86_400_000).ok_or_else(range)?;
+                    i64::from(i32::try_from(day).map_err(|_| range())?)
                 }
                 (TimestampTz(_, zone), true) => {
                     let local = add_months_to(crate::text::local(at, zone), by).ok_or_else(range)?;
                     crate::zone::instant(to_datetime(local), zone)
                 }
                 (_, true) => add_months_to(at, by).ok_or_else(range)?,
-                (Time(_), false) => (at + by * unit).rem_euclid(86_400_000_000),
+                (Time(_), false) => (at + by % 86_400_000 * unit).rem_euclid(86_400_000_000),
                 (_, false) => at.checked_add(by.checked_mul(unit).ok_or_else(range)?).ok_or_else(range)?,
             }))
         })
@@ -275,7 +277,8 @@ fn times(left: &Typed, operator: BinaryOperator, right: &Typed) -> Option<Typed>
         }
         (Days, Add | Subtract, Days) | (Months, Add | Subtract, Months) => {
             Some(rows("sum", left.ty.clone(), key.clone(), both, move |row| {
-                Ok(Value::Int(row[0].int() + sign * row[1].int()))
+                let sum = row[1].int().checked_mul(sign).and_then(|by| row[0].int().checked_add(by));
+                Ok(Value::Int(sum.ok_or_else(|| overflow("interval out of range"))?))
             }))
         }
         (Days | Months, Multiply | Divide, other) if other.is_numeric() => {

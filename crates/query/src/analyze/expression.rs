@@ -710,15 +710,18 @@ fn interval(
         Some(body) => (true, body),
         None => (false, trimmed.strip_prefix('+').unwrap_or(trimmed)),
     };
-    let sign = if negative == inner_negative { 1 } else { -1 };
+    let sign = if negative == inner_negative { 1_i64 } else { -1 };
     let whole = |text: &str| text.parse::<i64>().map_err(|_| invalid());
     if from <= IntervalUnit::Month {
         let months = match to {
             Some(IntervalUnit::Month) if from == IntervalUnit::Year => {
                 let (years, months) = body.split_once('-').ok_or_else(invalid)?;
-                whole(years)? * 12 + whole(months)?
+                whole(years)?
+                    .checked_mul(12)
+                    .and_then(|all| all.checked_add(whole(months).ok()?))
+                    .ok_or_else(invalid)?
             }
-            _ if from == IntervalUnit::Year => whole(body)? * 12,
+            _ if from == IntervalUnit::Year => whole(body)?.checked_mul(12).ok_or_else(invalid)?,
             _ => whole(body)?,
         };
         return constant(&Value::Int(sign * months), &Type::IntervalYearMonth);
@@ -732,8 +735,11 @@ fn interval(
     };
     let seconds = |text: &str| -> Result<i64, QueryError> {
         let (number, fraction) = text.split_once('.').unwrap_or((text, ""));
+        if !fraction.bytes().all(|digit| digit.is_ascii_digit()) {
+            return Err(invalid());
+        }
         let millis = whole(&format!("{fraction:0<3}")[..3])?;
-        Ok(whole(number)? * 1000 + millis)
+        whole(number)?.checked_mul(1000).and_then(|all| all.checked_add(millis)).ok_or_else(invalid)
     };
     let mut total = 0;
     match to {
@@ -743,7 +749,11 @@ fn interval(
             let mut units = vec![IntervalUnit::Day, IntervalUnit::Hour, IntervalUnit::Minute, IntervalUnit::Second];
             units.retain(|unit| *unit >= from);
             for (part, unit) in body.split([' ', ':']).zip(units) {
-                total += if unit == IntervalUnit::Second { seconds(part)? } else { whole(part)? * size(unit) };
+                let more = match unit {
+                    IntervalUnit::Second => Some(seconds(part)?),
+                    unit => whole(part)?.checked_mul(size(unit)),
+                };
+                total = more.and_then(|more| i64::checked_add(total, more)).ok_or_else(invalid)?;
             }
         }
     }

@@ -196,11 +196,11 @@ pub(super) fn resolve(name: &str, types: &[Type], constants: &[Option<Value>]) -
             };
             f([ty], Double, |a| Ok(Value::Double(a[0].int() as f64 / 1e6)))
         }
-        ("from_unixtime", [_]) => f([Double], utc(3), |a| Ok(Value::Int(seconds(a[0].double())))),
+        ("from_unixtime", [_]) => f([Double], utc(3), |a| Ok(Value::Int(seconds(a[0].double())?))),
         ("from_unixtime", [_, zone]) if zone.is_text() => {
             let name = constants.get(1)?.as_ref().map(|name| name.str().to_owned())?;
             let name = zone::canonical(&name)?;
-            f([Double, VARCHAR], TimestampTz(3, Arc::from(name)), |a| Ok(Value::Int(seconds(a[0].double()))))
+            f([Double, VARCHAR], TimestampTz(3, Arc::from(name)), |a| Ok(Value::Int(seconds(a[0].double())?)))
         }
         ("from_unixtime_nanos", [_]) => f([BigInt], utc(6), |a| Ok(Value::Int(a[0].int().div_euclid(1000)))),
         ("to_milliseconds", [IntervalDayTime]) => f([IntervalDayTime], BigInt, |a| Ok(a[0].clone())),
@@ -268,8 +268,13 @@ fn shown(ty: &Type) -> String {
     ty.base_name().to_uppercase()
 }
 
-fn seconds(number: f64) -> i64 {
-    ((number * 1000.0).round() as i64).saturating_mul(1000)
+fn seconds(number: f64) -> Result<i64, QueryError> {
+    let millis = (number * 1000.0).round() as i64;
+    // Trino packs milliseconds in 52 bits.
+    if !(-(1 << 51)..1 << 51).contains(&millis) {
+        return Err(QueryError::new("INVALID_FUNCTION_ARGUMENT", format!("Millis overflow: {millis}")));
+    }
+    Ok(millis * 1000)
 }
 
 fn print(value: &Value, ty: &Type, pattern: &Pattern) -> Result<Value, QueryError> {

@@ -100,11 +100,13 @@ pub(crate) fn stream(
     types: Vec<Type>,
     cancel: CancellationToken,
 ) -> impl Stream<Item = Result<Vec<Row>, QueryError>> + Send {
-    futures::stream::try_unfold((rows, types, cancel), |(mut rows, types, cancel)| async move {
-        let Some(batch) = next(&mut rows, &cancel).await? else { return Ok(None) };
-        let printed = printed(&batch, &types)?;
-        Ok(Some((printed, (rows, types, cancel))))
-    })
+    let mut rows =
+        Box::pin(futures::stream::try_unfold((rows, types, cancel), |(mut rows, types, cancel)| async move {
+            let Some(batch) = next(&mut rows, &cancel).await? else { return Ok(None) };
+            let printed = printed(&batch, &types)?;
+            Ok(Some((printed, (rows, types, cancel))))
+        }));
+    futures::stream::poll_fn(move |cx| athena_sql::roomy(|| rows.as_mut().poll_next(cx)))
 }
 
 fn printed(batch: &RecordBatch, types: &[Type]) -> Result<Vec<Row>, QueryError> {

@@ -4,6 +4,8 @@
 //! then the expected rows, values separated by tabs, NULL for NULL, `(empty)` for empty text. `$bucket` in a statement is
 //! the lakehouse's bucket. `UPDATE_CASES=1` rewrites the expected rows.
 
+mod large;
+
 use std::{fmt::Write as _, path::Path, sync::Arc};
 
 use athena_api::Glue;
