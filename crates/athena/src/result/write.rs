@@ -1,5 +1,10 @@
 //! Writing the files of a result.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
 use athena_api::athena::ColumnInfo;
 use bytes::Bytes;
 use futures::{SinkExt, StreamExt, channel::mpsc, stream};
@@ -148,6 +153,9 @@ struct Body<'a> {
 
 struct Upload {
     chunks: mpsc::Sender<Result<Bytes, std::io::Error>>,
+    /// All rows were sent. Without it the end of the channel is the end of a broken body: an abort alone may come too late to keep the
+    /// storage from taking what it has for the whole.
+    complete: Arc<AtomicBool>,
     task: JoinHandle<Result<ObjectInfo, StorageError>>,
 }
 
@@ -185,6 +193,7 @@ impl<'a> Body<'a> {
         }
         self.send(rest).await?;
         if let Some(mut upload) = self.upload.take() {
+            upload.complete.store(true, Ordering::Release);
             upload.chunks.close_channel();
             join(upload.task).await?;
         }
@@ -203,12 +212,17 @@ impl Drop for Body<'_> {
 
 fn start(writing: &Writing<'_>) -> Upload {
     let (chunks, receiver) = mpsc::channel(2);
+    let complete = Arc::new(AtomicBool::new(false));
+    let end = Arc::clone(&complete);
+    let body = receiver.chain(stream::once(async move {
+        if end.load(Ordering::Acquire) { Ok(Bytes::new()) } else { Err(std::io::Error::other("the rows ended early")) }
+    }));
     let (storage, location) = (writing.storage.clone(), writing.location.clone());
     let metadata = metadata(writing.content_type);
     let task = tokio::spawn(async move {
-        storage.put(&location.bucket, &location.key, receiver.boxed(), metadata, Condition::Always).await
+        storage.put(&location.bucket, &location.key, body.boxed(), metadata, Condition::Always).await
     });
-    Upload { chunks, task }
+    Upload { chunks, complete, task }
 }
 
 async fn join(task: JoinHandle<Result<ObjectInfo, StorageError>>) -> Result<(), StorageError> {
