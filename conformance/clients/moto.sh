@@ -6,7 +6,7 @@
 # Needs Python 3.10 or later; moto goes into $VENV.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
-venv=${VENV:-/tmp/clients-venv}
+venv=${VENV:-${XDG_CACHE_HOME:-$HOME/.cache}/owlet/venv-clients}
 server=
 trap '[ -z "$server" ] || { kill "$server" && wait "$server"; } 2>/dev/null || true' EXIT
 

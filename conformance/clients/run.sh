@@ -7,7 +7,7 @@
 # a fresh one.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
-venv=${VENV:-/tmp/clients-venv}
+venv=${VENV:-${XDG_CACHE_HOME:-$HOME/.cache}/owlet/venv-clients}
 work=$(mktemp -d)
 server=
 trap '[ -z "$server" ] || { kill "$server" && wait "$server"; } 2>/dev/null || true; rm -rf "$work"' EXIT
