@@ -17,4 +17,4 @@ port=$("$venv/bin/python" -c 'import socket; s = socket.socket(); s.bind(("127.0
 server=$!
 "$venv/bin/python" "$here/wait_for.py" "$port"
 cd "$here/../.."
-OWLET_THIRD_PARTY_ENDPOINT=http://127.0.0.1:$port cargo test -p athena-client --test it third_party -- --nocapture
+OWLET_THIRD_PARTY_ENDPOINT=http://127.0.0.1:$port cargo test -p athena-client --features third-party --test it third_party -- --nocapture

@@ -170,6 +170,7 @@ impl AthenaProfile {
     pub fn parse(target: &Map<String, Value>) -> Result<Self, Vec<Diagnostic>> {
         let mut fields = Fields { target, problems: Vec::new() };
         fields.refuse_unknown();
+        fields.refuse_without_effect();
         let embedded = fields.embedded();
         let database = match (fields.text("database"), fields.text("catalog")) {
             (Some(_), Some(_)) => {
@@ -273,6 +274,22 @@ impl Fields<'_> {
 
     fn problem(&mut self, what: impl Into<String>, cause: impl Into<String>, fix: impl Into<String>) {
         self.problems.push(Diagnostic::error(what).cause(cause).fix(fix));
+    }
+
+    /// Fields of dbt-athena that protect data: to take them and do nothing would be worse than to refuse them.
+    fn refuse_without_effect(&mut self) {
+        for (name, effect) in [
+            ("seed_s3_upload_args", "seed files are uploaded without extra arguments such as an encryption key"),
+            ("lf_tags_database", "Lake Formation tags are not set"),
+        ] {
+            if self.target.get(name).is_some_and(|value| !value.is_null()) {
+                self.problem(
+                    format!("Credentials in profile use '{name}', which is not supported yet"),
+                    effect,
+                    format!("remove '{name}', or set what it is for on the bucket or in Lake Formation itself"),
+                );
+            }
+        }
     }
 
     fn refuse_unknown(&mut self) {
@@ -480,6 +497,16 @@ mod tests {
         .expect("valid");
         assert_eq!(profile.s3_staging_dir.expect("set").to_string(), "s3://results/athena/");
         assert_eq!((profile.database.as_str(), profile.schema.as_str()), ("awsdatacatalog", "shop"));
+    }
+
+    #[test]
+    fn a_field_without_effect_is_refused() {
+        let problems = parse(json!({
+            "type": "athena", "lakehouse": "embedded", "lf_tags_database": {"team": "x"}, "seed_s3_upload_args": null,
+        }))
+        .expect_err("refused");
+        assert_eq!(problems.len(), 1);
+        assert_eq!(problems[0].what, "Credentials in profile use 'lf_tags_database', which is not supported yet");
     }
 
     #[test]

@@ -29,6 +29,9 @@ pub(crate) async fn call(athena: &EmbeddedAthena, operation: &str, mut input: In
             let execution = athena.get_query_execution(input.text("QueryExecutionId")).await?;
             Ok(json!({ "QueryExecution": output(&execution)? }))
         }
+        "GetQueryResults" if input.text("QueryResultType") == "DATA_MANIFEST" => {
+            Err(not_implemented("GetQueryResults with QueryResultType DATA_MANIFEST"))
+        }
         "GetQueryResults" => {
             let most = input.number("MaxResults").map(|limit| i32::try_from(limit).unwrap_or(i32::MAX));
             output(&athena.get_query_results(input.text("QueryExecutionId"), token, most).await?)

@@ -2,4 +2,5 @@
 
 mod behaviour;
 mod script;
+#[cfg(feature = "third-party")]
 mod third_party;
