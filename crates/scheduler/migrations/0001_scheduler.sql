@@ -86,6 +86,7 @@ CREATE TABLE slot (
     decided_by TEXT NOT NULL,
     UNIQUE (schedule_id, planned_at, backfill_id)
 );
+CREATE INDEX slot_decision ON slot (decision, decided_at);
 
 CREATE TABLE backfill (
     id IDENTITY,
@@ -138,6 +139,9 @@ CREATE TABLE run (
 );
 CREATE INDEX run_of_schedule ON run (schedule_id, id);
 CREATE INDEX run_in_state ON run (state, not_before);
+-- Lists of one state, newest first, however rare it is.
+CREATE INDEX run_of_state ON run (state, id);
+CREATE INDEX run_family ON run (family_id);
 CREATE INDEX run_created ON run (created_at);
 CREATE INDEX run_parent ON run (parent_run_id);
 
