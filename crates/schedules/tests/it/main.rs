@@ -1,0 +1,5 @@
+//! What files say, and when schedules are due.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod cron;
