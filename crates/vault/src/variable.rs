@@ -1,0 +1,321 @@
+//! Environment variables of runs: where they are set, which one wins, which names are ours.
+//!
+//! Source: Paradime documentation, settings/environment-variables: workspace < Bolt schedules < the schedule's own; in the development
+//! environment workspace < the user's.
+
+use diagnostic::Diagnostic;
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+
+use crate::Secret;
+
+/// Where a variable is set; narrower ones win.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Scope {
+    /// Everything: schedules and development.
+    Workspace,
+    /// All schedules.
+    Schedules,
+    /// What people run in the UI: scratchpad, data explorer.
+    Development,
+    /// One schedule, by its id.
+    Schedule(i64),
+}
+
+impl Scope {
+    /// As the column `variable.scope` has it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Workspace => "workspace",
+            Self::Schedules => "schedules",
+            Self::Development => "development",
+            Self::Schedule(_) => "schedule",
+        }
+    }
+
+    /// As the column `variable.schedule_id` has it.
+    pub fn schedule_id(self) -> i64 {
+        match self {
+            Self::Schedule(id) => id,
+            _ => 0,
+        }
+    }
+
+    /// From the two columns.
+    pub fn from_columns(scope: &str, schedule_id: i64) -> Option<Self> {
+        match scope {
+            "workspace" => Some(Self::Workspace),
+            "schedules" => Some(Self::Schedules),
+            "development" => Some(Self::Development),
+            "schedule" => Some(Self::Schedule(schedule_id)),
+            _ => None,
+        }
+    }
+}
+
+/// What a variable holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum VariableValue {
+    /// May be shown to whoever may see the settings.
+    Plain(String),
+    /// Is never shown again.
+    Secret(Secret),
+}
+
+impl VariableValue {
+    /// The text, for the process that gets it.
+    pub fn expose(&self) -> &str {
+        match self {
+            Self::Plain(text) => text,
+            Self::Secret(secret) => secret.expose(),
+        }
+    }
+
+    /// Whether it must be masked.
+    pub fn is_secret(&self) -> bool {
+        matches!(self, Self::Secret(_))
+    }
+}
+
+/// A variable as it is set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Variable {
+    pub scope: Scope,
+    pub name: String,
+    pub value: VariableValue,
+}
+
+impl Variable {
+    /// Checks name and value. A name that begins with `DBT_ENV_SECRET` makes the value a secret, as it is for dbt.
+    ///
+    /// # Errors
+    /// A name that no process takes or that is ours, a value with a NUL, a secret that is too short.
+    pub fn new(scope: Scope, name: &str, value: &str, secret: bool) -> Result<Self, Diagnostic> {
+        check_name(name)?;
+        let value = if secret || name.starts_with("DBT_ENV_SECRET") {
+            VariableValue::Secret(Secret::new(value, name)?)
+        } else if value.contains('\0') {
+            return Err(Diagnostic::error(format!("The value of {name} contains a NUL character"))
+                .cause("a process cannot be given such a value")
+                .fix("encode it, for example as base64"));
+        } else {
+            VariableValue::Plain(value.to_owned())
+        };
+        Ok(Self { scope, name: name.to_owned(), value })
+    }
+}
+
+/// Prefixes of names that every run gets from us.
+const RESERVED: [(&str, &str); 4] = [
+    ("PARADIME_", "the run's own schedule, id, trigger and commit"),
+    ("OWLET_", "Owlet's own settings"),
+    ("DBT_ENV_SECRET_OWLET_", "the secrets of the run's connection"),
+    ("DBT_ENGINE_", "settings of the dbt engine, which a flag in the command sets visibly"),
+];
+
+/// Whether a variable may have this name.
+///
+/// # Errors
+/// It is no name, or one that is reserved.
+pub fn check_name(name: &str) -> Result<(), Diagnostic> {
+    let mut characters = name.chars();
+    let starts = characters.next().is_some_and(|first| first.is_ascii_alphabetic() || first == '_');
+    if !starts || !characters.all(|character| character.is_ascii_alphanumeric() || character == '_') {
+        return Err(Diagnostic::error(format!("'{name}' is not the name of an environment variable"))
+            .cause("names consist of letters, digits and underscores, and begin with no digit")
+            .fix("choose a name like WAREHOUSE_SCHEMA"));
+    }
+    let upper = name.to_ascii_uppercase();
+    if let Some((prefix, what)) = RESERVED.iter().find(|(prefix, _)| upper.starts_with(prefix)) {
+        return Err(Diagnostic::error(format!("'{name}' is reserved"))
+            .cause(format!("names that begin with {prefix} are {what}"))
+            .fix("choose another name"));
+    }
+    Ok(())
+}
+
+/// Which setting a resolved variable came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    Workspace,
+    Schedules,
+    Development,
+    /// `env_overrides` of the schedule's file, or `envVars` of the API.
+    ScheduleFile,
+    /// Set for the schedule, here.
+    Schedule,
+    /// Given with the run.
+    Run,
+}
+
+/// All variables of a workspace.
+#[derive(Debug, Clone, Default)]
+pub struct Variables(Vec<Variable>);
+
+impl Variables {
+    /// From rows, in any order.
+    pub fn new(variables: Vec<Variable>) -> Self {
+        Self(variables)
+    }
+
+    /// The variables that are set.
+    pub fn iter(&self) -> impl Iterator<Item = &Variable> {
+        self.0.iter()
+    }
+
+    /// What a run of a schedule gets: workspace < schedules < the schedule's file < set for the schedule < given with the run.
+    ///
+    /// # Errors
+    /// Every name or value in the file's or the run's overrides that is refused.
+    pub fn resolve<'a>(
+        &self,
+        schedule_id: i64,
+        file: impl IntoIterator<Item = (&'a str, &'a str)>,
+        run: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Result<Resolved, Vec<Diagnostic>> {
+        let mut resolved = Resolved::default();
+        let mut problems = Vec::new();
+        self.overlay(&mut resolved, Scope::Workspace, Origin::Workspace);
+        self.overlay(&mut resolved, Scope::Schedules, Origin::Schedules);
+        resolved.overlay_given(file, Origin::ScheduleFile, &mut problems);
+        self.overlay(&mut resolved, Scope::Schedule(schedule_id), Origin::Schedule);
+        resolved.overlay_given(run, Origin::Run, &mut problems);
+        if problems.is_empty() { Ok(resolved) } else { Err(problems) }
+    }
+
+    /// What the scratchpad and the data explorer get: workspace < development.
+    pub fn resolve_development(&self) -> Resolved {
+        let mut resolved = Resolved::default();
+        self.overlay(&mut resolved, Scope::Workspace, Origin::Workspace);
+        self.overlay(&mut resolved, Scope::Development, Origin::Development);
+        resolved
+    }
+
+    fn overlay(&self, resolved: &mut Resolved, scope: Scope, origin: Origin) {
+        for variable in self.0.iter().filter(|variable| variable.scope == scope) {
+            resolved.0.insert(variable.name.clone(), (variable.value.clone(), origin));
+        }
+    }
+}
+
+/// The variables of one run.
+#[derive(Debug, Clone, Default)]
+pub struct Resolved(IndexMap<String, (VariableValue, Origin)>);
+
+impl Resolved {
+    /// Names and values, for the process.
+    pub fn environment(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, (value, _))| (name.as_str(), value.expose()))
+    }
+
+    /// What the log must not show.
+    pub fn secrets(&self) -> impl Iterator<Item = &Secret> {
+        self.0.values().filter_map(|(value, _)| match value {
+            VariableValue::Secret(secret) => Some(secret),
+            VariableValue::Plain(_) => None,
+        })
+    }
+
+    /// Names with their origins and whether they are secret, to be kept with the run: no values.
+    pub fn names(&self) -> impl Iterator<Item = (&str, Origin, bool)> {
+        self.0.iter().map(|(name, (value, origin))| (name.as_str(), *origin, value.is_secret()))
+    }
+
+    /// An override keeps a name secret that was secret before it.
+    fn overlay_given<'a>(
+        &mut self,
+        given: impl IntoIterator<Item = (&'a str, &'a str)>,
+        origin: Origin,
+        problems: &mut Vec<Diagnostic>,
+    ) {
+        for (name, value) in given {
+            let was_secret = self.0.get(name).is_some_and(|(value, _)| value.is_secret());
+            match Variable::new(Scope::Workspace, name, value, was_secret) {
+                Ok(variable) => {
+                    self.0.insert(name.to_owned(), (variable.value, origin));
+                }
+                Err(problem) => problems.push(problem),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plain(scope: Scope, name: &str, value: &str) -> Variable {
+        Variable::new(scope, name, value, false).expect("a variable")
+    }
+
+    #[test]
+    fn the_narrower_scope_wins() {
+        let variables = Variables::new(vec![
+            plain(Scope::Schedule(7), "D", "schedule"),
+            plain(Scope::Schedule(7), "C", "schedule"),
+            plain(Scope::Schedule(8), "A", "another schedule"),
+            plain(Scope::Development, "A", "development"),
+            plain(Scope::Workspace, "A", "workspace"),
+            plain(Scope::Workspace, "B", "workspace"),
+            plain(Scope::Schedules, "B", "schedules"),
+            plain(Scope::Schedules, "C", "schedules"),
+        ]);
+        let resolved =
+            variables.resolve(7, [("C", "file"), ("E", "file")], [("D", "run"), ("F", "run")]).expect("resolved");
+        let mut found: Vec<_> = resolved.environment().collect();
+        found.sort_unstable();
+        assert_eq!(
+            found,
+            [("A", "workspace"), ("B", "schedules"), ("C", "schedule"), ("D", "run"), ("E", "file"), ("F", "run")]
+        );
+        let development = variables.resolve_development();
+        let mut found: Vec<_> = development.environment().collect();
+        found.sort_unstable();
+        assert_eq!(found, [("A", "development"), ("B", "workspace")]);
+    }
+
+    #[test]
+    fn names_are_kept_with_the_run_and_secrets_are_not() {
+        let variables = Variables::new(vec![
+            Variable::new(Scope::Workspace, "TOKEN", "hush-hush", true).expect("a secret"),
+            Variable::new(Scope::Workspace, "DBT_ENV_SECRET_GIT", "also-hush", false).expect("a secret"),
+            plain(Scope::Workspace, "SCHEMA", "prod"),
+        ]);
+        let resolved = variables.resolve(1, [], [("TOKEN", "of this run")]).expect("resolved");
+        let names: Vec<_> = resolved.names().collect();
+        assert_eq!(
+            names,
+            [
+                ("TOKEN", Origin::Run, true),
+                ("DBT_ENV_SECRET_GIT", Origin::Workspace, true),
+                ("SCHEMA", Origin::Workspace, false)
+            ]
+        );
+        let secrets: Vec<_> = resolved.secrets().map(Secret::expose).collect();
+        assert_eq!(secrets, ["of this run", "also-hush"]);
+        assert!(!format!("{resolved:?}").contains("hush"));
+    }
+
+    #[test]
+    fn reserved_and_impossible_names_are_refused_together() {
+        let problems = Variables::default()
+            .resolve(1, [("PARADIME_SCHEDULE_NAME", "x"), ("ok", "x"), ("1st", "x")], [("owlet_secret_key", "x")])
+            .expect_err("three mistakes");
+        let told: Vec<&str> = problems.iter().map(|problem| problem.what.as_str()).collect();
+        assert_eq!(
+            told,
+            [
+                "'PARADIME_SCHEDULE_NAME' is reserved",
+                "'1st' is not the name of an environment variable",
+                "'owlet_secret_key' is reserved"
+            ]
+        );
+        for name in ["", "a-b", "a b", "ä", "A=B"] {
+            assert!(check_name(name).is_err(), "{name}");
+        }
+        for name in ["A", "_", "dbt_x1", "PARADIME", "DBT_ENV_SECRET_X"] {
+            assert!(check_name(name).is_ok(), "{name}");
+        }
+    }
+}
