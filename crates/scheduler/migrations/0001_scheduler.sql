@@ -60,10 +60,16 @@ CREATE TABLE schedule (
     definition TEXT NOT NULL,
     suspended BIGINT NOT NULL DEFAULT 0,
     suspended_reason TEXT,
+    -- Taken from the definition, to be found by: the schedule whose end starts it, the branch whose merges do, whether pull requests do.
+    run_after TEXT,
+    merge_branch TEXT,
+    turbo_ci BIGINT NOT NULL DEFAULT 0,
     created_at BIGINT NOT NULL,
     updated_at BIGINT NOT NULL,
     deleted_at BIGINT
 );
+CREATE INDEX schedule_after ON schedule (run_after);
+CREATE INDEX schedule_merge ON schedule (merge_branch);
 
 -- What the clock knows of a schedule: every slot up to and including `decided_until` has been decided.
 CREATE TABLE schedule_clock (
@@ -120,6 +126,8 @@ CREATE TABLE run (
     commit_hash TEXT,
     pull_request TEXT,
     spec TEXT NOT NULL,
+    -- Slug of the connection it uses, for what it costs.
+    connection TEXT,
     state TEXT NOT NULL,
     state_reason TEXT,
     error_class TEXT,
@@ -129,8 +137,9 @@ CREATE TABLE run (
     ended_at BIGINT,
     sla_at BIGINT,
     sla_missed BIGINT NOT NULL DEFAULT 0,
-    deadline_at BIGINT,
     cancel_requested_at BIGINT,
+    -- cancel, max_runtime or budget.
+    cancel_cause TEXT,
     cancel_reason TEXT,
     -- The lease: who runs it, under which number (every write of the owner names it), and a count that rises while the owner lives.
     lease_server TEXT,
@@ -144,12 +153,12 @@ CREATE INDEX run_of_state ON run (state, id);
 CREATE INDEX run_family ON run (family_id);
 CREATE INDEX run_created ON run (created_at);
 CREATE INDEX run_parent ON run (parent_run_id);
+CREATE INDEX run_sla ON run (sla_at) WHERE sla_missed = 0 AND ended_at IS NULL;
 
 -- How many runs may be active under a key: workspace, connection:<slug>, workgroup:<region>/<name>, schedule:<slug>. The row is what a claim locks.
 CREATE TABLE concurrency_limit (
     key TEXT PRIMARY KEY,
-    max_active BIGINT NOT NULL,
-    version BIGINT NOT NULL DEFAULT 0
+    max_active BIGINT NOT NULL
 );
 -- The keys an unfinished run counts under; gone when it ends.
 CREATE TABLE run_limit (

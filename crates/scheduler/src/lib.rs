@@ -3,3 +3,23 @@
 //! Many servers may share one database. The parts are reconcilers, each woken by a timer and by a nudge, each moving the state one step on:
 //! the clock decides slots, the claimer gives queued runs to workers under a lease, a worker runs commands, the reaper takes over what a dead
 //! server left, the outbox tells the world.
+//!
+//! [`Scheduler`] is the handle. Its methods, by who calls them:
+//!
+//! - people and programs: `deploy(Deploy) -> Diff`, `create_schedule(Schedule, source, Actor)`, `update_schedule`, `delete_schedule(slug, Actor)`,
+//!   `suspend(slug, reason, Actor)`, `resume(slug, Actor)`, `trigger(Trigger) -> Triggered`, `cancel(run_id, reason, Actor) -> Canceled`,
+//!   `retry_run(run_id, RetryMode, Actor) -> run_id`, `retry_schedule_from_failure(slug, Actor) -> run_id`, `backfill(Backfill) -> BackfillPlan`,
+//!   `cancel_backfill(id, Actor)`, `merged(Merge) -> Vec<Triggered>`, `pull_request(PullRequest) -> Vec<Triggered>`, `set_limit(key, max, Actor)`
+//! - the server's loop: `tick() -> Ticked` (slots, SLA, backfills, budgets), `reap() -> Vec<Claimed>` (runs whose server died, now ours),
+//!   `retain(Retention) -> Retained`, `beat()`, `stopped()`
+//! - the worker: `claim(max) -> Vec<Claimed>`, `running(Lease, commit_hash)`, `heartbeats(&[Lease]) -> Vec<Beat>`, `must_stop(Lease) -> bool`,
+//!   `finish(Lease, Outcome) -> Finished`
+
+pub mod clock;
+mod error;
+pub mod model;
+pub mod request;
+mod scheduler;
+
+pub use error::SchedulerError;
+pub use scheduler::{MIGRATIONS, Options, Scheduler, Server};

@@ -1,8 +1,10 @@
-//! The one state database of a lakehouse directory: SQLite in WAL mode, its migrations, and the lock that makes one process its owner.
+//! State in databases. [`Store`] is the one of a lakehouse directory: SQLite in WAL mode, its migrations, and the lock that makes one process
+//! its owner. [`Database`] is the scheduler's, which several servers may share: SQLite by file or Postgres by URL.
 //!
-//! Any number of readers run beside one writer. Writers queue in this process ([`Store::write`]), so SQLite never answers `SQLITE_BUSY`
+//! In a [`Store`] any number of readers run beside one writer. Writers queue in this process ([`Store::write`]), so SQLite never answers `SQLITE_BUSY`
 //! to them: the process lock ([`DirectoryLock`]) keeps other processes out.
 
+mod database;
 mod error;
 mod lock;
 mod migration;
@@ -14,6 +16,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{Connection, SqliteConnection, SqlitePool};
 use sqlx::{Sqlite, Transaction};
 
+pub use database::{Backend, Change, Database, DatabaseError, Interference, Moment, database_file_of};
 pub use error::StoreError;
 pub use lock::{DirectoryLock, Holder, LockError};
 pub use migration::{Migration, Migrations};

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod database;
+
 use std::path::Path;
 use std::time::Duration;
 
