@@ -68,6 +68,11 @@ impl Cron {
         found
     }
 
+    /// The first time from `from` to `to` at which a run falls into a gap of the zone's clock; `None` for hours that pass, which skip it.
+    pub fn next_gap(&self, from: DateTime<Utc>, to: DateTime<Utc>, zone: Tz) -> Option<Gap> {
+        if self.hours_elapse { None } else { zone::next_gap(self, from, to, zone) }
+    }
+
     /// Whether no day of any year matches, as in `0 0 31 2 *`.
     pub fn never_fires(&self) -> bool {
         !self.days.exist_in(&self.months)
@@ -128,6 +133,15 @@ impl Cron {
     fn first_time(&self) -> Option<NaiveTime> {
         NaiveTime::from_hms_opt(self.hours.at_least(0)?, self.minutes.at_least(0)?, 0)
     }
+}
+
+/// A run whose local time does not exist.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Gap {
+    /// The time that the clock on the wall skips.
+    pub local: NaiveDateTime,
+    /// When the run starts instead.
+    pub runs_at: DateTime<Utc>,
 }
 
 /// Searches end here: schedules of the 29th of February on a given weekday are due at least every 40 years.

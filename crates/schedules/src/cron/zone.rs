@@ -1,9 +1,11 @@
 //! From local times to instants, where clocks are moved.
 
-use chrono::{DateTime, Days as DayCount, MappedLocalTime, NaiveDateTime, TimeDelta, TimeZone, Utc};
+use chrono::{
+    DateTime, Days as DayCount, MappedLocalTime, NaiveDateTime, Offset, SubsecRound, TimeDelta, TimeZone, Utc,
+};
 use chrono_tz::Tz;
 
-use super::Cron;
+use super::{Cron, Gap};
 
 /// The next instant of a schedule with fixed hours.
 ///
@@ -41,6 +43,40 @@ fn end_of_gap(local: NaiveDateTime, zone: Tz) -> Option<DateTime<Utc>> {
         if shows(middle) < local { before = middle } else { behind = middle }
     }
     Some(behind)
+}
+
+/// See [`Cron::next_gap`].
+pub(super) fn next_gap(cron: &Cron, from: DateTime<Utc>, to: DateTime<Utc>, zone: Tz) -> Option<Gap> {
+    let offset = |instant: DateTime<Utc>| zone.offset_from_utc_datetime(&instant.naive_utc()).fix().local_minus_utc();
+    let mut day = from;
+    while day < to {
+        let next_day = day + TimeDelta::days(1);
+        if offset(next_day) > offset(day) {
+            let runs_at = change_of_offset(day, next_day, offset);
+            let ends = runs_at.with_timezone(&zone).naive_local();
+            let begins = ends - TimeDelta::seconds(i64::from(offset(next_day) - offset(day)));
+            let local = cron.local_from(begins)?;
+            if local < ends {
+                return Some(Gap { local, runs_at });
+            }
+        }
+        day = next_day;
+    }
+    None
+}
+
+/// The first instant with another offset than `before` has, up to `behind`.
+fn change_of_offset(
+    mut before: DateTime<Utc>,
+    mut behind: DateTime<Utc>,
+    offset: impl Fn(DateTime<Utc>) -> i32,
+) -> DateTime<Utc> {
+    let old = offset(before);
+    while behind - before > TimeDelta::seconds(1) {
+        let middle = before + TimeDelta::seconds((behind - before).num_seconds() / 2);
+        if offset(middle) == old { before = middle } else { behind = middle }
+    }
+    behind.trunc_subsecs(0)
 }
 
 /// The next instant of a schedule whose hours pass: the wall clock matches.
