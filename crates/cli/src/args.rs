@@ -50,6 +50,22 @@ pub struct GlobalArgs {
     pub fail_fast: bool,
     #[arg(long, global = true, hide = true)]
     pub no_fail_fast: bool,
+    /// Folder with the artifacts of an earlier run, relative to the project: for `state:`, `result:`, --defer, clone
+    #[arg(long, global = true, value_name = "DIR")]
+    pub state: Option<PathBuf>,
+    /// Where a parent was not built here, use the one of the --state manifest
+    #[arg(long, global = true, overrides_with = "no_defer")]
+    pub defer: bool,
+    #[arg(long, global = true, hide = true)]
+    pub no_defer: bool,
+    /// With --defer, use the state's relations even where there is one here
+    #[arg(long, global = true, overrides_with = "no_favor_state")]
+    pub favor_state: bool,
+    #[arg(long, global = true, hide = true)]
+    pub no_favor_state: bool,
+    /// Folder of the manifest for --defer alone [default: --state]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub defer_state: Option<PathBuf>,
     /// Treat warnings as errors
     #[arg(long, global = true)]
     pub warn_error: bool,
@@ -436,9 +452,6 @@ pub enum Command {
         /// Rebuild from scratch
         #[arg(short = 'f', long)]
         full_refresh: bool,
-        /// Folder of the run_results.json to look at [default: target]
-        #[arg(long, value_name = "DIR")]
-        state: Option<PathBuf>,
     },
     /// Documentation of the project
     #[command(subcommand)]

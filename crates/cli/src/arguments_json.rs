@@ -23,6 +23,11 @@ pub fn arguments(command: &Command, global: &GlobalArgs, settings: &Settings, in
     set("profiles_dir", settings.profiles_dir.as_ref().map(|dir| dir.display().to_string()).into());
     set("target_path", settings.target_path.as_ref().map(|dir| dir.display().to_string()).into());
     set("log_path", settings.log_path.as_ref().map(|dir| dir.display().to_string()).into());
+    let folder = |dir: &Option<std::path::PathBuf>| Value::from(dir.as_ref().map(|dir| dir.display().to_string()));
+    set("state", folder(&settings.state));
+    set("defer_state", folder(&settings.defer_state));
+    set("defer", settings.defer.into());
+    set("favor_state", settings.favor_state.into());
     set("fail_fast", settings.fail_fast.into());
     set("warn_error", settings.warn_error.into());
     set("quiet", global.quiet.into());

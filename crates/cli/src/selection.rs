@@ -3,9 +3,10 @@
 use std::str::FromStr;
 
 use anyhow::bail;
-use diagnostic::Diagnostic;
-use engine::{Manifest, events::Event};
-use graph::{Graph, IndirectSelection, ResourceType, SelectionContext, SelectionSpec, Selectors};
+use engine::{Manifest, state::Comparison};
+use graph::{
+    Graph, IndirectSelection, NoState, ResourceType, SelectionContext, SelectionSpec, SelectionState, Selectors,
+};
 use names::UniqueId;
 
 use crate::{
@@ -31,7 +32,7 @@ pub fn select(
     let graph = graph_of(session, manifest)?;
     let indirect = indirect_selection(session, args);
     let selectors = selectors(session, indirect)?;
-    let failed = |error: graph::SelectionError| session.fail(explained(&error));
+    let failed = |error: graph::SelectionError| session.fail(error.diagnostic());
     let named = match &args.selector {
         Some(name) => Some(selectors.get(name).map_err(failed)?),
         None if args.select.is_empty() && args.exclude.is_empty() => selectors.default_selector(),
@@ -41,32 +42,25 @@ pub fn select(
         Some(selector) => selector.spec.clone(),
         None => SelectionSpec::from_arguments(&args.select, &args.exclude, indirect).map_err(failed)?,
     };
+    let as_written = session.project.root.project_flags().behaviour("state_modified_compare_more_unrendered_values");
+    let comparison =
+        session.previous.as_ref().map(|then| Comparison::new(manifest, then, session.started_at, as_written));
     let context = SelectionContext {
+        state: comparison.as_ref().map_or(&NoState as &dyn SelectionState, |comparison| comparison),
         selectors: Some(&selectors),
         resource_types: Some(types),
         skip_empty: empty == EmptyNodes::Skip,
         ..SelectionContext::new(manifest.root_package())
     };
-    let selected = graph.select(&spec, &context).map_err(failed)?;
+    let selected = graph.select(&spec, &context);
+    for diagnostic in comparison.iter().flat_map(Comparison::take_warnings) {
+        session.warn("UnversionedBreakingChange", diagnostic)?;
+    }
+    let selected = selected.map_err(failed)?;
     for diagnostic in selected.warnings {
-        if session.settings.warn_error {
-            return Err(session.fail(diagnostic));
-        }
-        session.events.emit(Event::Warning { name: "NoNodesForSelectionCriteria".to_owned(), diagnostic });
+        session.warn("NoNodesForSelectionCriteria", diagnostic)?;
     }
     Ok(selected.ids)
-}
-
-/// The graph offers `--state` as the way out, which is not there yet.
-fn explained(error: &graph::SelectionError) -> Diagnostic {
-    use graph::SelectionError::{NoFreshness, NoManifest, NoResults};
-    match error {
-        NoManifest | NoResults | NoFreshness => error
-            .diagnostic()
-            .cause("`state:`, `result:` and `source_status:` compare with an earlier run, which is not available yet")
-            .fix("select by name, path or tag; `owlet retry` runs what failed last time"),
-        _ => error.diagnostic(),
-    }
 }
 
 /// The project's graph.

@@ -10,8 +10,10 @@ use chrono::{DateTime, Utc};
 use diagnostic::{Diagnostic, Severity};
 use engine::{
     Adapter, Compiler, Host, Manifest,
+    compile::Defer,
     context::{RenderEvents, YamlContext},
     events::{Event, Events, Level, Listener, Phase, json::Invocation, text::Layout},
+    state::PreviousState,
 };
 use indexmap::IndexMap;
 use names::UniqueId;
@@ -42,6 +44,10 @@ pub struct Session {
     pub project_dir: PathBuf,
     /// `target`, absolute.
     pub target_dir: PathBuf,
+    /// `--state`
+    pub previous: Option<PreviousState>,
+    /// `--defer`: the manifest behind this one.
+    pub deferred: Option<Arc<artifacts::Manifest>>,
     pub arguments: Map<String, Json>,
     pub started_at: DateTime<Utc>,
     pub invocation_id: String,
@@ -115,8 +121,18 @@ impl Session {
         let (project, diagnostics) = Project::load(&project_settings, &renderer);
         let project = report(&events, &settings, diagnostics).and_then(|()| project.ok_or_else(|| Reported.into()))?;
         let target_path = settings.target_path.clone().unwrap_or_else(|| PathBuf::from(&project.root.target_path));
+        let target_dir = project_dir.join(target_path);
+        let load = |folder: &Path| PreviousState::load(folder, &project_dir.join(folder), &target_dir);
+        let fail_one = |diagnostic: Diagnostic| fail(vec![diagnostic]);
+        let previous = settings.state.as_deref().map(load).transpose().map_err(fail_one)?;
+        if let Some(folder) = settings.state.as_deref().filter(|folder| project_dir.join(folder) == target_dir) {
+            warn(&events, &settings, "WarnStateTargetEqual", state_is_target(folder))?;
+        }
+        let deferred = deferred(&settings, previous.as_ref(), load).map_err(fail_one)?;
         Ok(Self {
-            target_dir: project_dir.join(target_path),
+            previous,
+            deferred,
+            target_dir,
             project_dir,
             events,
             project,
@@ -164,7 +180,16 @@ impl Session {
 
     /// A compiler over a connection. `selected` is what `selected_resources` shows.
     pub fn compiler(&self, manifest: Manifest, adapter: Arc<dyn Adapter>, selected: &[UniqueId]) -> Compiler {
-        Compiler::new(manifest, self.host(adapter, Some(tokio::runtime::Handle::current()), selected.to_vec()))
+        let host = self.host(adapter, Some(tokio::runtime::Handle::current()), selected.to_vec());
+        let compiler = Compiler::new(manifest, host);
+        match &self.deferred {
+            None => compiler,
+            Some(manifest) => compiler.with_defer(Defer {
+                manifest: Arc::clone(manifest),
+                favor_state: self.settings.favor_state,
+                selected: Arc::new(selected.iter().cloned().collect()),
+            }),
+        }
     }
 
     /// What templates see of the outside while the project is only read.
@@ -243,11 +268,55 @@ impl Session {
         report(&self.events, &self.settings, diagnostics)
     }
 
+    /// Tells a warning by dbt's name for it; under --warn-error it ends the command.
+    pub fn warn(&self, name: &str, diagnostic: Diagnostic) -> anyhow::Result<()> {
+        warn(&self.events, &self.settings, name, diagnostic)
+    }
+
     /// An error that ends the command, told as dbt does.
     pub fn fail(&self, diagnostic: Diagnostic) -> anyhow::Error {
         self.events.emit(Event::Failed { diagnostics: vec![diagnostic] });
         Reported.into()
     }
+}
+
+fn warn(events: &Events, settings: &Settings, name: &str, diagnostic: Diagnostic) -> anyhow::Result<()> {
+    if settings.warn_error {
+        events.emit(Event::Failed { diagnostics: vec![diagnostic] });
+        return Err(Reported.into());
+    }
+    events.emit(Event::Warning { name: name.to_owned(), diagnostic });
+    Ok(())
+}
+
+/// The manifest for `--defer`.
+fn deferred(
+    settings: &Settings,
+    previous: Option<&PreviousState>,
+    load: impl Fn(&Path) -> Result<PreviousState, Diagnostic>,
+) -> Result<Option<Arc<artifacts::Manifest>>, Diagnostic> {
+    if !settings.defer {
+        return Ok(None);
+    }
+    if let Some(folder) = &settings.defer_state {
+        return load(folder)?.need_manifest().map(|manifest| Some(Arc::clone(manifest)));
+    }
+    let Some(previous) = previous else {
+        let what = "Runtime Error\n  --state or --defer-state are required for deferral, but neither was provided";
+        return Err(Diagnostic::error(what)
+            .cause("--defer takes what is not built here from the manifest of another run")
+            .fix("add --state with the folder of that manifest, or leave --defer out"));
+    };
+    previous.need_manifest().map(|manifest| Some(Arc::clone(manifest)))
+}
+
+fn state_is_target(folder: &Path) -> Diagnostic {
+    Diagnostic::warning(format!(
+        "The state and target directories are the same: '{}'. This could lead to missing changes due to overwritten state including non-idempotent retries.",
+        folder.display()
+    ))
+    .cause("every command writes its artifacts over those it compares with")
+    .fix("copy the artifacts of the earlier run to another folder, and name that with --state")
 }
 
 /// Tells warnings, and fails with the errors.

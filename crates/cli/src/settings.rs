@@ -25,6 +25,12 @@ pub struct Settings {
     /// As given; relative to the project.
     pub target_path: Option<PathBuf>,
     pub log_path: Option<PathBuf>,
+    /// As given; relative to the project.
+    pub state: Option<PathBuf>,
+    /// As given; relative to the project.
+    pub defer_state: Option<PathBuf>,
+    pub defer: bool,
+    pub favor_state: bool,
     /// `--vars`, parsed.
     pub vars: yaml::Map,
     /// `None`: the profile's.
@@ -91,6 +97,18 @@ impl Settings {
             target: text(&global.target, "TARGET"),
             target_path: path(&global.target_path, "TARGET_PATH"),
             log_path: path(&global.log_path, "LOG_PATH"),
+            state: path(&global.state, "STATE").or_else(|| path(&None, "ARTIFACT_STATE_PATH")),
+            defer_state: path(&global.defer_state, "DEFER_STATE"),
+            defer: lookup.flag(
+                tri_state(global.defer, global.no_defer),
+                "DEFER",
+                lookup.flag(None, "DEFER_TO_STATE", false)?,
+            )?,
+            favor_state: lookup.flag(
+                tri_state(global.favor_state, global.no_favor_state),
+                "FAVOR_STATE",
+                lookup.flag(None, "FAVOR_STATE_MODE", false)?,
+            )?,
             vars,
             threads,
             fail_fast: lookup.flag(tri_state(global.fail_fast, global.no_fail_fast), "FAIL_FAST", false)?,

@@ -58,6 +58,9 @@ pub enum SelectionError {
     /// `source_status:` without an earlier sources.json or a present one.
     #[error("No previous state comparison freshness results in sources.json")]
     NoFreshness,
+    /// What it compares with is missing, unreadable, or shows a change that must not be.
+    #[error("{}", .0.what)]
+    State(Box<Diagnostic>),
     /// `--selector`, or `selector:` with a name that is not there.
     #[error("Could not find selector named {name}, expected one of [{}]", quoted(known, '\''))]
     UnknownSelector {
@@ -103,6 +106,7 @@ impl SelectionError {
                     None => format!("use one of {known}"),
                 }
             }
+            Self::State(diagnostic) => diagnostic.fix.clone().unwrap_or_default(),
             Self::NoManifest => "pass --state with a directory that has an earlier manifest.json".to_owned(),
             Self::NoResults => {
                 "pass --state with a directory that has the run_results.json of an earlier run".to_owned()
@@ -121,6 +125,9 @@ impl SelectionError {
 
     /// The error as a reader sees it.
     pub fn diagnostic(&self) -> Diagnostic {
+        if let Self::State(diagnostic) = self {
+            return (**diagnostic).clone();
+        }
         let diagnostic = Diagnostic::error(format!("Runtime Error\n  {self}")).fix(self.fix());
         match self {
             Self::NoManifest | Self::NoResults | Self::NoFreshness => {

@@ -99,8 +99,8 @@ async fn with_project(
     match &cli.command {
         Command::Debug => return debug::run(opening, settings, environment).await,
         Command::Deps => return deps::run(&opening, &settings, &environment),
-        Command::Retry { state, .. } => {
-            let previous = retry::Previous::load(state.as_deref(), &mut settings, &mut opening)?;
+        Command::Retry { .. } => {
+            let previous = retry::Previous::load(&mut settings, &mut opening)?;
             let session = Session::open(opening, settings, environment)?;
             return retry::run(&session, &previous).await;
         }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use artifacts::run_results::RunResults;
-use engine::{events::Event, run::RunCommand};
+use engine::{events::Event, run::RunCommand, state};
 use names::UniqueId;
 
 use super::{Outcome, run::run_nodes};
@@ -26,23 +26,17 @@ pub struct Previous {
 
 impl Previous {
     /// Reads run_results.json and takes its variables and flags over, where the command line says nothing else.
-    pub fn load(state: Option<&Path>, settings: &mut Settings, opening: &mut Opening) -> anyhow::Result<Self> {
+    pub fn load(settings: &mut Settings, opening: &mut Opening) -> anyhow::Result<Self> {
         let project_dir = settings.need_project()?;
-        let folder = project_dir.join(state.or(settings.target_path.as_deref()).unwrap_or(Path::new("target")));
-        let path = folder.join("run_results.json");
-        if !path.is_file() {
+        let named = settings.state.as_deref().or(settings.target_path.as_deref()).unwrap_or(Path::new("target"));
+        let folder = project_dir.join(named);
+        let Some(results) = state::run_results(&folder).map_err(|error| anyhow::anyhow!("{error}"))? else {
             anyhow::bail!(
                 "Could not find previous run in '{}' target directory\n  cause: there is no run_results.json\n  \
                  fix:   run a command first, or name the folder of its artifacts with --state",
                 folder.display()
             );
-        }
-        let results: RunResults = serde_json::from_str(&fs_err::read_to_string(&path)?).map_err(|error| {
-            anyhow::anyhow!(
-                "{} cannot be read\n  cause: {error}\n  fix:   run the command itself again",
-                path.display()
-            )
-        })?;
+        };
         let which = results.args.get("which").and_then(|which| which.as_str()).unwrap_or_default();
         let command = match which {
             "build" => RunCommand::Build,

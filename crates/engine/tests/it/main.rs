@@ -3,3 +3,4 @@
 mod parse;
 mod projects;
 mod run;
+mod state;
