@@ -15,11 +15,32 @@
 //! - the worker: `claim(max) -> Vec<Claimed>`, `running(Lease, commit_hash)`, `heartbeats(&[Lease]) -> Vec<Beat>`, `must_stop(Lease) -> bool`,
 //!   `finish(Lease, Outcome) -> Finished`
 
+mod admit;
+mod audit;
+mod backfill;
+mod budget;
+mod cancel;
+mod claim;
 pub mod clock;
+mod create;
+mod definition;
+mod deploy;
 mod error;
+mod finish;
+mod follow;
+mod lease;
+mod limits;
 pub mod model;
+pub mod notice;
 pub mod request;
+mod resume;
+mod retention;
+mod retry;
+mod row;
 mod scheduler;
+mod sla;
+mod slots;
+mod trigger;
 
 pub use error::SchedulerError;
 pub use scheduler::{MIGRATIONS, Options, Scheduler, Server};
