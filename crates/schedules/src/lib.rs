@@ -4,7 +4,7 @@
 //! Pure: no clock, no database, no network.
 //!
 //! Reading order: [`Schedule`] is what all of it is about; [`read_files`] finds the files, [`verify`] makes schedules and diagnostics of them;
-//! [`Cron`] knows when a schedule is due.
+//! [`official`] says what the official client would; [`Cron`] knows when a schedule is due.
 
 mod schedule;
 
@@ -13,6 +13,7 @@ pub mod cron;
 mod check;
 mod files;
 mod nearest;
+pub mod official;
 mod read;
 mod references;
 mod slug;

@@ -19,6 +19,8 @@ pub struct Known {
     pub schedules: BTreeSet<String>,
     /// Slugs of all environments; not checked when `None`.
     pub environments: Option<BTreeSet<String>>,
+    /// All schedules by workspace name and identifier, to check triggers from other workspaces; not checked when `None`.
+    pub elsewhere: Option<BTreeSet<(String, String)>>,
     /// Name of the workspace the files are for: a trigger that names it is one within the workspace.
     pub workspace: Option<String>,
     /// The present, to warn of what the next change of clocks does.

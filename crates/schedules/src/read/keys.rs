@@ -131,6 +131,7 @@ impl Reader<'_> {
         if text.is_none() {
             let fix = match &node.value {
                 Value::Seq(_) | Value::Map(_) => "write one value",
+                Value::Null => "write a value, or remove it",
                 _ => "put quotes around it",
             };
             self.wrong(name, "a text", node, fix);

@@ -39,6 +39,10 @@ pub fn known() -> Known {
     Known {
         schedules: set(&["deployed-elsewhere-0c0ffe"]),
         environments: Some(set(&["production", "staging"])),
+        elsewhere: Some(BTreeSet::from(
+            [("Marketing", "campaigns"), ("Analytics", "deployed-elsewhere-0c0ffe")]
+                .map(|(workspace, slug)| (workspace.to_owned(), slug.to_owned())),
+        )),
         workspace: Some("Analytics".to_owned()),
         now: Some("2026-11-28T09:00:00Z".parse().unwrap()),
     }

@@ -4,3 +4,4 @@
 
 mod cron;
 mod files;
+mod official;
