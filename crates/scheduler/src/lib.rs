@@ -41,6 +41,7 @@ mod scheduler;
 mod sla;
 mod slots;
 mod trigger;
+pub mod worker;
 
 pub use error::SchedulerError;
 pub use scheduler::{MIGRATIONS, Options, Scheduler, Server};

@@ -1,0 +1,249 @@
+//! The supervisor's own process: starts the command, passes its lines on, and sees to its end.
+
+use std::{
+    io,
+    os::{fd::AsFd, unix::process::ExitStatusExt},
+    process::Stdio,
+    time::Duration,
+};
+
+use rustix::process::Signal;
+use tokio::{
+    io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader, BufWriter},
+    net::unix::pipe,
+    process::{Child, Command},
+    sync::mpsc,
+    task::JoinHandle,
+    time::Instant,
+};
+
+use super::{
+    Ended, Frame, Order, ProcessGroup, Remains, Stream, Why, Word, folder_of, group,
+    lines::Lines,
+    remains::Spool,
+    wire::{self, StopSignal},
+};
+
+/// What a command left behind gets SIGTERM, then after this SIGKILL.
+const ORPHANS_GRACE: Duration = Duration::from_secs(1);
+/// Between two looks whether something is left.
+const LOOK: Duration = Duration::from_millis(20);
+/// After the end of all processes that can be found: how long a silent pipe is waited for.
+const SILENCE: Duration = Duration::from_secs(3);
+/// Lines between the command and whoever reads; more hold the command back.
+const QUEUE: usize = 256;
+
+/// Runs one order to its end, from this process's standard input and to its standard output, both pipes. The process must do nothing else.
+///
+/// # Errors
+/// There is no order. How the command ends is no error but the last frame.
+pub async fn supervise() -> io::Result<()> {
+    let output = pipe::Sender::from_owned_fd(io::stdout().as_fd().try_clone_to_owned()?)?;
+    let mut input = BufReader::new(pipe::Receiver::from_owned_fd(io::stdin().as_fd().try_clone_to_owned()?)?);
+    let mut first = String::new();
+    input.read_line(&mut first).await?;
+    let order: Order = serde_json::from_str(&first)?;
+    drop(first);
+    group::adopt_orphans();
+
+    let (frames, received) = mpsc::channel(QUEUE);
+    let writer = tokio::spawn(write_frames(received, output, Spool::new(&folder_of(&order))));
+    let ended = match start(&order) {
+        Ok(child) => attend(child, &order, input, &frames).await,
+        Err(error) => not_started(&order, &error),
+    };
+    let _ = frames.send(Frame::Ended(ended)).await;
+    drop(frames);
+    let _ = writer.await;
+    Ok(())
+}
+
+fn start(order: &Order) -> io::Result<Child> {
+    let (program, arguments) = order.words.split_first().ok_or(io::ErrorKind::InvalidInput)?;
+    Command::new(program)
+        .args(arguments)
+        .current_dir(&order.directory)
+        .env_clear()
+        .envs(order.environment.iter().map(|(name, value)| (name, value)))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0)
+        .spawn()
+}
+
+fn not_started(order: &Order, error: &io::Error) -> Ended {
+    let program = order.words.first().map_or("", String::as_str);
+    let message = if !order.directory.is_dir() {
+        format!("the folder '{}' does not exist", order.directory.display())
+    } else if error.kind() == io::ErrorKind::NotFound {
+        format!("{program}: command not found")
+    } else {
+        format!("{program}: {error}")
+    };
+    Ended { why: Why::NotStarted(message), stopped: false, server_gone: false }
+}
+
+/// From the start of the command until nothing of it is left.
+async fn attend(
+    mut child: Child,
+    order: &Order,
+    input: BufReader<impl AsyncRead + Unpin + Send + 'static>,
+    frames: &mpsc::Sender<Frame>,
+) -> Ended {
+    let leader = ProcessGroup::led_by(child.id().unwrap_or_default());
+    let mut remains = Remains { supervisor: std::process::id(), group: leader.clone(), ended: None };
+    let _ = remains.write(&folder_of(order));
+    let _ = frames.send(Frame::Started(leader.clone())).await;
+    let max = order.max_line_in_bytes;
+    let mut readers: Vec<JoinHandle<()>> = Vec::new();
+    if let Some(stdout) = child.stdout.take() {
+        readers.push(tokio::spawn(read_lines(stdout, Stream::Stdout, max, frames.clone())));
+    }
+    if let Some(stderr) = child.stderr.take() {
+        readers.push(tokio::spawn(read_lines(stderr, Stream::Stderr, max, frames.clone())));
+    }
+
+    let mut words = tokio::spawn(listen(input, order.lease));
+    let mut stop: Option<Stop> = None;
+    let mut kill_at: Option<Instant> = None;
+    let status = loop {
+        tokio::select! {
+            status = child.wait() => break status,
+            heard = &mut words, if stop.is_none() => {
+                stop = Some(heard.unwrap_or(Stop::ServerGone));
+                signal_all(&leader, match order.stop_with {
+                    StopSignal::Terminate => Signal::Term,
+                    StopSignal::Interrupt => Signal::Int,
+                });
+                kill_at = Some(Instant::now() + order.grace);
+            }
+            () = tokio::time::sleep_until(kill_at.unwrap_or_else(Instant::now)), if kill_at.is_some() => {
+                signal_all(&leader, Signal::Kill);
+                // Until it is gone: a process in the middle of a system call dies after that.
+                kill_at = Some(Instant::now() + Duration::from_secs(1));
+            }
+        }
+    };
+    words.abort();
+    end_orphans(&leader).await;
+    drain(readers, frames).await;
+
+    let why = match status {
+        Ok(status) => match (status.code(), status.signal()) {
+            (Some(code), _) => Why::Exited(code),
+            (None, Some(signal)) => Why::Signaled(signal),
+            (None, None) => Why::Lost,
+        },
+        Err(_) => Why::Lost,
+    };
+    let ended = Ended { why, stopped: stop.is_some(), server_gone: stop == Some(Stop::ServerGone) };
+    remains.ended = Some(ended.clone());
+    let _ = remains.write(&folder_of(order));
+    ended
+}
+
+/// Why the command is stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stop {
+    Asked,
+    ServerGone,
+}
+
+/// Waits for a reason to stop.
+async fn listen(input: BufReader<impl AsyncRead + Unpin>, lease: Option<Duration>) -> Stop {
+    let mut input = input.lines();
+    loop {
+        let next = match lease {
+            Some(lease) => match tokio::time::timeout(lease, input.next_line()).await {
+                Ok(next) => next,
+                Err(_) => return Stop::ServerGone,
+            },
+            None => input.next_line().await,
+        };
+        let Ok(Some(line)) = next else { return Stop::ServerGone };
+        match serde_json::from_str(&line) {
+            Ok(Word::Stop) => return Stop::Asked,
+            Ok(Word::Beat) | Err(_) => {}
+        }
+    }
+}
+
+/// To the group, and to those that left it; once to each, as a second interrupt may mean "at once".
+fn signal_all(leader: &ProcessGroup, signal: Signal) {
+    let all = group::descendants(std::process::id());
+    leader.signal(signal);
+    for process in all.iter().filter(|process| process.group != leader.id) {
+        group::signal_process(process.id, signal);
+    }
+}
+
+/// The command is over; what it left running is not wanted.
+async fn end_orphans(leader: &ProcessGroup) {
+    let kill_at = Instant::now() + ORPHANS_GRACE;
+    let mut sent = None;
+    loop {
+        // The leader has been waited for, so that every child is an adopted one now.
+        group::reap();
+        let left = group::descendants(std::process::id());
+        if left.is_empty() && !leader.is_alive() {
+            return;
+        }
+        let signal = if Instant::now() < kill_at { Signal::Term } else { Signal::Kill };
+        if sent != Some(signal) || signal == Signal::Kill {
+            signal_all(leader, signal);
+            sent = Some(signal);
+        }
+        if Instant::now() > kill_at + SILENCE {
+            return;
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// Waits for the rest of the output. A pipe that somebody beyond reach holds open is given up once it is silent and all lines are passed on.
+async fn drain(readers: Vec<JoinHandle<()>>, frames: &mpsc::Sender<Frame>) {
+    for mut reader in readers {
+        loop {
+            match tokio::time::timeout(SILENCE, &mut reader).await {
+                Ok(_) => break,
+                Err(_) if frames.capacity() == frames.max_capacity() => {
+                    reader.abort();
+                    break;
+                }
+                Err(_) => {}
+            }
+        }
+    }
+}
+
+async fn read_lines(pipe: impl AsyncRead + Unpin, stream: Stream, max: usize, frames: mpsc::Sender<Frame>) {
+    let mut lines = Lines::new(BufReader::with_capacity(1 << 16, pipe), max);
+    while let Ok(Some(bytes)) = lines.next().await {
+        if frames.send(Frame::Line { stream, bytes }).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Passes frames on; to a file when the server is gone, so that the command does not fail for that and its last words are kept.
+async fn write_frames(mut frames: mpsc::Receiver<Frame>, output: impl AsyncWrite + Unpin, mut spool: Spool) {
+    let mut output = Some(BufWriter::with_capacity(1 << 16, output));
+    while let Some(frame) = frames.recv().await {
+        let Some(writer) = &mut output else {
+            spool.keep(&frame).await;
+            continue;
+        };
+        let mut written = wire::write_frame(writer, &frame).await;
+        if written.is_ok() && frames.is_empty() {
+            written = writer.flush().await;
+        }
+        if written.is_err() {
+            output = None;
+            spool.keep(&frame).await;
+        }
+    }
+    if let Some(mut writer) = output {
+        let _ = writer.flush().await;
+    }
+}
