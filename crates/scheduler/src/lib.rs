@@ -32,6 +32,7 @@ mod lease;
 mod limits;
 pub mod model;
 pub mod notice;
+pub mod read;
 pub mod request;
 mod resume;
 mod retention;
