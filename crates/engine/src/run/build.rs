@@ -59,10 +59,42 @@ pub(super) async fn build_seed(context: &Arc<RunContext>, node: &Arc<Node>) -> R
     }
     let rows = table.rows.len();
     let full_refresh = full_refresh(context, node);
+    let typed = TypedColumns::of(&table, node);
     let request = request(context, node, MaterializationSource::Seed(table)).await?;
-    let mut outcome = execute(context, node, request, None).await?;
+    let mut outcome = execute(context, node, request, None).await.map_err(|failure| typed.locate(failure))?;
     outcome.message = Some(format!("{} {rows}", if full_refresh { "CREATE" } else { "INSERT" }));
     Ok(outcome)
+}
+
+/// The values of a seed's columns whose types the author chose: the only ones that the warehouse may refuse. It names the value, never its row.
+struct TypedColumns(Vec<(String, Vec<Option<String>>)>);
+
+impl TypedColumns {
+    fn of(table: &SeedTable, seed: &Node) -> Self {
+        let types = seed.config("column_types").and_then(|types| types.as_object());
+        let is_typed = |name: &str| types.is_some_and(|types| types.keys().any(|key| key.eq_ignore_ascii_case(name)));
+        let values = |index: usize| table.rows.iter().map(|row| row.get(index).cloned().flatten()).collect();
+        let columns = table.columns.iter().enumerate().filter(|(_, column)| is_typed(&column.name));
+        Self(columns.map(|(index, column)| (column.name.clone(), values(index))).collect())
+    }
+
+    /// Says where the value stands that the message quotes, if it is one of these.
+    fn locate(&self, mut failure: NodeFailure) -> NodeFailure {
+        // Trino's two ways: `Cannot cast 'nine' to INT`, `Value cannot be cast to date: soon`.
+        let refused = |value: &str| {
+            let (quoted, last) = (format!("'{value}' to "), format!("cast to date: {value}"));
+            let message = &failure.message;
+            let names_it_last =
+                || message.split(&last).skip(1).any(|rest| rest.is_empty() || rest.starts_with(['.', '\n']));
+            !value.is_empty() && (message.contains(&quoted) || names_it_last())
+        };
+        let place = self.0.iter().find_map(|(column, values)| {
+            let row = values.iter().position(|value| value.as_deref().is_some_and(refused))?;
+            Some(format!("\n    at:    row {} (the header not counted), column '{column}'", row + 1))
+        });
+        failure.message.extend(place);
+        failure
+    }
 }
 
 /// A seed's file, with the author told about what is odd in it.
