@@ -92,7 +92,7 @@ mod tests {
             assert_eq!(as_retry(text), None, "{text}");
         }
         assert_eq!(as_retry("dbt --no-use-colors run").as_deref(), Some("dbt retry"));
-        assert_eq!(as_retry("dbt docs generate --target=x").as_deref(), Some("dbt retry --target=x"));
+        assert_eq!(as_retry("dbt docs generate --target=x").as_deref(), Some("dbt retry '--target=x'"));
         assert_eq!(as_retry("dbt retry -t x").as_deref(), Some("dbt retry -t x"));
     }
 }

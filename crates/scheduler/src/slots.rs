@@ -119,11 +119,11 @@ impl Scheduler {
             return self.set_clock(change, definition.id, definition.decided_until, None).await;
         }
         let due = due_slots(definition, now, self.options().max_slots);
-        let Some(&newest) = due.slots.last() else {
+        let (Some(&oldest), Some(&newest)) = (due.slots.first(), due.slots.last()) else {
             let next = next_slot(definition, now.max(definition.decided_until));
             return self.set_clock(change, definition.id, definition.decided_until, next).await;
         };
-        let known = self.known_slots(change, definition.id, due.folded.unwrap_or(newest), newest).await?;
+        let known = self.known_slots(change, definition.id, due.folded.unwrap_or(oldest), newest).await?;
         if let Some(first) = due.folded {
             let until = readable(due.slots.first().copied().unwrap_or(newest));
             let reason = format!("missed: no server ran; this row stands for all slots before {until}");
