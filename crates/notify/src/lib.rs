@@ -1,2 +1,127 @@
 //! Tells people and programs what happened: Slack, Microsoft Teams, e-mail, signed webhooks. One message, one delivery attempt; when to try
 //! again is the outbox's business in `scheduler`.
+//!
+//! Reading order: [`Message`] (what happened), `digest` (the same as a few lines, for every channel), one module per channel,
+//! [`Failure`] (whether another attempt can help).
+
+mod digest;
+mod email;
+mod failure;
+mod http;
+mod message;
+mod slack;
+mod teams;
+mod webhook;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+pub use email::{Security, Smtp};
+pub use failure::Failure;
+pub use message::{Event, FailingNode, Message, Run, Schedule};
+pub use slack::SLACK_API;
+pub use webhook::{BoltCommand, BoltEvent, SigningKey};
+
+/// Where a message goes, with the credentials. `Debug` shows none of them.
+#[derive(Clone)]
+pub enum Channel {
+    /// An incoming webhook, which belongs to one Slack channel.
+    SlackWebhook {
+        url: String,
+    },
+    /// A bot that posts to any channel it is in. `api` is [`SLACK_API`].
+    SlackBot {
+        api: String,
+        token: String,
+        channel: String,
+    },
+    /// A Teams workflow that posts what it gets.
+    Teams {
+        url: String,
+    },
+    Email {
+        smtp: Smtp,
+        to: String,
+    },
+    Webhook {
+        url: String,
+        key: Option<SigningKey>,
+    },
+}
+
+/// What is delivered.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Body {
+    /// For people; a webhook gets it as JSON.
+    Message(Message),
+    /// Bolt's own events, for webhooks only.
+    Bolt(BoltEvent),
+}
+
+/// One attempt.
+#[derive(Debug, Clone, Copy)]
+pub struct Delivery<'a> {
+    /// The same for every attempt to deliver the same: receivers that keep it drop what they have seen.
+    pub id: &'a str,
+    pub body: &'a Body,
+    /// Goes into signatures and the date of mails.
+    pub sent_at: DateTime<Utc>,
+}
+
+/// Delivers. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Notifier {
+    http: reqwest::Client,
+}
+
+impl Notifier {
+    /// Every attempt ends within this time.
+    pub const TIMEOUT: std::time::Duration = std::time::Duration::from_secs(30);
+
+    /// # Errors
+    /// The system has no usable TLS roots.
+    pub fn new() -> Result<Self, reqwest::Error> {
+        Ok(Self { http: http::client(Self::TIMEOUT)? })
+    }
+
+    /// Tries once.
+    ///
+    /// # Errors
+    /// The receiver did not take it; the failure says whether to try again.
+    pub async fn deliver(&self, channel: &Channel, delivery: Delivery<'_>) -> Result<(), Failure> {
+        match (channel, delivery.body) {
+            (Channel::Webhook { url, key }, _) => webhook::deliver(&self.http, url, key.as_ref(), delivery).await,
+            (_, Body::Bolt(_)) => Err(Failure::never("A Bolt event is for webhooks", "name a webhook as its target")),
+            (Channel::SlackWebhook { url }, Body::Message(message)) => {
+                slack::by_webhook(&self.http, url, message).await
+            }
+            (Channel::SlackBot { api, token, channel }, Body::Message(message)) => {
+                slack::by_bot(&self.http, api, token, channel, message).await
+            }
+            (Channel::Teams { url }, Body::Message(message)) => teams::deliver(&self.http, url, message).await,
+            (Channel::Email { smtp, to }, Body::Message(message)) => {
+                email::deliver(smtp, to, message, delivery.id, delivery.sent_at).await
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Channel {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::SlackWebhook { .. } => f.write_str("SlackWebhook(…)"),
+            Self::SlackBot { channel, .. } => {
+                f.debug_struct("SlackBot").field("channel", channel).finish_non_exhaustive()
+            }
+            Self::Teams { .. } => f.write_str("Teams(…)"),
+            Self::Email { smtp, to } => f.debug_struct("Email").field("smtp", smtp).field("to", to).finish(),
+            Self::Webhook { key, .. } => {
+                f.debug_struct("Webhook").field("is_signed", &key.is_some()).finish_non_exhaustive()
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod rendering;
