@@ -8,6 +8,7 @@ use store::sqlx::{self, AssertSqlSafe};
 use crate::audit::Decision;
 use crate::error::SchedulerError;
 use crate::model::{Claimed, Lease, RunState, StopCause};
+use crate::outbox::{Announcement, announce};
 use crate::request::Beat;
 use crate::scheduler::{Owned, Scheduler, Watched};
 
@@ -25,6 +26,11 @@ impl Scheduler {
                    WHERE id = $1 AND lease_fence = $2 AND state IN ('STARTING', 'RUNNING', 'CANCELING')";
         let done = sqlx::query(sql).bind(lease.run_id).bind(lease.fence).bind(commit_hash).execute(&mut *change).await;
         let done = done.map_err(|source| self.failed("starting a run in", source))?;
+        if done.rows_affected() == 1 {
+            let started = Announcement::Started { run_id: lease.run_id };
+            let announced = announce(&mut change, &format!("run:{}:started", lease.run_id), &started, self.now()).await;
+            announced.map_err(|source| self.failed("writing a notification into", source))?;
+        }
         change.commit().await?;
         self.beaten(&[lease], asked);
         Ok(done.rows_affected() == 1)

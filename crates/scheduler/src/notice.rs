@@ -8,6 +8,7 @@ use store::sqlx;
 use crate::clock::Micros;
 use crate::error::SchedulerError;
 use crate::model::{Cause, ErrorClass, Run, RunState};
+use crate::outbox::{Announcement, announce};
 use crate::scheduler::Scheduler;
 
 /// The JSON of `outbox.payload`: everything a message is made of. `outbox.channel` is `email`, `slack`, `teams` or `webhook`, `outbox.target` the
@@ -113,7 +114,26 @@ impl Scheduler {
                 self.put(change, schedule, &news, channel, receiver).await?;
             }
         }
-        Ok(())
+        let about = format!("{}:{}", news.about, word(news.event));
+        let announcement = Announcement::Notice(self.notice(schedule, &news, None));
+        let announced = announce(change, &about, &announcement, self.now()).await;
+        announced.map_err(|source| self.failed("writing a notification into", source))
+    }
+
+    fn notice(&self, schedule: &Schedule, news: &News<'_>, template_slug: Option<String>) -> Notice {
+        Notice {
+            event: news.event,
+            at: self.now(),
+            message: news.message.clone(),
+            schedule: NoticeSchedule {
+                slug: schedule.slug.clone(),
+                name: schedule.name.clone(),
+                owner_email: schedule.owner_email.clone(),
+            },
+            run: news.run.map(NoticeRun::of),
+            planned_at: news.planned_at,
+            template_slug,
+        }
     }
 
     async fn put(
@@ -125,19 +145,7 @@ impl Scheduler {
         receiver: &Notification,
     ) -> Result<(), SchedulerError> {
         let now = self.now();
-        let notice = Notice {
-            event: news.event,
-            at: now,
-            message: news.message.clone(),
-            schedule: NoticeSchedule {
-                slug: schedule.slug.clone(),
-                name: schedule.name.clone(),
-                owner_email: schedule.owner_email.clone(),
-            },
-            run: news.run.map(NoticeRun::of),
-            planned_at: news.planned_at,
-            template_slug: receiver.template_slug.clone(),
-        };
+        let notice = self.notice(schedule, news, receiver.template_slug.clone());
         let payload = serde_json::to_string(&notice).map_err(|error| SchedulerError::Damaged {
             what: "a notification".to_owned(),
             column: "payload",
