@@ -115,7 +115,7 @@ impl Scheduler {
             }
         }
         let about = format!("{}:{}", news.about, word(news.event));
-        let announcement = Announcement::Notice(self.notice(schedule, &news, None));
+        let announcement = Announcement::Notice(Box::new(self.notice(schedule, &news, None)));
         let announced = announce(change, &about, &announcement, self.now()).await;
         announced.map_err(|source| self.failed("writing a notification into", source))
     }

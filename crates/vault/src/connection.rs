@@ -5,7 +5,7 @@ use diagnostic::Diagnostic;
 use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
-use crate::{Field, Kind, Secret};
+use crate::{Field, Secret};
 
 /// Checked keys of a target. `Debug` and [`Connection::definition`] show no secret.
 #[derive(Debug, Clone, PartialEq)]
@@ -63,7 +63,7 @@ impl Connection {
     pub fn parse_texts<'a>(
         given: impl IntoIterator<Item = (&'a str, &'a str)>,
     ) -> Result<(Self, Vec<Diagnostic>), Vec<Diagnostic>> {
-        let fields = given.into_iter().map(|(name, text)| (name.to_owned(), typed(name, text))).collect();
+        let fields = given.into_iter().map(|(name, text)| (name.to_owned(), Field::read(name, text))).collect();
         Self::parse(&fields)
     }
 
@@ -261,22 +261,6 @@ fn texts(value: &Value) -> Box<dyn Iterator<Item = &str> + '_> {
             Box::new(members.iter().flat_map(|(name, value)| std::iter::once(name.as_str()).chain(texts(value))))
         }
         _ => Box::new(std::iter::empty()),
-    }
-}
-
-/// What is no number, flag or JSON stays a text, which the profile's check then refuses in its words.
-fn typed(name: &str, text: &str) -> Value {
-    let as_text = || Value::String(text.to_owned());
-    match Field::find(name).map(|field| field.kind) {
-        Some(Kind::Integer) => text.parse::<u64>().map_or_else(|_| as_text(), Value::from),
-        Some(Kind::Number) => text.parse::<f64>().map_or_else(|_| as_text(), Value::from),
-        Some(Kind::Flag) => match text.to_ascii_lowercase().as_str() {
-            "true" | "yes" | "on" | "1" => Value::Bool(true),
-            "false" | "no" | "off" | "0" => Value::Bool(false),
-            _ => as_text(),
-        },
-        Some(Kind::Json) => serde_json::from_str(text).unwrap_or_else(|_| as_text()),
-        _ => as_text(),
     }
 }
 

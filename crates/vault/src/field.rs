@@ -3,6 +3,7 @@
 //! Source: dbt-athena's credentials; `lakehouse` and `lakehouse_dir` are ours.
 
 use serde::Serialize;
+use serde_json::Value;
 
 /// Where a form shows a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -49,6 +50,23 @@ impl Field {
     /// The field of this name.
     pub fn find(name: &str) -> Option<&'static Self> {
         FIELDS.iter().find(|field| field.name == name)
+    }
+
+    /// A text as the field of this name holds it. What is no number, flag or JSON stays a text, which the profile's check then refuses in its
+    /// words.
+    pub fn read(name: &str, text: &str) -> Value {
+        let as_text = || Value::String(text.to_owned());
+        match Self::find(name).map(|field| field.kind) {
+            Some(Kind::Integer) => text.parse::<u64>().map_or_else(|_| as_text(), Value::from),
+            Some(Kind::Number) => text.parse::<f64>().map_or_else(|_| as_text(), Value::from),
+            Some(Kind::Flag) => match text.to_ascii_lowercase().as_str() {
+                "true" | "yes" | "on" | "1" => Value::Bool(true),
+                "false" | "no" | "off" | "0" => Value::Bool(false),
+                _ => as_text(),
+            },
+            Some(Kind::Json) => serde_json::from_str(text).unwrap_or_else(|_| as_text()),
+            _ => as_text(),
+        }
     }
 
     /// Whether it is sealed.

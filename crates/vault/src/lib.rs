@@ -23,4 +23,4 @@ pub use mask::{MASK, MaskedStream, Masker};
 pub use profiles::{Lakehouse, RenderedProfiles, Target, render_profiles};
 pub use seal::Binding;
 pub use secret::{MIN_SECRET_LENGTH, Secret};
-pub use variable::{Origin, Resolved, Scope, Variable, VariableValue, Variables, check_name};
+pub use variable::{Origin, Overrides, Resolved, Scope, Variable, VariableValue, Variables, check_name};

@@ -3,6 +3,8 @@
 //! Source: Paradime documentation, settings/environment-variables: workspace < Bolt schedules < the schedule's own; in the development
 //! environment workspace < the user's.
 
+use std::collections::BTreeMap;
+
 use diagnostic::Diagnostic;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
@@ -141,12 +143,25 @@ pub enum Origin {
     Workspace,
     Schedules,
     Development,
+    /// `variables` of the run's environment.
+    Environment,
     /// `env_overrides` of the schedule's file, or `envVars` of the API.
     ScheduleFile,
     /// Set for the schedule, here.
     Schedule,
     /// Given with the run.
     Run,
+}
+
+/// Variables that are given elsewhere than in the settings.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Overrides<'a> {
+    /// Of the environment that the run uses.
+    pub environment: Option<&'a BTreeMap<String, String>>,
+    /// `env_overrides` of the schedule.
+    pub file: Option<&'a BTreeMap<String, String>>,
+    /// With this one run.
+    pub run: Option<&'a BTreeMap<String, String>>,
 }
 
 /// All variables of a workspace.
@@ -164,23 +179,20 @@ impl Variables {
         self.0.iter()
     }
 
-    /// What a run of a schedule gets: workspace < schedules < the schedule's file < set for the schedule < given with the run.
+    /// What a run of a schedule gets: workspace < schedules < the environment's < the schedule's file < set for the schedule < given with
+    /// the run.
     ///
     /// # Errors
-    /// Every name or value in the file's or the run's overrides that is refused.
-    pub fn resolve<'a>(
-        &self,
-        schedule_id: i64,
-        file: impl IntoIterator<Item = (&'a str, &'a str)>,
-        run: impl IntoIterator<Item = (&'a str, &'a str)>,
-    ) -> Result<Resolved, Vec<Diagnostic>> {
+    /// Every name or value in the overrides that is refused.
+    pub fn resolve(&self, schedule_id: i64, overrides: Overrides<'_>) -> Result<Resolved, Vec<Diagnostic>> {
         let mut resolved = Resolved::default();
         let mut problems = Vec::new();
         self.overlay(&mut resolved, Scope::Workspace, Origin::Workspace);
         self.overlay(&mut resolved, Scope::Schedules, Origin::Schedules);
-        resolved.overlay_given(file, Origin::ScheduleFile, &mut problems);
+        resolved.overlay_given(overrides.environment, Origin::Environment, &mut problems);
+        resolved.overlay_given(overrides.file, Origin::ScheduleFile, &mut problems);
         self.overlay(&mut resolved, Scope::Schedule(schedule_id), Origin::Schedule);
-        resolved.overlay_given(run, Origin::Run, &mut problems);
+        resolved.overlay_given(overrides.run, Origin::Run, &mut problems);
         if problems.is_empty() { Ok(resolved) } else { Err(problems) }
     }
 
@@ -223,17 +235,17 @@ impl Resolved {
     }
 
     /// An override keeps a name secret that was secret before it.
-    fn overlay_given<'a>(
+    fn overlay_given(
         &mut self,
-        given: impl IntoIterator<Item = (&'a str, &'a str)>,
+        given: Option<&BTreeMap<String, String>>,
         origin: Origin,
         problems: &mut Vec<Diagnostic>,
     ) {
-        for (name, value) in given {
+        for (name, value) in given.into_iter().flatten() {
             let was_secret = self.0.get(name).is_some_and(|(value, _)| value.is_secret());
             match Variable::new(Scope::Workspace, name, value, was_secret) {
                 Ok(variable) => {
-                    self.0.insert(name.to_owned(), (variable.value, origin));
+                    self.0.insert(name.clone(), (variable.value, origin));
                 }
                 Err(problem) => problems.push(problem),
             }
@@ -249,6 +261,10 @@ mod tests {
         Variable::new(scope, name, value, false).expect("a variable")
     }
 
+    fn map(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
     #[test]
     fn the_narrower_scope_wins() {
         let variables = Variables::new(vec![
@@ -261,13 +277,24 @@ mod tests {
             plain(Scope::Schedules, "B", "schedules"),
             plain(Scope::Schedules, "C", "schedules"),
         ]);
-        let resolved =
-            variables.resolve(7, [("C", "file"), ("E", "file")], [("D", "run"), ("F", "run")]).expect("resolved");
+        let environment =
+            map(&[("B", "environment"), ("C", "environment"), ("E", "environment"), ("G", "environment")]);
+        let (file, run) = (map(&[("C", "file"), ("E", "file")]), map(&[("D", "run"), ("F", "run")]));
+        let overrides = Overrides { environment: Some(&environment), file: Some(&file), run: Some(&run) };
+        let resolved = variables.resolve(7, overrides).expect("resolved");
         let mut found: Vec<_> = resolved.environment().collect();
         found.sort_unstable();
         assert_eq!(
             found,
-            [("A", "workspace"), ("B", "schedules"), ("C", "schedule"), ("D", "run"), ("E", "file"), ("F", "run")]
+            [
+                ("A", "workspace"),
+                ("B", "environment"),
+                ("C", "schedule"),
+                ("D", "run"),
+                ("E", "file"),
+                ("F", "run"),
+                ("G", "environment")
+            ]
         );
         let development = variables.resolve_development();
         let mut found: Vec<_> = development.environment().collect();
@@ -282,7 +309,8 @@ mod tests {
             Variable::new(Scope::Workspace, "DBT_ENV_SECRET_GIT", "also-hush", false).expect("a secret"),
             plain(Scope::Workspace, "SCHEMA", "prod"),
         ]);
-        let resolved = variables.resolve(1, [], [("TOKEN", "of this run")]).expect("resolved");
+        let run = map(&[("TOKEN", "of this run")]);
+        let resolved = variables.resolve(1, Overrides { run: Some(&run), ..Overrides::default() }).expect("resolved");
         let names: Vec<_> = resolved.names().collect();
         assert_eq!(
             names,
@@ -299,15 +327,17 @@ mod tests {
 
     #[test]
     fn reserved_and_impossible_names_are_refused_together() {
+        let file = map(&[("PARADIME_SCHEDULE_NAME", "x"), ("ok", "x"), ("1st", "x")]);
+        let run = map(&[("owlet_secret_key", "x")]);
         let problems = Variables::default()
-            .resolve(1, [("PARADIME_SCHEDULE_NAME", "x"), ("ok", "x"), ("1st", "x")], [("owlet_secret_key", "x")])
+            .resolve(1, Overrides { file: Some(&file), run: Some(&run), ..Overrides::default() })
             .expect_err("three mistakes");
         let told: Vec<&str> = problems.iter().map(|problem| problem.what.as_str()).collect();
         assert_eq!(
             told,
             [
-                "'PARADIME_SCHEDULE_NAME' is reserved",
                 "'1st' is not the name of an environment variable",
+                "'PARADIME_SCHEDULE_NAME' is reserved",
                 "'owlet_secret_key' is reserved"
             ]
         );

@@ -13,7 +13,7 @@ pub enum Announcement {
     /// A run has begun; only webhooks are told.
     Started { run_id: i64 },
     /// What the schedule's own receivers are told, too.
-    Notice(Notice),
+    Notice(Box<Notice>),
     /// Something is wrong with the scheduler itself.
     System {
         /// Names the occasion: the same key is told once.

@@ -98,10 +98,11 @@ impl Composer<'_> {
     /// For programs that know Bolt's webhooks. `None` when the run is gone.
     pub async fn bolt(&self, announcement: &Announcement, word: &str) -> Result<Option<BoltEvent>, sqlx::Error> {
         let run_id = match announcement {
-            Announcement::Started { run_id } => *run_id,
-            Announcement::Notice(Notice { run: Some(run), .. }) => run.id,
-            _ => return Ok(None),
+            Announcement::Started { run_id } => Some(*run_id),
+            Announcement::Notice(notice) => notice.run.as_ref().map(|run| run.id),
+            Announcement::System { .. } => None,
         };
+        let Some(run_id) = run_id else { return Ok(None) };
         type Columns = (
             String,
             String,

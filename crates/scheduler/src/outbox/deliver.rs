@@ -459,9 +459,11 @@ enum End {
 /// The payload of an announcement or of a schedule's receiver.
 fn announcement_of(payload: &str) -> Result<Announcement, Failure> {
     let announcement = serde_json::from_str(payload);
-    announcement.or_else(|_| serde_json::from_str::<Notice>(payload).map(Announcement::Notice)).map_err(|error| {
-        Failure::never(format!("The message cannot be read: {error}"), "this is a bug of Owlet: please report it")
-    })
+    announcement
+        .or_else(|_| serde_json::from_str::<Notice>(payload).map(|notice| Announcement::Notice(Box::new(notice))))
+        .map_err(|error| {
+            Failure::never(format!("The message cannot be read: {error}"), "this is a bug of Owlet: please report it")
+        })
 }
 
 fn micros(duration: Duration) -> Micros {

@@ -1,0 +1,317 @@
+//! The outbox against a receiver that may be down, slow to be believed, or gone; and servers that die at the worst moment.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use axum::{
+    Router,
+    extract::State,
+    http::{HeaderMap, StatusCode},
+    response::IntoResponse,
+};
+use notify::Notifier;
+use scheduler::{
+    MIGRATIONS,
+    clock::{Clock, SteppedClock},
+    model::Actor,
+    outbox::{Delivered, NoDetails, Outbox, OutboxOptions, announce_system},
+    settings::{NotificationSettings, Sensitive, Settings, SystemReceivers, WebhookSettings},
+};
+use store::{Database, Interference, Moment, sqlx};
+use vault::KeyRing;
+
+/// What the receiver saw: the id and the body of each request, in order.
+#[derive(Clone, Default)]
+struct Receiver {
+    seen: Arc<Mutex<Vec<(String, serde_json::Value)>>>,
+    answers: Arc<Mutex<Vec<(u16, Option<&'static str>)>>>,
+}
+
+impl Receiver {
+    async fn start() -> (Self, String) {
+        let receiver = Self::default();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("http://{}/hook", listener.local_addr().expect("an address"));
+        let router = Router::new().fallback(answer).with_state(receiver.clone());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        (receiver, url)
+    }
+
+    /// What it answers next; 200 when nothing is left.
+    fn answers(&self, answers: &[(u16, Option<&'static str>)]) {
+        self.answers.lock().expect("answers").extend(answers.iter().rev());
+    }
+
+    fn ids(&self) -> Vec<String> {
+        self.seen.lock().expect("seen").iter().map(|(id, _)| id.clone()).collect()
+    }
+}
+
+async fn answer(State(receiver): State<Receiver>, headers: HeaderMap, body: String) -> impl IntoResponse {
+    let id = headers["webhook-id"].to_str().expect("an id").to_owned();
+    let body = serde_json::from_str(&body).expect("JSON");
+    receiver.seen.lock().expect("seen").push((id, body));
+    let (status, retry_after) = receiver.answers.lock().expect("answers").pop().unwrap_or((200, None));
+    let mut headers = HeaderMap::new();
+    if let Some(seconds) = retry_after {
+        headers.insert("retry-after", seconds.parse().expect("a header"));
+    }
+    (StatusCode::from_u16(status).expect("a status"), headers)
+}
+
+/// SQLite, and Postgres where it is installed.
+async fn on_each_database<Test: AsyncFn(Database)>(test: Test) {
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = store::database_file_of(dir.path());
+    let sqlite = Database::sqlite(&path, store::Durability::Process).await.expect("opened");
+    sqlite.migrate(&MIGRATIONS).await.expect("migrated");
+    test(sqlite).await;
+    if let Some(postgres) = testkit::Postgres::shared() {
+        let postgres = Database::open(&postgres.database(), store::Durability::Process).await.expect("opened");
+        postgres.migrate(&MIGRATIONS).await.expect("migrated");
+        test(postgres).await;
+    }
+}
+
+fn clock() -> Arc<SteppedClock> {
+    Arc::new(SteppedClock::at("2026-03-01T04:15:00Z", 1))
+}
+
+fn settings(database: &Database, clock: &Arc<SteppedClock>) -> Settings {
+    let keys = KeyRing::from_text(&"11".repeat(32), "a test").expect("a key");
+    Settings::new(database.clone(), keys, Arc::clone(clock) as Arc<dyn Clock>)
+}
+
+fn outbox(database: &Database, clock: &Arc<SteppedClock>, server: &str) -> Outbox {
+    let notifier = Notifier::new().expect("a client");
+    let options = OutboxOptions { public_url: Some("https://owlet.example/".to_owned()), ..OutboxOptions::default() };
+    let clock_of_outbox = Arc::clone(clock) as Arc<dyn Clock>;
+    Outbox::new(settings(database, clock), clock_of_outbox, server, notifier, Arc::new(NoDetails), options)
+}
+
+/// A row as the end of a run writes it.
+async fn put(database: &Database, clock: &SteppedClock, key: &str, channel: &str, target: &str) {
+    let notice = serde_json::json!({
+        "event": "failed", "at": clock.now(), "message": format!("{key} failed"),
+        "schedule": {"slug": "orders", "name": "Orders", "owner_email": null}, "planned_at": clock.now(),
+    });
+    let mut change = database.write().await.expect("a change");
+    let insert = "INSERT INTO outbox (dedupe_key, channel, target, event, payload, state, next_attempt_at, created_at) \
+                  VALUES ($1, $2, $3, 'failed', $4, 'PENDING', $5, $5)";
+    sqlx::query(insert)
+        .bind(key)
+        .bind(channel)
+        .bind(target)
+        .bind(notice.to_string())
+        .bind(clock.now())
+        .execute(&mut *change)
+        .await
+        .expect("inserted");
+    change.commit().await.expect("committed");
+}
+
+async fn rows(database: &Database) -> Vec<(String, String, i64, Option<String>)> {
+    sqlx::query_as("SELECT dedupe_key, state, attempts, last_error FROM outbox ORDER BY id")
+        .fetch_all(database.readers())
+        .await
+        .expect("rows")
+}
+
+#[tokio::test]
+async fn servers_share_the_work_and_send_each_message_once() {
+    on_each_database(async |database| {
+        let (receiver, url) = Receiver::start().await;
+        let clock = clock();
+        for number in 0..60 {
+            put(&database, &clock, &format!("run:{number}"), "webhook", &url).await;
+        }
+        let outboxes = ["one", "two", "three"].map(|server| outbox(&database, &clock, server));
+        let rounds = outboxes.iter().map(|outbox| async { outbox.round().await.expect("a round").delivered });
+        let delivered: Vec<usize> = futures::future::join_all(rounds).await;
+        assert_eq!(delivered.iter().sum::<usize>(), 60);
+        let ids = receiver.ids();
+        assert_eq!(ids.len(), 60);
+        assert_eq!(ids.iter().collect::<std::collections::BTreeSet<_>>().len(), 60, "each has its own id");
+        assert!(rows(&database).await.iter().all(|(_, state, attempts, _)| state == "DELIVERED" && *attempts == 1));
+    })
+    .await;
+}
+
+/// Fails the given commits, counted from 1.
+struct Failing {
+    commits: AtomicUsize,
+    at: usize,
+}
+
+impl Interference for Failing {
+    fn fails(&self, moment: Moment) -> bool {
+        moment == Moment::BeforeCommit && self.commits.fetch_add(1, Ordering::SeqCst) + 1 == self.at
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_dies_before_it_records_is_followed_by_another_with_the_same_id() {
+    on_each_database(async |database| {
+        let (receiver, url) = Receiver::start().await;
+        let clock = clock();
+        put(&database, &clock, "run:1", "webhook", &url).await;
+        // The first commit claims the row, the second would record that it was taken.
+        let dying = Failing { commits: AtomicUsize::new(0), at: 2 };
+        let dying = outbox(&database.clone().with_interference(Arc::new(dying)), &clock, "dying");
+        dying.round().await.expect_err("the database is gone");
+        assert_eq!(rows(&database).await[0].1, "SENDING");
+
+        let other = outbox(&database, &clock, "other");
+        assert_eq!(other.round().await.expect("a round"), Delivered::default(), "it may still be at it");
+        clock.pass(Duration::from_secs(60));
+        assert_eq!(other.round().await.expect("a round"), Delivered::default());
+        // The wall clock says nothing about it.
+        clock.step(3_600);
+        assert_eq!(other.round().await.expect("a round"), Delivered::default());
+        clock.pass(Duration::from_secs(30));
+        let done = other.round().await.expect("a round");
+        assert_eq!((done.taken_over, done.delivered), (1, 1));
+        let ids = receiver.ids();
+        assert_eq!(ids.len(), 2);
+        assert_eq!(ids[0], ids[1], "the receiver can see that it is the same");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_server_that_dies_before_it_sends_loses_nothing() {
+    on_each_database(async |database| {
+        let (receiver, url) = Receiver::start().await;
+        let clock = clock();
+        put(&database, &clock, "run:1", "webhook", &url).await;
+        let dying = Failing { commits: AtomicUsize::new(0), at: 1 };
+        let dying = outbox(&database.clone().with_interference(Arc::new(dying)), &clock, "dying");
+        dying.round().await.expect_err("the database is gone");
+        assert_eq!(receiver.ids().len(), 0);
+        assert_eq!(outbox(&database, &clock, "other").round().await.expect("a round").delivered, 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn attempts_wait_longer_each_time_and_as_long_as_the_receiver_asks() {
+    on_each_database(async |database| {
+        let (receiver, url) = Receiver::start().await;
+        let clock = clock();
+        put(&database, &clock, "run:1", "webhook", &url).await;
+        receiver.answers(&[(503, None), (500, None), (429, Some("600"))]);
+        let outbox = outbox(&database, &clock, "one");
+        let mut waits = Vec::new();
+        for _ in 0..3 {
+            assert_eq!(outbox.round().await.expect("a round").postponed, 1);
+            let next: i64 = sqlx::query_scalar("SELECT next_attempt_at FROM outbox")
+                .fetch_one(database.readers())
+                .await
+                .expect("a row");
+            let wait = (next - clock.now()) as f64 / 1e6;
+            waits.push(wait);
+            clock.pass(Duration::from_secs_f64(wait - 0.5));
+            assert_eq!(outbox.round().await.expect("a round"), Delivered::default(), "not yet");
+            clock.pass(Duration::from_secs(1));
+        }
+        assert!((5.0..=6.25).contains(&waits[0]), "{waits:?}");
+        assert!((10.0..=12.5).contains(&waits[1]), "{waits:?}");
+        assert!((600.0..601.0).contains(&waits[2]), "{waits:?}");
+        assert_eq!(outbox.round().await.expect("a round").delivered, 1);
+        let ids = receiver.ids();
+        assert!(ids.iter().all(|id| *id == ids[0]) && ids.len() == 4, "{ids:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_delivered_says_why_and_can_be_tried_again() {
+    on_each_database(async |database| {
+        let (receiver, url) = Receiver::start().await;
+        let clock = clock();
+        put(&database, &clock, "run:1", "slack", "#alerts").await;
+        put(&database, &clock, "run:2", "webhook", &url).await;
+        put(&database, &clock, "run:3", "webhook", &url).await;
+        receiver.answers(&[(410, None)]);
+        let outbox = outbox(&database, &clock, "one");
+        let done = outbox.round().await.expect("a round");
+        assert_eq!((done.dead, done.delivered), (2, 1));
+        let dead: Vec<_> = rows(&database).await.into_iter().filter(|(_, state, ..)| state == "DEAD").collect();
+        assert_eq!(
+            dead[0].3.as_deref(),
+            Some(
+                "Nobody has set how to reach Slack's #alerts; set a bot token, or an incoming webhook for the channel, \
+                 in the notification settings"
+            )
+        );
+        assert!(
+            dead[1].3.as_deref().expect("a reason").starts_with("The webhook answered 410 Gone; its receiver wants")
+        );
+
+        // A receiver that stays down: given up after a day, and not before.
+        receiver.answers(&[(503, None); 200]);
+        put(&database, &clock, "run:4", "webhook", &url).await;
+        let (mut rounds, mut dead) = (0, 0);
+        while dead == 0 {
+            dead = outbox.round().await.expect("a round").dead;
+            clock.pass(Duration::from_secs(600));
+            rounds += 1;
+        }
+        assert!((120..=148).contains(&rounds), "{rounds} rounds of ten minutes");
+        receiver.answers.lock().expect("answers").clear();
+        let last: i64 =
+            sqlx::query_scalar("SELECT max(id) FROM outbox").fetch_one(database.readers()).await.expect("id");
+        assert!(outbox.revive(last).await.expect("revived"));
+        assert!(!outbox.revive(last).await.expect("asked"), "it waits already");
+        assert_eq!(outbox.round().await.expect("a round").delivered, 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn announcements_reach_the_workspaces_receivers_once() {
+    on_each_database(async |database| {
+        let (receiver, url) = Receiver::start().await;
+        let clock = clock();
+        let outbox = outbox(&database, &clock, "one");
+        let say = async |key: &str| {
+            let mut change = database.write().await.expect("a change");
+            let said =
+                announce_system(&mut change, key, "The code cannot be read", "no such branch", "push it", clock.now());
+            said.await.expect("announced");
+            change.commit().await.expect("committed");
+        };
+        say("branch").await;
+        assert_eq!(rows(&database).await, [], "nobody wants to know");
+
+        let webhook = WebhookSettings {
+            url: Sensitive::new(&url, "a test").expect("a secret"),
+            signing_key: Some(Sensitive::new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "a test").expect("a secret")),
+            events: vec!["system".to_owned()],
+        };
+        let new = NotificationSettings {
+            webhooks: BTreeMap::from([("ops".to_owned(), webhook)]),
+            system: SystemReceivers { webhooks: vec!["ops".to_owned()], ..SystemReceivers::default() },
+            ..NotificationSettings::default()
+        };
+        settings(&database, &clock).set_notifications(new, &Actor::person("ann", None)).await.expect("set");
+        say("branch").await;
+        say("branch").await;
+        let done = outbox.round().await.expect("a round");
+        assert_eq!((done.expanded, done.delivered), (1, 1));
+        say("branch").await;
+        assert_eq!(outbox.round().await.expect("a round"), Delivered::default(), "told already");
+        let seen = receiver.seen.lock().expect("seen");
+        assert_eq!(seen.len(), 1);
+        assert_eq!(seen[0].1["type"], "owlet.system");
+        assert_eq!(seen[0].1["headline"], "The code cannot be read");
+        assert_eq!(seen[0].1["url"], "https://owlet.example/bolt");
+    })
+    .await;
+}
