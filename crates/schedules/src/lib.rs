@@ -17,6 +17,7 @@ pub mod official;
 mod read;
 mod references;
 mod slug;
+mod slugs;
 mod verify;
 
 pub use check::Problem;
@@ -27,4 +28,5 @@ pub use schedule::{
     Notification, Notifications, OverlapPolicy, Retry, RetryOn, RunAfter, Schedule, ScheduleCommand, SelfHealing,
 };
 pub use slug::{is_slug, mint_slug};
+pub use slugs::{Rewrite, add_slugs};
 pub use verify::{Declared, Known, Verification, verify};

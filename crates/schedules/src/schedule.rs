@@ -147,6 +147,26 @@ impl Schedule {
         self.cron.as_ref().map_or("OFF", Cron::as_str)
     }
 
+    /// What starts it, in words: `every day at 04:15, Europe/Lisbon`, `after orders-lake-refresh (passed)`.
+    pub fn starts(&self) -> String {
+        let mut ways = Vec::new();
+        if let Some(cron) = &self.cron {
+            ways.push(format!("{}, {}", cron.describe(), self.timezone.name()));
+        }
+        if let Some(trigger) = self.active_run_after() {
+            let on: Vec<&str> = trigger.on.iter().map(|event| event.word()).collect();
+            let workspace = trigger.workspace.as_ref().map(|name| format!(" of {name}")).unwrap_or_default();
+            ways.push(format!("after {}{workspace} ({})", trigger.schedule, on.join(", ")));
+        }
+        if self.trigger_on_merge {
+            ways.push(format!("on merges to {}", self.git_branch.as_deref().unwrap_or("the environment's branch")));
+        }
+        if self.active_turbo_ci().is_some() {
+            ways.push("on pull requests".to_owned());
+        }
+        if ways.is_empty() { "by hand".to_owned() } else { ways.join("; ") }
+    }
+
     /// What a merge does while a run of this schedule is not finished: `concurrency` if it is given, else as for every other trigger.
     pub fn merge_overlap_policy(&self) -> OverlapPolicy {
         match self.concurrency {
@@ -352,6 +372,19 @@ pub enum Event {
     Skipped,
     /// The scheduler has a problem with this schedule: its file is broken, its branch is gone. Ours.
     System,
+}
+
+impl Event {
+    /// As files and messages spell it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Failed => "failed",
+            Self::Sla => "sla",
+            Self::Skipped => "skipped",
+            Self::System => "system",
+        }
+    }
 }
 
 /// `integrations`: each entry is an object with the tool's own members.

@@ -102,9 +102,7 @@ impl DaysOfMonth {
             4 | 6 | 9 | 11 => 30,
             _ => 31,
         };
-        self.last
-            || self.values.at_least(1).is_some_and(|day| day <= longest)
-            || self.nearest_weekday.is_some_and(|day| day <= longest)
+        self.last || self.nearest_weekday.is_some() || self.values.at_least(1).is_some_and(|day| day <= longest)
     }
 }
 
@@ -145,8 +143,9 @@ pub(super) fn days_in_month(date: NaiveDate) -> u32 {
     u32::from(date.num_days_in_month())
 }
 
-/// The weekday (Monday to Friday) nearest to a day, without leaving its month; `None` when the month has no such day.
+/// The weekday (Monday to Friday) nearest to a day, without leaving its month. In a month without that day, its last day counts.
 fn nearest_weekday(in_month: NaiveDate, day: u32) -> Option<NaiveDate> {
+    let day = day.min(days_in_month(in_month));
     let date = in_month.with_day(day)?;
     let shifted = match (date.weekday(), day) {
         (chrono::Weekday::Sat, 1) => 3,

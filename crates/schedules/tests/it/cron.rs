@@ -3,9 +3,10 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
 use schedules::Cron;
+use sha2::{Digest, Sha256};
 
 /// A case begins with a line `$ EXPRESSION | ZONE | FROM | COUNT`; what follows it up to the next one is expected. Zone, instant and count may be
 /// missing: then only the reading is shown.
@@ -57,4 +58,50 @@ fn answer(case: &str) -> String {
         instant = next;
     }
     answer
+}
+
+/// `tests/cron/croniter.txt`: what croniter says over ten years in twenty zones, away from changes of clocks; `conformance/cron` records it and
+/// explains the lines.
+#[test]
+fn agrees_with_croniter() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cron/croniter.txt");
+    let text = fs_err::read_to_string(file).unwrap();
+    let mut changes: Vec<DateTime<Utc>> = Vec::new();
+    let mut wrong = Vec::new();
+    let mut compared = 0;
+    for line in text.lines() {
+        let parts: Vec<&str> = line.split(" | ").collect();
+        if parts.len() == 2 || parts[1].is_empty() {
+            let seconds = line.rsplit('|').next().unwrap().split_whitespace();
+            changes = seconds.map(|second| DateTime::from_timestamp(second.parse().unwrap(), 0).unwrap()).collect();
+            continue;
+        }
+        let zone: Tz = parts[0].parse().unwrap();
+        let last = DateTime::from_timestamp(parts[3].parse().unwrap(), 0).unwrap();
+        let instants = away_from_changes(&parts[1].parse().unwrap(), zone, last, &changes);
+        let mut hash = Sha256::new();
+        for instant in &instants {
+            hash.update(format!("{}\n", instant.timestamp()));
+        }
+        let digest: String = hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        compared += instants.len();
+        if (instants.len().to_string().as_str(), digest.as_str()) != (parts[2], parts[4]) {
+            wrong.push(format!("{line}\n  we have {} instants, {digest}", instants.len()));
+        }
+    }
+    assert!(wrong.is_empty(), "{} lines:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(compared > 500_000, "{compared} instants");
+}
+
+fn away_from_changes(cron: &Cron, zone: Tz, last: DateTime<Utc>, changes: &[DateTime<Utc>]) -> Vec<DateTime<Utc>> {
+    let begin = NaiveDate::from_ymd_opt(2026, 1, 1).unwrap().and_hms_opt(0, 0, 0).unwrap();
+    let mut instant = zone.from_local_datetime(&begin).unwrap().to_utc() - TimeDelta::seconds(1);
+    let mut found = Vec::new();
+    while let Some(next) = cron.next_after(instant, zone).filter(|next| *next <= last) {
+        if changes.iter().all(|change| (*change - next).abs() > TimeDelta::days(2)) {
+            found.push(next);
+        }
+        instant = next;
+    }
+    found
 }

@@ -5,3 +5,4 @@
 mod cron;
 mod files;
 mod official;
+mod slugs;

@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# What croniter says about crates/schedules/tests/cron/croniter.txt today: prints the lines that changed. --record writes them.
+# `cargo test -p schedules` compares our instants with the file.
+set -euo pipefail
+here="$(cd "$(dirname "$0")" && pwd)"
+root="$(cd "$here/../.." && pwd)"
+recorded="$root/crates/schedules/tests/cron/croniter.txt"
+venv="${XDG_CACHE_HOME:-$HOME/.cache}/owlet/venv-cron"
+
+if ! cmp -s "$here/requirements.txt" "$venv/installed.txt"; then
+  rm -rf "$venv"
+  python3 -m venv "$venv"
+  "$venv/bin/pip" install --quiet --only-binary=:all: -r "$here/requirements.txt"
+  cp "$here/requirements.txt" "$venv/installed.txt"
+fi
+
+if [ "${1:-}" = --record ]; then
+  "$venv/bin/python" "$here/record.py" > "$recorded"
+else
+  "$venv/bin/python" "$here/record.py" | diff "$recorded" -
+fi
