@@ -34,6 +34,11 @@ impl Adapter for AthenaAdapter {
         "athena"
     }
 
+    /// dbt-athena's: event times may be dates or texts, and Trino compares no text with a time.
+    fn event_time_condition(&self, field: &str, start: &str, end: &str) -> String {
+        format!("cast({field} as timestamp) >= timestamp '{start}' and cast({field} as timestamp) < timestamp '{end}'")
+    }
+
     fn database(&self) -> &str {
         &self.warehouse.profile.database
     }

@@ -178,6 +178,33 @@ pub struct ResourceTypeArgs {
     pub exclude_resource_type: Vec<String>,
 }
 
+/// Only rows of a span of event time.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Event time")]
+pub struct EventTimeArgs {
+    /// Where the batches of microbatch models begin: 2024-09-17 or 2024-09-17T16:30:00, UTC
+    #[arg(long, value_name = "TIME")]
+    pub event_time_start: Option<String>,
+    /// Where they end
+    #[arg(long, value_name = "TIME")]
+    pub event_time_end: Option<String>,
+    /// Limit refs and sources with an event_time: '3 days', or '{start: 2024-01-01, end: 2024-02-01}'
+    #[arg(long, value_name = "SPAN")]
+    pub sample: Option<String>,
+}
+
+/// `clone`
+#[derive(Debug, Clone, Default, Args)]
+pub struct CloneArgs {
+    #[command(flatten)]
+    pub selection: SelectionArgs,
+    #[command(flatten)]
+    pub types: ResourceTypeArgs,
+    /// Replace what is there already
+    #[arg(short = 'f', long)]
+    pub full_refresh: bool,
+}
+
 /// `build` and `plan`.
 #[derive(Debug, Clone, Default, Args)]
 pub struct BuildArgs {
@@ -194,9 +221,11 @@ pub struct BuildArgs {
     /// Keep the rows that fail a test in a table
     #[arg(long)]
     pub store_failures: bool,
+    #[command(flatten)]
+    pub event_time: EventTimeArgs,
 }
 
-/// `run`, `seed`.
+/// `run`
 #[derive(Debug, Clone, Default, Args)]
 pub struct RunArgs {
     #[command(flatten)]
@@ -207,6 +236,8 @@ pub struct RunArgs {
     /// Limit every ref and source to zero rows
     #[arg(long)]
     pub empty: bool,
+    #[command(flatten)]
+    pub event_time: EventTimeArgs,
 }
 
 /// `seed`
@@ -472,8 +503,8 @@ pub enum Command {
     /// The embedded lakehouse
     #[command(subcommand)]
     Lake(LakeCommand),
-    #[command(hide = true)]
-    Clone(Rest),
+    /// Show the relations of another state here, as views on them
+    Clone(CloneArgs),
     #[command(hide = true)]
     Init(Rest),
     #[command(hide = true)]

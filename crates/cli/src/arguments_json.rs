@@ -28,6 +28,9 @@ pub fn arguments(command: &Command, global: &GlobalArgs, settings: &Settings, in
     set("defer_state", folder(&settings.defer_state));
     set("defer", settings.defer.into());
     set("favor_state", settings.favor_state.into());
+    set("event_time_start", settings.event_time_start.clone().into());
+    set("event_time_end", settings.event_time_end.clone().into());
+    set("sample", settings.sample.clone().into());
     set("fail_fast", settings.fail_fast.into());
     set("warn_error", settings.warn_error.into());
     set("quiet", global.quiet.into());
@@ -95,6 +98,12 @@ fn of_command(command: &Command, set: &mut impl FnMut(&str, Value)) {
             flags(set, args.full_refresh, false, false);
             set("inline", args.inline.clone().into());
             set("limit", args.limit.into());
+        }
+        Command::Clone(args) => {
+            selection(&args.selection, set);
+            types(&args.types, set);
+            flags(set, args.full_refresh, false, false);
+            set("defer", true.into());
         }
         Command::List(args) => {
             selection(&args.selection, set);

@@ -8,6 +8,7 @@ mod arguments_json;
 mod commands;
 mod connection;
 mod environment;
+mod event_times;
 mod interrupt;
 #[cfg(feature = "lakehouse")]
 mod lakehouse;

@@ -26,6 +26,7 @@ use crate::{
     commands::Reported,
     connection::Connection,
     environment::Environment,
+    event_times::EventTimes,
     log_file::LogFile,
     offline,
     settings::Settings,
@@ -48,6 +49,7 @@ pub struct Session {
     pub previous: Option<PreviousState>,
     /// `--defer`: the manifest behind this one.
     pub deferred: Option<Arc<artifacts::Manifest>>,
+    pub event_times: EventTimes,
     pub arguments: Map<String, Json>,
     pub started_at: DateTime<Utc>,
     pub invocation_id: String,
@@ -130,6 +132,7 @@ impl Session {
         }
         let deferred = deferred(&settings, previous.as_ref(), load).map_err(fail_one)?;
         Ok(Self {
+            event_times: EventTimes::resolve(&settings, opening.started_at)?,
             previous,
             deferred,
             target_dir,
@@ -181,7 +184,7 @@ impl Session {
     /// A compiler over a connection. `selected` is what `selected_resources` shows.
     pub fn compiler(&self, manifest: Manifest, adapter: Arc<dyn Adapter>, selected: &[UniqueId]) -> Compiler {
         let host = self.host(adapter, Some(tokio::runtime::Handle::current()), selected.to_vec());
-        let compiler = Compiler::new(manifest, host);
+        let compiler = Compiler::new(manifest, host).with_sample(self.event_times.sample);
         match &self.deferred {
             None => compiler,
             Some(manifest) => compiler.with_defer(Defer {

@@ -10,7 +10,7 @@ use engine::events::Level;
 use project::yaml;
 
 use crate::{
-    args::{GlobalArgs, LogFormat, LogLevel, tri_state},
+    args::{Command, GlobalArgs, LogFormat, LogLevel, tri_state},
     environment::Environment,
 };
 
@@ -31,6 +31,9 @@ pub struct Settings {
     pub defer_state: Option<PathBuf>,
     pub defer: bool,
     pub favor_state: bool,
+    pub event_time_start: Option<String>,
+    pub event_time_end: Option<String>,
+    pub sample: Option<String>,
     /// `--vars`, parsed.
     pub vars: yaml::Map,
     /// `None`: the profile's.
@@ -116,6 +119,9 @@ impl Settings {
             indirect_selection: lookup.text("INDIRECT_SELECTION"),
             full_refresh: lookup.flag(None, "FULL_REFRESH", false)?,
             store_failures: lookup.flag(None, "STORE_FAILURES", false)?,
+            event_time_start: lookup.text("EVENT_TIME_START"),
+            event_time_end: lookup.text("EVENT_TIME_END"),
+            sample: lookup.text("SAMPLE"),
             log_format,
             log_level,
             print: lookup.flag(global.no_print.then_some(false), "PRINT", true)?,
@@ -131,6 +137,30 @@ impl Settings {
             version_check: lookup.flag(global.no_version_check.then_some(false), "VERSION_CHECK", true)?,
             project_dir,
         })
+    }
+
+    /// Takes over what the command's own flags say.
+    pub fn with_command(mut self, command: &Command) -> Self {
+        let event_time = match command {
+            Command::Build(args) => Some(&args.event_time),
+            Command::Plan(args) => Some(&args.build.event_time),
+            Command::Run(args) => Some(&args.event_time),
+            _ => None,
+        };
+        let Some(event_time) = event_time else {
+            (self.event_time_start, self.event_time_end, self.sample) = (None, None, None);
+            return self;
+        };
+        for (setting, flag) in [
+            (&mut self.event_time_start, &event_time.event_time_start),
+            (&mut self.event_time_end, &event_time.event_time_end),
+            (&mut self.sample, &event_time.sample),
+        ] {
+            if flag.is_some() {
+                setting.clone_from(flag);
+            }
+        }
+        self
     }
 
     /// The project's folder, or why there is none.

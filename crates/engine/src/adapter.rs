@@ -307,6 +307,11 @@ pub trait Adapter: Send + Sync + fmt::Debug {
     /// Every table of the schemas, for catalog.json.
     async fn catalog(&self, schemas: &[(String, String)]) -> AdapterResult<Vec<CatalogTable>>;
 
+    /// The condition for rows of a span of event time; the times are as Python prints them, `2024-09-17 00:00:00+00:00`.
+    fn event_time_condition(&self, field: &str, start: &str, end: &str) -> String {
+        format!("{field} >= '{start}' and {field} < '{end}'")
+    }
+
     /// An adapter-specific method of Jinja's `adapter` object; `None` when there is no such method.
     async fn call(&self, method: &str, arguments: jinja::CallArgs) -> Option<AdapterResult<jinja::Value>>;
 

@@ -16,7 +16,7 @@ use names::{RelationName, UniqueId};
 
 use crate::{
     adapter::CancelReport,
-    run::{NodeResult, RunSummary},
+    run::{NodeResult, NodeStatus, RunSummary},
 };
 
 /// How loud an event is.
@@ -116,6 +116,23 @@ pub enum Event {
         total: usize,
         result: Arc<NodeResult>,
     },
+    /// A batch of a microbatch model began; `name` is `batch 2024-09-17 of dev.orders`.
+    BatchStarted {
+        node: UniqueId,
+        name: Arc<str>,
+        index: usize,
+        total: usize,
+    },
+    BatchFinished {
+        node: UniqueId,
+        name: Arc<str>,
+        index: usize,
+        total: usize,
+        /// `Success`, `Error` or `Skipped`.
+        status: NodeStatus,
+        message: String,
+        elapsed_seconds: f64,
+    },
     /// One statement was sent on behalf of a node or the engine.
     Statement {
         node: Option<UniqueId>,
@@ -182,6 +199,7 @@ impl Event {
                 crate::run::NodeStatus::Warn => Level::Warn,
                 _ => Level::Info,
             },
+            Self::BatchFinished { status: NodeStatus::Error, .. } => Level::Error,
             // It holds the errors' texts, which have to be seen with `--quiet` too.
             Self::RunFinished { summary } if summary.errors + summary.partial_successes > 0 => Level::Error,
             Self::NothingToDo | Self::NoNodesSelected | Self::Warning { .. } => Level::Warn,

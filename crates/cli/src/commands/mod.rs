@@ -61,7 +61,9 @@ pub async fn dispatch(cli: Cli, environment: Environment) -> anyhow::Result<Outc
         anyhow::bail!("{message}");
     }
     let current_dir = std::env::current_dir().context("finding the current folder")?;
-    let settings = Settings::resolve(&cli.global, &environment, &current_dir)?;
+    let mut settings = Settings::resolve(&cli.global, &environment, &current_dir)?.with_command(&cli.command);
+    // A clone is of what another state has, whether or not it is asked to defer.
+    settings.defer |= matches!(cli.command, Command::Clone(_));
     match &cli.command {
         Command::Lake(LakeCommand::Serve { listen, dir, mount }) => {
             return serve(&settings, *listen, dir.as_deref(), mount.clone()).await;
@@ -116,6 +118,7 @@ async fn with_project(
         Command::Source(SourceCommand::Freshness { selection, output }) => {
             run::freshness(&session, selection, output.as_deref()).await
         }
+        Command::Clone(args) => run::run(&session, RunCommand::Clone, &args.selection, &args.types).await,
         Command::Compile(args) => compile::run(&session, args).await,
         Command::Parse => session.parse().await.map(|_| Outcome::Success),
         Command::List(args) => list::run(&session, args).await,
@@ -137,7 +140,6 @@ fn not_yet(command: &Command) -> Option<String> {
         Command::Docs(DocsCommand::Serve(_)) => {
             ("docs serve", "serve the target folder with any web server after `owlet docs generate`")
         }
-        Command::Clone(_) => ("clone", "build the nodes, or create views on them yourself"),
         Command::Init(_) => ("init", "copy examples/flights, or write a dbt_project.yml"),
         Command::Up(_) => ("up", "`owlet lake serve` serves the lakehouse; run `owlet build` from cron or CI"),
         Command::Bolt(_) => ("bolt", "run `owlet build` from cron or CI"),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use engine::{
     Adapter,
     adapter::StepSummary,
-    run::{MaterializationSource, RunCommand, RunContext, RunOptions},
+    run::{MaterializationSource, RunCommand, RunContext},
 };
 use graph::{BuildQueue, Edges, ResourceType};
 use names::UniqueId;
@@ -79,16 +79,7 @@ fn context(
         project_dir: session.project_dir.clone(),
         project_version: session.project.root.version.clone(),
         target_dir: session.target_dir.clone(),
-        options: RunOptions {
-            command: RunCommand::Build,
-            threads: session.threads(),
-            fail_fast: false,
-            full_refresh: session.flag("full_refresh"),
-            empty: session.flag("empty"),
-            store_failures: session.flag("store_failures"),
-            warn_error: false,
-            target_name: session.profile.target.clone(),
-        },
+        options: super::run::options(session, RunCommand::Build),
     })
 }
 

@@ -2,11 +2,21 @@
 
 use std::path::Path;
 
-use artifacts::run_results::RunResults;
-use engine::{events::Event, run::RunCommand, state};
+use artifacts::run_results::{RunResult, RunResults};
+use engine::{
+    events::Event,
+    run::{
+        PreviousBatches, RunCommand,
+        event_time::{Window, parse_time},
+    },
+    state,
+};
 use names::UniqueId;
 
-use super::{Outcome, run::run_nodes};
+use super::{
+    Outcome,
+    run::{Again, run_nodes},
+};
 use crate::{
     session::{Opening, Session},
     settings::{Settings, parse_vars},
@@ -16,7 +26,7 @@ use crate::{
 const RETRYABLE: [&str; 5] = ["error", "fail", "skipped", "runtime error", "partial success"];
 
 /// Flags that the repeated command takes over when they were on.
-const FLAGS: [&str; 3] = ["full_refresh", "empty", "store_failures"];
+const FLAGS: [&str; 5] = ["full_refresh", "empty", "store_failures", "defer", "favor_state"];
 
 /// The run that is repeated.
 pub struct Previous {
@@ -44,9 +54,10 @@ impl Previous {
             "test" => RunCommand::Test,
             "seed" => RunCommand::Seed,
             "snapshot" => RunCommand::Snapshot,
+            "clone" => RunCommand::Clone,
             other => anyhow::bail!(
                 "`owlet retry` cannot repeat '{other}'\n  \
-                 cause: only build, run, test, seed and snapshot are repeated\n  fix:   run it again"
+                 cause: only build, run, test, seed, snapshot and clone are repeated\n  fix:   run it again"
             ),
         };
         opening.arguments.insert("which".to_owned(), which.into());
@@ -59,24 +70,59 @@ impl Previous {
             settings.vars = parse_vars(&vars.to_string())?;
             opening.arguments.insert("vars".to_owned(), vars.clone());
         }
+        let on = |flag: &str| results.args.get(flag).and_then(|on| on.as_bool()) == Some(true);
+        let text = |name: &str| results.args.get(name).and_then(|text| text.as_str()).map(str::to_owned);
+        // --state named the run to repeat; what it compared with and deferred to is that run's own.
+        settings.state = text("state").map(Into::into);
+        settings.defer |= on("defer") || command == RunCommand::Clone;
+        settings.favor_state |= on("favor_state");
+        settings.event_time_start = text("event_time_start");
+        settings.event_time_end = text("event_time_end");
+        settings.sample = text("sample");
+        for name in ["state", "event_time_start", "event_time_end", "sample"] {
+            opening.arguments.insert(name.to_owned(), text(name).into());
+        }
         Ok(Self { results, command })
     }
 }
 
 /// Runs them.
 pub async fn run(session: &Session, previous: &Previous) -> anyhow::Result<Outcome> {
-    let again: Vec<UniqueId> = previous
+    let warnings = session.settings.warn_error;
+    let retried = |status: &str| RETRYABLE.contains(&status) || (warnings && status == "warn");
+    let results: Vec<&RunResult> = previous
         .results
         .results
         .iter()
-        .filter(|result| RETRYABLE.contains(&result.status.as_str()) && !result.unique_id.starts_with("operation."))
-        .map(|result| UniqueId::from(result.unique_id.as_str()))
+        .filter(|result| retried(&result.status) && !result.unique_id.starts_with("operation."))
         .collect();
+    let again: Vec<UniqueId> = results.iter().map(|result| UniqueId::from(result.unique_id.as_str())).collect();
     if again.is_empty() {
         session.events.emit(Event::NothingToDo);
         return Ok(Outcome::Success);
     }
     let manifest = session.parse().await?;
-    let (results, _) = run_nodes(session, manifest, again, previous.command).await?;
+    let metadata = &previous.results.metadata;
+    let started_at = metadata.invocation_started_at.as_deref().or(Some(&metadata.generated_at));
+    let repeated = Again {
+        started_at: started_at.and_then(parse_time),
+        batches: results.into_iter().filter_map(batches).collect(),
+    };
+    let (results, _) = run_nodes(session, manifest, again, previous.command, repeated).await?;
     Ok(Outcome::of(results.success()))
+}
+
+/// The batches of a model that was built in part. One that failed altogether starts over, and may be a full refresh again.
+fn batches(result: &RunResult) -> Option<(UniqueId, PreviousBatches)> {
+    let batches = result.batch_results.as_ref()?;
+    if batches.successful.is_empty() || batches.failed.is_empty() {
+        return None;
+    }
+    let windows = |batches: &[(String, String)]| {
+        let window =
+            |(start, end): &(String, String)| Some(Window { start: parse_time(start)?, end: parse_time(end)? });
+        batches.iter().map(window).collect::<Option<Vec<_>>>()
+    };
+    let previous = PreviousBatches { successful: windows(&batches.successful)?, failed: windows(&batches.failed)? };
+    Some((UniqueId::from(result.unique_id.as_str()), previous))
 }

@@ -1,10 +1,11 @@
 //! `build`, `run`, `seed`, `snapshot`, `test`, `source freshness`.
 
-use std::{path::Path, sync::Arc};
+use std::{collections::HashMap, path::Path, sync::Arc};
 
+use chrono::{DateTime, Utc};
 use engine::{
     Manifest,
-    run::{self, RunCommand, RunContext, RunOptions, RunResults},
+    run::{self, PreviousBatches, RunCommand, RunContext, RunOptions, RunResults},
 };
 use graph::ResourceType;
 use names::UniqueId;
@@ -31,7 +32,7 @@ pub async fn run(
     let types = selection::resource_types(types, types_of(command))?;
     let manifest = session.parse().await?;
     let selected = selection::select(session, &manifest, selection, &types, EmptyNodes::Skip)?;
-    let (results, _) = run_nodes(session, manifest, selected, command).await?;
+    let (results, _) = run_nodes(session, manifest, selected, command, Again::default()).await?;
     Ok(Outcome::of(results.success()))
 }
 
@@ -40,7 +41,7 @@ pub async fn freshness(session: &Session, args: &SelectionArgs, output: Option<&
     let manifest = session.parse().await?;
     let types = types_of(RunCommand::Freshness);
     let selected = selection::select(session, &manifest, args, types, EmptyNodes::Skip)?;
-    let (results, context) = run_nodes(session, manifest, selected, RunCommand::Freshness).await?;
+    let (results, context) = run_nodes(session, manifest, selected, RunCommand::Freshness, Again::default()).await?;
     let Some(context) = context else { return Ok(Outcome::Success) };
     let sources = run::freshness_artifact(&results, &context.compiler, &session.events);
     match output {
@@ -52,12 +53,21 @@ pub async fn freshness(session: &Session, args: &SelectionArgs, output: Option<&
     Ok(Outcome::of(results.success()))
 }
 
+/// What a retry knows of the run that it repeats.
+#[derive(Debug, Default)]
+pub struct Again {
+    /// When that run began.
+    pub started_at: Option<DateTime<Utc>>,
+    pub batches: HashMap<UniqueId, PreviousBatches>,
+}
+
 /// Runs nodes by id. Answers the context too, unless there was nothing to do.
 pub async fn run_nodes(
     session: &Session,
     manifest: Manifest,
     selected: Vec<UniqueId>,
     command: RunCommand,
+    again: Again,
 ) -> anyhow::Result<(RunResults, Option<Arc<RunContext>>)> {
     if selected.is_empty() {
         session.events.emit(engine::events::Event::NothingToDo);
@@ -75,14 +85,11 @@ pub async fn run_nodes(
         project_version: session.project.root.version.clone(),
         target_dir: session.target_dir.clone(),
         options: RunOptions {
-            command,
-            threads: session.threads(),
             fail_fast: session.settings.fail_fast,
-            full_refresh: session.flag("full_refresh"),
-            empty: session.flag("empty"),
-            store_failures: session.flag("store_failures"),
             warn_error: session.settings.warn_error,
-            target_name: session.profile.target.clone(),
+            batches_end: again.started_at.unwrap_or(session.started_at),
+            batches: again.batches,
+            ..options(session, command)
         },
     });
     let ran = run::run(Arc::clone(&context), selected).await;
@@ -102,6 +109,24 @@ pub async fn run_nodes(
     Ok((results, Some(context)))
 }
 
+/// What the invocation says, for a run that is only planned.
+pub fn options(session: &Session, command: RunCommand) -> RunOptions {
+    RunOptions {
+        command,
+        threads: session.threads(),
+        fail_fast: false,
+        full_refresh: session.flag("full_refresh"),
+        empty: session.flag("empty"),
+        store_failures: session.flag("store_failures"),
+        warn_error: false,
+        event_time: session.event_times.bounds,
+        sample: session.event_times.sample,
+        batches_end: session.started_at,
+        batches: HashMap::new(),
+        target_name: session.profile.target.clone(),
+    }
+}
+
 /// What a command works on.
 fn types_of(command: RunCommand) -> &'static [ResourceType] {
     match command {
@@ -111,5 +136,6 @@ fn types_of(command: RunCommand) -> &'static [ResourceType] {
         RunCommand::Seed => ResourceType::OF_SEED,
         RunCommand::Snapshot => ResourceType::OF_SNAPSHOT,
         RunCommand::Freshness => ResourceType::OF_FRESHNESS,
+        RunCommand::Clone => ResourceType::OF_CLONE,
     }
 }

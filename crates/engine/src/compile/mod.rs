@@ -14,7 +14,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use artifacts::manifest::{CompiledCode, ExtraCte};
+use artifacts::manifest::{CompiledCode, ExtraCte, Node};
 use names::UniqueId;
 
 pub use hooks::NodeHook;
@@ -22,7 +22,11 @@ pub use materialization::MaterializationOutcome;
 pub(crate) use unit_test::csv_rows;
 pub use unit_test::{UnitTestPlan, UnitTestRows};
 
-use crate::{Manifest, context::Host};
+use crate::{
+    Manifest,
+    context::{Host, node::node_relation},
+    run::event_time::Window,
+};
 
 /// A node's SQL.
 #[derive(Debug, Clone, Default)]
@@ -59,6 +63,8 @@ impl Compiled {
 pub struct Batch {
     /// `20240917`, `20240917T16`.
     pub id: String,
+    /// `2024-09-17`, for people and file names.
+    pub name: String,
     pub start: chrono::DateTime<chrono::Utc>,
     pub end: chrono::DateTime<chrono::Utc>,
     /// Later batches of a run are incremental whatever the warehouse says.
@@ -82,13 +88,15 @@ pub struct Compiler {
     pub(crate) manifest: Manifest,
     pub(crate) host: Host,
     pub(crate) defer: Option<Defer>,
+    /// `--sample`
+    pub(crate) sample: Option<Window>,
     cache: Arc<Mutex<HashMap<UniqueId, Arc<Compiled>>>>,
 }
 
 impl Compiler {
     /// A compiler for one invocation.
     pub fn new(manifest: Manifest, host: Host) -> Self {
-        Self { manifest, host, defer: None, cache: Arc::default() }
+        Self { manifest, host, defer: None, sample: None, cache: Arc::default() }
     }
 
     /// With another state behind it.
@@ -96,6 +104,24 @@ impl Compiler {
     pub fn with_defer(mut self, defer: Defer) -> Self {
         self.defer = Some(defer);
         self
+    }
+
+    /// Refs and sources with an event time give only rows of a span.
+    #[must_use]
+    pub fn with_sample(mut self, sample: Option<Window>) -> Self {
+        self.sample = sample;
+        self
+    }
+
+    /// The relation of the other state that stands for a node, with `--defer` and in `clone`.
+    pub(crate) fn counterpart(&self, id: &UniqueId) -> Option<Arc<Node>> {
+        let other = self.defer.as_ref()?.manifest.nodes.get(id)?;
+        (other.resource_type.is_refable() && !other.is_ephemeral()).then(|| Arc::clone(other))
+    }
+
+    /// A node's relation, as SQL writes it.
+    pub(crate) fn rendered_relation(&self, node: &Node) -> String {
+        node_relation(self.manifest.scope(), node).render()
     }
 
     /// The manifest that is compiled.

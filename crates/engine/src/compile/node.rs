@@ -16,6 +16,7 @@ use crate::{
     },
     manifest::Found,
     parse::{errors, resolve::nearest, tests},
+    run::event_time::{Window, python_text},
 };
 
 impl Compiler {
@@ -54,7 +55,7 @@ impl Compiler {
         if let Some(path) = &mut compiled.path {
             let stem = path.strip_suffix(".sql").unwrap_or(path).to_owned();
             let name = stem.rsplit('/').next().unwrap_or_default().to_owned();
-            *path = format!("{stem}/{name}_{}.sql", batch.id);
+            *path = format!("{stem}/{name}_{}.sql", batch.name);
         }
         Ok(compiled)
     }
@@ -274,10 +275,7 @@ impl Compiler {
     /// The other state's relation, where it stands in for this one.
     fn deferred(&self, context: &Context, target: &Node) -> Result<Option<Relation>, Diagnostic> {
         let Some(defer) = &self.defer else { return Ok(None) };
-        let Some(other) = defer.manifest.nodes.get(&target.unique_id) else { return Ok(None) };
-        if other.is_ephemeral() {
-            return Ok(None);
-        }
+        let Some(other) = self.counterpart(&target.unique_id) else { return Ok(None) };
         let favored = defer.favor_state && !defer.selected.contains(&target.unique_id);
         let use_other = favored
             || match &self.host.runtime {
@@ -290,19 +288,32 @@ impl Compiler {
                 }
                 None => false,
             };
-        Ok(use_other.then(|| node_relation(&context.0.scope, other)))
+        Ok(use_other.then(|| node_relation(&context.0.scope, &other)))
     }
 
+    /// The rows that a ref or a source gives: a batch's, a sample's, none, or all.
     fn row_filter(&self, context: &Context, event_time: Option<&str>) -> RowFilter {
-        if let (Some(batch), Some(field)) = (&context.0.batch, event_time) {
-            let text = |time: chrono::DateTime<chrono::Utc>| time.format("%Y-%m-%d %H:%M:%S+00:00").to_string();
-            return RowFilter::EventTime {
-                field: field.to_owned(),
-                start: Some(text(batch.start)),
-                end: Some(text(batch.end)),
-            };
+        let inner = &context.0;
+        let is_empty = self.host.flag("empty");
+        let filters = matches!(inner.node.resource_type, ResourceType::Model | ResourceType::Snapshot);
+        let window = match (&inner.batch, self.sample) {
+            (Some(batch), Some(sample)) => {
+                Some(Window { start: batch.start.max(sample.start), end: batch.end.min(sample.end) })
+            }
+            (Some(batch), None) => Some(Window { start: batch.start, end: batch.end }),
+            (None, sample) => sample,
+        };
+        match (event_time, window) {
+            (Some(field), Some(window)) if filters => {
+                let (start, end) = (python_text(window.start), python_text(window.end));
+                RowFilter::EventTime {
+                    condition: self.host.adapter.event_time_condition(field, &start, &end),
+                    is_empty,
+                }
+            }
+            _ if is_empty => RowFilter::Empty,
+            _ => RowFilter::All,
         }
-        if self.host.flag("empty") { RowFilter::Empty } else { RowFilter::All }
     }
 
     /// What `source()` means while a node is compiled.

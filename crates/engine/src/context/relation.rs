@@ -55,7 +55,7 @@ pub enum RowFilter {
     /// `--empty`: no rows.
     Empty,
     /// Rows of a span of event time.
-    EventTime { field: String, start: Option<String>, end: Option<String> },
+    EventTime { condition: String, is_empty: bool },
 }
 
 /// A relation.
@@ -149,15 +149,9 @@ impl Relation {
         match &self.filter {
             RowFilter::All => name,
             RowFilter::Empty => format!("(select * from {name} where false limit 0)"),
-            RowFilter::EventTime { field, start, end } => {
-                let mut conditions = Vec::new();
-                if let Some(start) = start {
-                    conditions.push(format!("{field} >= '{start}'"));
-                }
-                if let Some(end) = end {
-                    conditions.push(format!("{field} < '{end}'"));
-                }
-                format!("(select * from {name} where {})", conditions.join(" and "))
+            RowFilter::EventTime { condition, is_empty: false } => format!("(select * from {name} where {condition})"),
+            RowFilter::EventTime { condition, is_empty: true } => {
+                format!("(select * from (select * from {name} where false limit 0) where {condition})")
             }
         }
     }
@@ -287,7 +281,9 @@ impl Object for Relation {
             "include_policy" => Self::flags_dict(self.include),
             "path" => Value::dict(PARTS.iter().zip(&self.parts).map(|(part, value)| (*part, text(value.as_ref())))),
             "quote_character" => "\"".into(),
-            "limit" => (self.filter == RowFilter::Empty).then_some(0_i64).into(),
+            "limit" => matches!(self.filter, RowFilter::Empty | RowFilter::EventTime { is_empty: true, .. })
+                .then_some(0_i64)
+                .into(),
             "event_time_filter" | "catalog" => Value::None,
             // Packages tell a relation from other mappings by this.
             "metadata" => Value::dict([("type", "AthenaRelation")]),

@@ -57,6 +57,8 @@ fn code_and_name(event: &Event) -> (&'static str, &str) {
             "source" => ("Q018", "LogFreshnessResult"),
             _ => ("Q012", "LogModelResult"),
         },
+        Event::BatchStarted { .. } => ("Q045", "LogStartBatch"),
+        Event::BatchFinished { .. } => ("Q046", "LogBatchResult"),
         Event::Statement { .. } => ("E016", "SQLQuery"),
         Event::Cancelled { .. } => ("Z031", "LogCancelLine"),
         Event::FinishedRunning { .. } => ("E047", "FinishedRunningStats"),
@@ -104,6 +106,14 @@ fn data(record: &Record, message: &str) -> Value {
             "num_failures": result.failures.unwrap_or_default(),
             "node_info": node_info(node, None, Some((record, result))),
             "run_result": run_result(result),
+        }),
+        Event::BatchStarted { node, name, index, total } => {
+            json!({"description": name, "batch_index": index, "total_batches": total, "node": node})
+        }
+        Event::BatchFinished { node, name, index, total, status, elapsed_seconds, message } => json!({
+            "description": name, "batch_index": index, "total_batches": total, "node": node,
+            "status": if *status == NodeStatus::Success { message.as_str() } else { status.as_str() },
+            "execution_time": elapsed_seconds,
         }),
         Event::Statement { node, sql } => json!({"sql": sql, "node": node}),
         Event::Cancelled { report } => json!(report),

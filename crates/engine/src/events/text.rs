@@ -97,6 +97,18 @@ pub fn message(event: &Event, layout: Layout) -> Option<String> {
             progress(&format!("{index} of {total} START {}", node.label), "RUN", layout)
         }
         Event::NodeFinished { node, index, total, result } => finished(node, *index, *total, result, layout),
+        Event::BatchStarted { name, index, total, .. } => {
+            format!("Batch {}", progress(&format!("{index} of {total} START {name}"), "RUN", layout))
+        }
+        Event::BatchFinished { name, index, total, status, message, elapsed_seconds, .. } => {
+            let (words, color) = match status {
+                NodeStatus::Error => ("ERROR creating", Color::Red),
+                NodeStatus::Skipped => ("SKIP", Color::Yellow),
+                _ => ("OK created", Color::Green),
+            };
+            let status = format!("{} in {elapsed_seconds:.2}s", layout.paint(color, message));
+            format!("Batch {}", progress(&format!("{index} of {total} {words} {name}"), &status, layout))
+        }
         Event::Statement { node, sql } => match node {
             Some(node) => format!("On {node}: {sql}"),
             None => format!("On engine: {sql}"),
@@ -142,7 +154,8 @@ fn finished(node: &NodeInfo, index: usize, total: usize, result: &NodeResult, la
 /// The words of a finished node and what stands in its brackets.
 fn outcome(node: &NodeInfo, result: &NodeResult) -> (String, String, Color) {
     let label = &node.label;
-    let message = || result.message.clone().filter(|text| !text.is_empty()).unwrap_or_else(|| "OK".to_owned());
+    let first = || result.message.as_deref().and_then(|text| text.lines().next());
+    let message = || first().filter(|text| !text.is_empty()).unwrap_or("OK").to_owned();
     let short = label.strip_prefix("seed file ").or_else(|| label.strip_prefix("snapshot ")).unwrap_or(label);
     let tested = if matches!(node.resource_type.as_str(), "test" | "unit_test") {
         label.split_once(' ').map_or(label.as_str(), |(_, name)| name)
@@ -246,7 +259,14 @@ fn summary_blocks(summary: &RunSummary, layout: Layout) -> Vec<String> {
     let mut blocks = Vec::new();
     let first = if summary.interrupted {
         layout.paint(Color::Yellow, "Exited because of keyboard interrupt")
-    } else if summary.errors + summary.partial_successes > 0 {
+    } else if summary.errors == 0 && summary.partial_successes > 0 {
+        let text = format!(
+            "Completed with {} and {}",
+            number_of(summary.partial_successes, "partial success"),
+            number_of(summary.warnings, "warning")
+        );
+        layout.paint(Color::Yellow, &text)
+    } else if summary.errors > 0 {
         let text = format!(
             "Completed with {}, {}, and {}:",
             number_of(summary.errors, "error"),

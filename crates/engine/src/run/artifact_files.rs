@@ -61,7 +61,7 @@ fn run_result(result: &NodeResult) -> RunResult {
         compiled: result.compiled_code.is_some().then_some(true),
         compiled_code: result.compiled_code.clone(),
         relation_name: result.relation_name.clone(),
-        batch_results: None,
+        batch_results: result.batch_results.clone(),
     }
 }
 

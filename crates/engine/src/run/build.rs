@@ -3,7 +3,7 @@
 use std::{path::Path, sync::Arc};
 
 use artifacts::manifest::{Node, ResourceType};
-use diagnostic::{Diagnostic, Location};
+use diagnostic::Diagnostic;
 use indexmap::IndexMap;
 
 use super::{
@@ -48,7 +48,7 @@ pub(super) async fn build_node(
         return Ok(Outcome { response: Some(outcome.response), ..Outcome::default() });
     }
     let request = request(context, node, MaterializationSource::Sql(Arc::clone(compiled))).await?;
-    execute(context, node, request, Some(compiled)).await
+    execute(context, node, request, Some(compiled), Hooks::ALL).await
 }
 
 /// Loads a seed.
@@ -61,7 +61,8 @@ pub(super) async fn build_seed(context: &Arc<RunContext>, node: &Arc<Node>) -> R
     let full_refresh = full_refresh(context, node);
     let typed = TypedColumns::of(&table, node);
     let request = request(context, node, MaterializationSource::Seed(table)).await?;
-    let mut outcome = execute(context, node, request, None).await.map_err(|failure| typed.locate(failure))?;
+    let ended = execute(context, node, request, None, Hooks::ALL).await;
+    let mut outcome = ended.map_err(|failure| typed.locate(failure))?;
     outcome.message = Some(format!("{} {rows}", if full_refresh { "CREATE" } else { "INSERT" }));
     Ok(outcome)
 }
@@ -152,17 +153,24 @@ pub async fn request(
     node: &Node,
     source: MaterializationSource,
 ) -> Result<MaterializationRequest, NodeFailure> {
-    let mut config: crate::adapter::NodeConfig =
-        node.config.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
-    let materialization = match source {
-        MaterializationSource::Seed(table) => Materialization::Seed { table },
-        MaterializationSource::Sql(compiled) => {
-            if let Some(header) = &compiled.sql_header {
-                config.insert("sql_header".to_owned(), header.clone().into());
-            }
-            of_sql(node, compiled.sql.to_string())?
-        }
+    let (materialization, sql_header) = match source {
+        MaterializationSource::Seed(table) => (Materialization::Seed { table }, None),
+        MaterializationSource::Sql(compiled) => (of_sql(node, compiled.sql.to_string())?, compiled.sql_header.clone()),
     };
+    let mut request = request_for(context, node, materialization).await?;
+    if let Some(header) = sql_header {
+        request.config.insert("sql_header".to_owned(), header.into());
+    }
+    Ok(request)
+}
+
+/// A request for something else than the node's own materialization.
+pub(super) async fn request_for(
+    context: &RunContext,
+    node: &Node,
+    materialization: Materialization,
+) -> Result<MaterializationRequest, NodeFailure> {
+    let config = node.config.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
     let (compiler, id) = (context.compiler.clone(), node.unique_id.clone());
     let comment = blocking(move || compiler.query_comment(Some(&id))).await?;
     Ok(MaterializationRequest {
@@ -206,13 +214,6 @@ fn of_sql(node: &Node, sql: String) -> Result<Materialization, NodeFailure> {
     match node.materialized() {
         "view" => Ok(Materialization::View { sql }),
         "table" => Ok(Materialization::Table { sql }),
-        "incremental" if node.config_str("incremental_strategy") == Some("microbatch") => {
-            Err(Diagnostic::error(not_available(node, "incremental_strategy 'microbatch'"))
-                .at(Location::file(&node.original_file_path))
-                .cause("batches by event time are not built yet")
-                .fix("use `append`, `insert_overwrite` or `merge`, with a where clause under is_incremental()")
-                .into())
-        }
         "incremental" => Ok(Materialization::Incremental { sql }),
         other => Err(Diagnostic::error(format!(
             "{}\n  No materialization '{other}' was found for adapter athena!",
@@ -224,16 +225,12 @@ fn of_sql(node: &Node, sql: String) -> Result<Materialization, NodeFailure> {
     }
 }
 
-fn not_available(node: &Node, what: &str) -> String {
-    format!("{}\n  {what} is not available yet", head("Compilation Error", node))
-}
-
 fn head(kind: &str, node: &Node) -> String {
     format!("{kind} in {} {} ({})", node.resource_type, node.name, node.original_file_path)
 }
 
 /// The node's own word, else `--full-refresh`.
-fn full_refresh(context: &RunContext, node: &Node) -> bool {
+pub(super) fn full_refresh(context: &RunContext, node: &Node) -> bool {
     node.config_bool("full_refresh").unwrap_or(context.options.full_refresh)
 }
 
@@ -249,24 +246,45 @@ fn provenance(context: &RunContext, node: &Node) -> IndexMap<String, String> {
     provenance
 }
 
-async fn execute(
+/// Which of a node's hooks run with a build of it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Hooks {
+    pub before: bool,
+    pub after: bool,
+}
+
+impl Hooks {
+    /// Those of a node that is built at once.
+    pub const ALL: Self = Self { before: true, after: true };
+}
+
+pub(super) async fn execute(
     context: &Arc<RunContext>,
     node: &Node,
     request: MaterializationRequest,
     compiled: Option<&Arc<Compiled>>,
+    hooks: Hooks,
 ) -> Result<Outcome, NodeFailure> {
     let failed = |error| errors::of_adapter(node, &error, compiled.map(AsRef::as_ref));
-    run_hooks(context, node, NodeHook::Before, &request).await?;
+    if hooks.before {
+        run_hooks(context, node, NodeHook::Before, &request).await?;
+    }
     let plan = context.adapter.plan(request.clone()).await.map_err(failed)?;
     for step in plan.steps() {
         let sql = step.sql.unwrap_or_else(|| format!("{} {}", step.action, step.target));
         context.events.emit(Event::Statement { node: Some(node.unique_id.clone()), sql });
     }
     if node.resource_type != ResourceType::Seed {
-        write_run_sql(context, node, &plan.run_sql())?;
+        let one_of_many = compiled.filter(|_| super::microbatch::is_microbatch(node));
+        match one_of_many.and_then(|batch| batch.path.as_deref()).and_then(|path| path.rsplit_once('/')) {
+            Some((_, file)) => write_batch_sql(context, node, file, &plan.run_sql())?,
+            None => write_run_sql(context, node, &plan.run_sql())?,
+        }
     }
     let response = plan.execute().await.map_err(failed)?;
-    run_hooks(context, node, NodeHook::After, &request).await?;
+    if hooks.after {
+        run_hooks(context, node, NodeHook::After, &request).await?;
+    }
     Ok(Outcome { response: Some(response), ..Outcome::default() })
 }
 
@@ -296,6 +314,12 @@ async fn run_hooks(
         context.adapter.execute(&sql, &origin, None).await.map_err(|error| errors::of_hook(node, key, &error))?;
     }
     Ok(())
+}
+
+/// As [`write_run_sql`], for a batch: `models/daily/daily_2024-09-17.sql`.
+fn write_batch_sql(context: &RunContext, node: &Node, file: &str, sql: &str) -> Result<(), NodeFailure> {
+    let path = context.target_dir.join("run").join(&node.package_name).join(&node.original_file_path);
+    super::artifact_files::write_text(&path.with_extension("").join(file), sql).map_err(NodeFailure::from)
 }
 
 /// Writes what dbt writes to `target/run`.

@@ -56,6 +56,7 @@ pub(super) async fn run(
         response: Some(response),
         relation_name: stored,
         freshness: None,
+        batch_results: None,
     })
 }
 

@@ -7,8 +7,8 @@ use indexmap::IndexMap;
 use names::UniqueId;
 
 use super::{
-    NodeResult, NodeStatus, RunContext, Timing, blocking, build, data_tests, freshness, node_info,
-    results::NodeFailure, schemas_of, unit_tests,
+    NodeResult, NodeStatus, RunCommand, RunContext, Timing, blocking, build, clone, data_tests, freshness, microbatch,
+    node_info, results::NodeFailure, schemas_of, unit_tests,
 };
 use crate::{Compiled, adapter::AdapterResponse, events::NodeInfo};
 
@@ -91,6 +91,7 @@ pub(super) struct Outcome {
     pub response: Option<AdapterResponse>,
     pub relation_name: Option<String>,
     pub freshness: Option<freshness::Measurement>,
+    pub batch_results: Option<artifacts::run_results::BatchResults>,
 }
 
 /// Runs a job to its result; never fails itself.
@@ -122,6 +123,7 @@ pub(super) async fn run_job(context: Arc<RunContext>, job: Job, info: Arc<NodeIn
             result.failures = outcome.failures;
             result.adapter_response = outcome.response;
             result.freshness = outcome.freshness;
+            result.batch_results = outcome.batch_results;
             if info.resource_type == "test" {
                 result.relation_name = outcome.relation_name;
             }
@@ -143,6 +145,12 @@ async fn run_node(
     clock: &mut Stopwatch<'_>,
     compiled: &mut Option<Arc<Compiled>>,
 ) -> Result<Outcome, NodeFailure> {
+    if context.options.command == RunCommand::Clone {
+        return clock.time("execute", clone::run(context, node)).await;
+    }
+    if microbatch::is_microbatch(node) {
+        return clock.time("execute", microbatch::run(context, node)).await;
+    }
     if node.resource_type == ResourceType::Seed {
         return clock.time("execute", build::build_seed(context, node)).await;
     }

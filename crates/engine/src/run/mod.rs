@@ -4,12 +4,15 @@
 
 mod artifact_files;
 mod build;
+mod clone;
 pub mod data_tests;
 mod errors;
+pub mod event_time;
 mod executor;
 pub mod freshness;
 mod hooks;
 mod job;
+mod microbatch;
 mod node_info;
 mod order;
 mod results;
@@ -18,15 +21,21 @@ mod snapshots;
 
 mod unit_tests;
 
-use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap},
+    path::PathBuf,
+    sync::Arc,
+};
 
 use artifacts::manifest::ResourceType;
+use chrono::{DateTime, Utc};
 use diagnostic::Diagnostic;
 use names::UniqueId;
 use tokio_util::sync::CancellationToken;
 
 pub use artifact_files::{freshness_artifact, run_results_artifact, write_compiled, write_json};
 pub use build::{MaterializationSource, read_seed, request};
+pub use microbatch::PreviousBatches;
 pub use order::project_graph;
 pub use results::{Detail, NodeFailure, NodeResult, NodeStatus, RunResults, RunSummary, Timing};
 
@@ -44,6 +53,7 @@ pub enum RunCommand {
     Seed,
     Snapshot,
     Freshness,
+    Clone,
 }
 
 impl RunCommand {
@@ -63,6 +73,7 @@ impl RunCommand {
             Self::Seed => &[ResourceType::Seed],
             Self::Snapshot => &[ResourceType::Snapshot],
             Self::Freshness => &[ResourceType::Source],
+            Self::Clone => &[ResourceType::Model, ResourceType::Seed, ResourceType::Snapshot],
         }
     }
 }
@@ -80,6 +91,14 @@ pub struct RunOptions {
     pub store_failures: bool,
     /// A test that warns fails.
     pub warn_error: bool,
+    /// `--event-time-start` and `--event-time-end`.
+    pub event_time: Option<event_time::Window>,
+    /// `--sample`
+    pub sample: Option<event_time::Window>,
+    /// Where batches end when nothing is given: when the invocation began, or the one that is retried.
+    pub batches_end: DateTime<Utc>,
+    /// In a retry, the batches of the models that were built in part.
+    pub batches: HashMap<UniqueId, PreviousBatches>,
     /// For the line about concurrency.
     pub target_name: String,
 }
@@ -144,12 +163,19 @@ pub async fn run(context: Arc<RunContext>, selected: Vec<UniqueId>) -> Result<Ru
     context.adapter.prepare(&schemas).await.map_err(|error| RunError::Prepare(error.diagnostic))?;
 
     context.events.emit(Event::Phase(Phase::Running));
-    let start = hooks::run_all(&context, HookTime::Start, &executor::Executed::default()).await;
+    let has_hooks = context.options.command != RunCommand::Clone;
+    let start = match has_hooks {
+        true => hooks::run_all(&context, HookTime::Start, &executor::Executed::default()).await,
+        false => Vec::new(),
+    };
     let nodes = match start.iter().any(|(_, result)| result.status.is_failure()) {
         true => executor::skip_all(&context, &jobs, queue),
         false => executor::execute(&context, &jobs, queue).await,
     };
-    let end = hooks::run_all(&context, HookTime::End, &nodes).await;
+    let end = match has_hooks {
+        true => hooks::run_all(&context, HookTime::End, &nodes).await,
+        false => Vec::new(),
+    };
 
     let results = RunResults {
         results: start.into_iter().chain(nodes.ended).chain(end).collect(),

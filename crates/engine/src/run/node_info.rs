@@ -38,6 +38,7 @@ fn label(node: &Node, relation: Option<&RelationName>) -> String {
         ResourceType::Snapshot => format!("snapshot {place}"),
         ResourceType::Test => format!("test {}", node.name),
         ResourceType::Operation => format!("hook: {}", hook_name(node)),
+        _ if super::microbatch::is_microbatch(node) => format!("{} microbatch model {place}", node.language),
         _ => format!("{} {} model {place}", node.language, node.materialized()),
     }
 }

@@ -24,7 +24,7 @@ pub(super) fn queue(manifest: &Manifest, jobs: &Jobs, command: RunCommand) -> Re
             run_unit_tests_before_their_models(&mut nodes);
             Edges::DependenciesAndTests
         }
-        RunCommand::Freshness => Edges::None,
+        RunCommand::Freshness | RunCommand::Clone => Edges::None,
         _ => Edges::Dependencies,
     };
     let graph = Graph::new(nodes)?;

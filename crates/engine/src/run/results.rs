@@ -76,6 +76,8 @@ pub struct NodeResult {
     /// Where the compiled code was written, from the project root.
     pub compiled_path: Option<String>,
     pub relation_name: Option<String>,
+    /// The batches of a microbatch model.
+    pub batch_results: Option<artifacts::run_results::BatchResults>,
     /// A freshness check's measurement.
     pub freshness: Option<super::freshness::Measurement>,
 }
@@ -95,6 +97,7 @@ impl NodeResult {
             compiled_code: None,
             compiled_path: None,
             relation_name: None,
+            batch_results: None,
             freshness: None,
         }
     }

@@ -9,7 +9,12 @@ use std::{
 use engine::{
     Adapter, Compiler, Manifest,
     events::{Event, Events, Listener, Record, text},
-    run::{RunCommand, RunContext, RunOptions, RunResults, data_tests::TestConfig, run},
+    run::{
+        RunCommand, RunContext, RunOptions, RunResults,
+        data_tests::TestConfig,
+        event_time::{Window, parse_time},
+        run,
+    },
 };
 use graph::{IndirectSelection, SelectionContext, SelectionSpec};
 use jinja::Value;
@@ -99,7 +104,13 @@ impl Shop {
         let lines = Arc::new(Lines::default());
         let events = Events::new(Arc::new(Invocation::now), vec![Arc::clone(&lines) as Arc<dyn Listener>]);
         let adapter: Arc<dyn Adapter> = Arc::new(self.invocation.adapter.clone());
-        let compiler = Compiler::new(manifest.clone(), self.invocation.host());
+        let window = |flag: &str| {
+            let mut words = flags.iter().skip_while(|word| **word != flag).skip(1);
+            let mut time = || words.next().and_then(|word| parse_time(word));
+            Some(Window { start: time()?, end: time()? })
+        };
+        let sample = window("--sample");
+        let compiler = Compiler::new(manifest.clone(), self.invocation.host()).with_sample(sample);
         self.answer_tests(&manifest, &compiler).await;
         let context = Arc::new(RunContext {
             compiler,
@@ -124,6 +135,10 @@ impl Shop {
                 empty: has("--empty"),
                 store_failures: has("--store-failures"),
                 warn_error: has("--warn-error"),
+                event_time: window("--event-time"),
+                sample,
+                batches_end: Invocation::now(),
+                batches: HashMap::new(),
                 target_name: "dev".to_owned(),
             },
         });
