@@ -67,14 +67,28 @@ pub struct GlobalArgs {
     #[arg(long, global = true, value_name = "DIR")]
     pub defer_state: Option<PathBuf>,
     /// Treat warnings as errors
-    #[arg(long, global = true)]
+    #[arg(long, global = true, overrides_with = "no_warn_error")]
     pub warn_error: bool,
+    #[arg(long, global = true, hide = true)]
+    pub no_warn_error: bool,
+    /// Which warnings are errors: '{error: all, warn: [Name], silence: [Name]}'
+    #[arg(long, global = true, value_name = "YAML", conflicts_with = "warn_error")]
+    pub warn_error_options: Option<String>,
     /// Form of the log on the terminal
     #[arg(long, global = true, value_name = "FORMAT")]
     pub log_format: Option<LogFormat>,
     /// Least level shown on the terminal
     #[arg(long, global = true, value_name = "LEVEL")]
     pub log_level: Option<LogLevel>,
+    /// Form of dbt.log [default: debug]
+    #[arg(long, global = true, value_name = "FORMAT")]
+    pub log_format_file: Option<LogFormat>,
+    /// Least level in dbt.log [default: debug]
+    #[arg(long, global = true, value_name = "LEVEL")]
+    pub log_level_file: Option<LogLevel>,
+    /// Size at which dbt.log becomes dbt.log.1; 0 for never [default: 10485760]
+    #[arg(long, global = true, value_name = "BYTES")]
+    pub log_file_max_bytes: Option<u64>,
     /// Folder of dbt.log [default: logs]
     #[arg(long, global = true, value_name = "DIR")]
     pub log_path: Option<PathBuf>,
@@ -125,6 +139,20 @@ pub enum LogLevel {
     Warn,
     Error,
     None,
+}
+
+impl LogLevel {
+    /// The least level that is written; `None` is nothing.
+    pub fn least(self) -> Option<engine::events::Level> {
+        use engine::events::Level;
+        match self {
+            Self::Debug => Some(Level::Debug),
+            Self::Info => Some(Level::Info),
+            Self::Warn => Some(Level::Warn),
+            Self::Error => Some(Level::Error),
+            Self::None => None,
+        }
+    }
 }
 
 /// What is built, tested, listed.
@@ -221,6 +249,9 @@ pub struct BuildArgs {
     /// Keep the rows that fail a test in a table
     #[arg(long)]
     pub store_failures: bool,
+    /// Show some of the rows of loaded seeds
+    #[arg(long)]
+    pub show: bool,
     #[command(flatten)]
     pub event_time: EventTimeArgs,
 }
@@ -251,6 +282,9 @@ pub struct SeedArgs {
     /// Create the tables without rows
     #[arg(long)]
     pub empty: bool,
+    /// Show some of the loaded rows
+    #[arg(long)]
+    pub show: bool,
 }
 
 /// `snapshot`
@@ -289,6 +323,11 @@ pub struct CompileArgs {
     /// Limit every ref and source to zero rows
     #[arg(long)]
     pub empty: bool,
+    /// Don't ask the warehouse anything: what needs an answer fails
+    #[arg(long, overrides_with = "introspect")]
+    pub no_introspect: bool,
+    #[arg(long, hide = true)]
+    pub introspect: bool,
     /// Form of the compiled code on stdout
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub output: TextOrJson,

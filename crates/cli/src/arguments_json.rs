@@ -32,7 +32,11 @@ pub fn arguments(command: &Command, global: &GlobalArgs, settings: &Settings, in
     set("event_time_end", settings.event_time_end.clone().into());
     set("sample", settings.sample.clone().into());
     set("fail_fast", settings.fail_fast.into());
-    set("warn_error", settings.warn_error.into());
+    set("warn_error", (settings.warnings == crate::warnings::WarningRules::all_are_errors()).into());
+    set("warn_error_options", settings.warnings.to_json());
+    set("log_format_file", format!("{:?}", settings.log_format_file).to_lowercase().into());
+    set("log_level_file", settings.log_level_file.map_or("none", engine::events::Level::as_str).into());
+    set("log_file_max_bytes", settings.log_file_max_bytes.into());
     set("quiet", global.quiet.into());
     set("debug", global.debug.into());
     set("print", settings.print.into());
@@ -65,6 +69,7 @@ fn of_command(command: &Command, set: &mut impl FnMut(&str, Value)) {
             selection(&args.selection, set);
             types(&args.types, set);
             flags(set, args.full_refresh, args.empty, args.store_failures);
+            set("show", args.show.into());
         }
         Command::Plan(args) => {
             selection(&args.build.selection, set);
@@ -77,6 +82,7 @@ fn of_command(command: &Command, set: &mut impl FnMut(&str, Value)) {
         }
         Command::Seed(args) => {
             selection(&args.selection, set);
+            set("show", args.show.into());
             flags(set, args.full_refresh, args.empty, false);
         }
         Command::Snapshot(args) => {
@@ -92,6 +98,7 @@ fn of_command(command: &Command, set: &mut impl FnMut(&str, Value)) {
             selection(&args.selection, set);
             flags(set, args.full_refresh, args.empty, false);
             set("inline", args.inline.clone().into());
+            set("introspect", (!args.no_introspect).into());
         }
         Command::Show(args) => {
             selection(&args.selection, set);

@@ -50,6 +50,16 @@ impl Connection {
         }
     }
 
+    /// No warehouse: everything that is asked of it fails (`--no-introspect`).
+    pub fn offline(region: &str) -> Self {
+        Self {
+            services: crate::offline::services(region),
+            description: "no warehouse".to_owned(),
+            #[cfg(feature = "lakehouse")]
+            embedded: None,
+        }
+    }
+
     /// Stops what still runs and closes the lakehouse, if it is ours.
     pub async fn close(self) {
         #[cfg(feature = "lakehouse")]

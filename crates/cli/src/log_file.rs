@@ -1,4 +1,4 @@
-//! `logs/dbt.log`: every event in dbt's debug form.
+//! `logs/dbt.log`: every event in dbt's debug form, or as `--log-format-file` and `--log-level-file` say.
 
 use std::{
     io::Write,
@@ -8,39 +8,63 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use engine::events::{
-    Listener, Record,
+    Level, Listener, Record,
+    json::{self, Invocation},
     text::{self, Layout},
 };
 
-/// A larger log becomes `dbt.log.1` before the next invocation writes. dbt: `--log-file-max-bytes`.
-const MOST_BYTES: u64 = 10 * 1024 * 1024;
+use crate::args::LogFormat;
+
+/// How the log is written.
+#[derive(Debug, Clone)]
+pub struct LogFileOptions {
+    pub format: LogFormat,
+    pub least: Level,
+    /// A larger log becomes `dbt.log.1` before the next invocation writes; 0 is no limit.
+    pub most_bytes: u64,
+    pub printer_width: usize,
+    pub invocation: Invocation,
+}
 
 /// Writes events to the log file.
 pub struct LogFile {
     file: Mutex<fs_err::File>,
-    layout: Layout,
+    options: LogFileOptions,
 }
 
 impl LogFile {
     /// Opens the log of a folder and writes the line that divides invocations.
-    pub fn open(folder: &Path, now: DateTime<Utc>, invocation_id: &str, printer_width: usize) -> std::io::Result<Self> {
+    pub fn open(folder: &Path, now: DateTime<Utc>, options: LogFileOptions) -> std::io::Result<Self> {
         fs_err::create_dir_all(folder)?;
         let path = folder.join("dbt.log");
-        if fs_err::metadata(&path).is_ok_and(|metadata| metadata.len() > MOST_BYTES) {
+        let is_full = |length: u64| options.most_bytes > 0 && length > options.most_bytes;
+        if fs_err::metadata(&path).is_ok_and(|metadata| is_full(metadata.len())) {
             fs_err::rename(&path, folder.join("dbt.log.1"))?;
         }
         let mut file = fs_err::OpenOptions::new().create(true).append(true).open(&path)?;
-        let bar = "=".repeat(30);
-        writeln!(file, "\n\n{bar} {} | {invocation_id} {bar}", now.format("%H:%M:%S%.6f"))?;
-        Ok(Self { file: Mutex::new(file), layout: Layout { printer_width, colors: false } })
+        if options.format != LogFormat::Json {
+            let bar = "=".repeat(30);
+            let id = &options.invocation.invocation_id;
+            writeln!(file, "\n\n{bar} {} | {id} {bar}", now.format("%H:%M:%S%.6f"))?;
+        }
+        Ok(Self { file: Mutex::new(file), options })
     }
 }
 
 impl Listener for LogFile {
     fn hear(&self, record: &Record) {
-        let Some(line) = text::debug_line(record, self.layout) else { return };
+        let LogFileOptions { format, least, printer_width, ref invocation, .. } = self.options;
+        let layout = Layout { printer_width, colors: false };
+        let lines = match format {
+            LogFormat::Json => json::lines(record, invocation, least),
+            _ if !text::is_shown(record, least) => return,
+            LogFormat::Text => text::console_line(record, layout).into_iter().collect(),
+            LogFormat::Debug | LogFormat::Default => text::debug_line(record, layout).into_iter().collect(),
+        };
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        // A full disk must not end the run; the terminal has the line as well.
-        drop(writeln!(file, "{line}"));
+        for line in lines {
+            // A full disk must not end the run; the terminal has the line as well.
+            drop(writeln!(file, "{line}"));
+        }
     }
 }

@@ -20,6 +20,7 @@ mod session;
 mod settings;
 mod table;
 mod terminal;
+mod warnings;
 
 use std::process::ExitCode;
 

@@ -27,10 +27,11 @@ use crate::{
     connection::Connection,
     environment::Environment,
     event_times::EventTimes,
-    log_file::LogFile,
+    log_file::{LogFile, LogFileOptions},
     offline,
     settings::Settings,
     terminal::{Stream, Terminal, TerminalOptions},
+    warnings::{Treatment, WarningRules, name_of},
 };
 
 /// An invocation on a project.
@@ -82,9 +83,19 @@ pub fn begin(cli: &Cli, settings: &Settings, invocation: &str) -> anyhow::Result
         progress: settings.progress,
         invocation: Invocation { invocation_id: invocation_id.clone(), pid: std::process::id() },
     }))];
-    if let Some(project_dir) = &settings.project_dir {
+    if let (Some(project_dir), Some(least)) = (&settings.project_dir, settings.log_level_file) {
         let folder = project_dir.join(settings.log_path.as_deref().unwrap_or(Path::new("logs")));
-        listeners.push(Arc::new(LogFile::open(&folder, started_at, &invocation_id, settings.printer_width)?));
+        listeners.push(Arc::new(LogFile::open(
+            &folder,
+            started_at,
+            LogFileOptions {
+                format: settings.log_format_file,
+                least,
+                most_bytes: settings.log_file_max_bytes,
+                printer_width: settings.printer_width,
+                invocation: Invocation { invocation_id: invocation_id.clone(), pid: std::process::id() },
+            },
+        )?));
     }
     let events = Events::new(Arc::new(Utc::now), listeners);
     events.emit(Event::Started {
@@ -221,7 +232,7 @@ impl Session {
         Host {
             adapter,
             runtime,
-            events: Arc::new(TemplateEvents(self.events.clone())),
+            events: Arc::new(TemplateEvents { events: self.events.clone(), rules: self.settings.warnings.clone() }),
             environment: lookup(&self.environment),
             started_at: self.started_at,
             invocation_id: self.invocation_id.clone(),
@@ -284,12 +295,17 @@ impl Session {
 }
 
 fn warn(events: &Events, settings: &Settings, name: &str, diagnostic: Diagnostic) -> anyhow::Result<()> {
-    if settings.warn_error {
-        events.emit(Event::Failed { diagnostics: vec![diagnostic] });
-        return Err(Reported.into());
+    match settings.warnings.treat(name) {
+        Treatment::Silence => Ok(()),
+        Treatment::Warn => {
+            events.emit(Event::Warning { name: name.to_owned(), diagnostic });
+            Ok(())
+        }
+        Treatment::Error => {
+            events.emit(Event::Failed { diagnostics: vec![diagnostic] });
+            Err(Reported.into())
+        }
     }
-    events.emit(Event::Warning { name: name.to_owned(), diagnostic });
-    Ok(())
 }
 
 /// The manifest for `--defer`.
@@ -324,10 +340,15 @@ fn state_is_target(folder: &Path) -> Diagnostic {
 
 /// Tells warnings, and fails with the errors.
 pub fn report(events: &Events, settings: &Settings, diagnostics: Vec<Diagnostic>) -> anyhow::Result<()> {
-    let is_error = |diagnostic: &Diagnostic| diagnostic.severity == Severity::Error || settings.warn_error;
-    let (errors, warnings): (Vec<Diagnostic>, Vec<Diagnostic>) = diagnostics.into_iter().partition(is_error);
-    for diagnostic in warnings {
-        events.emit(Event::Warning { name: "Warning".to_owned(), diagnostic });
+    let mut errors = Vec::new();
+    for diagnostic in diagnostics {
+        let name = name_of(&diagnostic.what);
+        match settings.warnings.treat(name) {
+            _ if diagnostic.severity == Severity::Error => errors.push(diagnostic),
+            Treatment::Error => errors.push(diagnostic),
+            Treatment::Warn => events.emit(Event::Warning { name: name.to_owned(), diagnostic }),
+            Treatment::Silence => {}
+        }
     }
     if errors.is_empty() {
         return Ok(());
@@ -403,18 +424,29 @@ fn lookup(environment: &Environment) -> engine::context::Environment {
 }
 
 /// `log()`, `print()` and warnings of templates, as events.
-struct TemplateEvents(Events);
+struct TemplateEvents {
+    events: Events,
+    rules: WarningRules,
+}
 
 impl RenderEvents for TemplateEvents {
     fn log(&self, message: &str, info: bool) {
-        self.0.emit(Event::JinjaLog { text: message.to_owned(), info });
+        self.events.emit(Event::JinjaLog { text: message.to_owned(), info });
     }
 
     fn print(&self, message: &str) {
-        self.0.emit(Event::Print { text: message.to_owned() });
+        self.events.emit(Event::Print { text: message.to_owned() });
     }
 
-    fn warn(&self, message: &str) {
-        self.0.emit(Event::Warning { name: "JinjaLogWarning".to_owned(), diagnostic: Diagnostic::warning(message) });
+    fn warn(&self, message: &str) -> Result<(), String> {
+        let name = "JinjaLogWarning";
+        match self.rules.treat(name) {
+            Treatment::Silence => {}
+            Treatment::Error => return Err(message.to_owned()),
+            Treatment::Warn => {
+                self.events.emit(Event::Warning { name: name.to_owned(), diagnostic: Diagnostic::warning(message) });
+            }
+        }
+        Ok(())
     }
 }

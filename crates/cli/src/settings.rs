@@ -12,6 +12,7 @@ use project::yaml;
 use crate::{
     args::{Command, GlobalArgs, LogFormat, LogLevel, tri_state},
     environment::Environment,
+    warnings::WarningRules,
 };
 
 /// Resolved global settings.
@@ -39,13 +40,19 @@ pub struct Settings {
     /// `None`: the profile's.
     pub threads: Option<usize>,
     pub fail_fast: bool,
-    pub warn_error: bool,
+    /// Which warnings are errors.
+    pub warnings: WarningRules,
     pub indirect_selection: Option<String>,
     pub full_refresh: bool,
     pub store_failures: bool,
     pub log_format: LogFormat,
     /// `None`: nothing at all.
     pub log_level: Option<Level>,
+    pub log_format_file: LogFormat,
+    /// `None`: no log file.
+    pub log_level_file: Option<Level>,
+    /// 0 is no limit.
+    pub log_file_max_bytes: u64,
     pub print: bool,
     pub colors: bool,
     pub progress: bool,
@@ -83,11 +90,8 @@ impl Settings {
         };
         let log_level = match (quiet, asked_level) {
             (true, _) => Some(Level::Error),
-            (_, Some(LogLevel::None)) => None,
-            (_, Some(LogLevel::Debug)) => Some(Level::Debug),
-            (_, Some(LogLevel::Warn)) => Some(Level::Warn),
-            (_, Some(LogLevel::Error)) => Some(Level::Error),
             (_, Some(LogLevel::Info) | None) => Some(if debug { Level::Debug } else { Level::Info }),
+            (_, Some(level)) => level.least(),
         };
         let vars = text(&global.vars, "VARS").map_or_else(|| Ok(yaml::Map::default()), |vars| parse_vars(&vars))?;
         let terminal = std::io::stdout().is_terminal();
@@ -115,7 +119,22 @@ impl Settings {
             vars,
             threads,
             fail_fast: lookup.flag(tri_state(global.fail_fast, global.no_fail_fast), "FAIL_FAST", false)?,
-            warn_error: lookup.flag(global.warn_error.then_some(true), "WARN_ERROR", false)?,
+            warnings: warning_rules(global, &lookup)?,
+            log_format_file: match global.log_format_file {
+                Some(format) => format,
+                None => lookup.choice("LOG_FORMAT_FILE")?.unwrap_or(LogFormat::Debug),
+            },
+            log_level_file: match global
+                .log_level_file
+                .map_or_else(|| lookup.choice("LOG_LEVEL_FILE"), |level| Ok(Some(level)))?
+            {
+                Some(level) => level.least(),
+                None => Some(Level::Debug),
+            },
+            log_file_max_bytes: match global.log_file_max_bytes {
+                Some(bytes) => bytes,
+                None => lookup.number("LOG_FILE_MAX_BYTES")?.map_or(10 * 1024 * 1024, |bytes| bytes as u64),
+            },
             indirect_selection: lookup.text("INDIRECT_SELECTION"),
             full_refresh: lookup.flag(None, "FULL_REFRESH", false)?,
             store_failures: lookup.flag(None, "STORE_FAILURES", false)?,
@@ -173,6 +192,30 @@ impl Settings {
                  fix:   go to your project, or name it: --project-dir DIR"
             ),
         }
+    }
+}
+
+/// `--warn-error`, `--warn-error-options`, their variables, or the project's flags; the command line's own word counts most.
+fn warning_rules(global: &GlobalArgs, lookup: &Lookup<'_>) -> anyhow::Result<WarningRules> {
+    if let Some(given) = tri_state(global.warn_error, global.no_warn_error) {
+        return Ok(if given { WarningRules::all_are_errors() } else { WarningRules::default() });
+    }
+    let parse = |text: &str| {
+        let map = parse_mapping("--warn-error-options", text)?;
+        WarningRules::parse(&yaml::Value::Map(map).to_json())
+    };
+    if let Some(text) = global.warn_error_options.as_deref().or(lookup.environment.setting("WARN_ERROR_OPTIONS")) {
+        return parse(text);
+    }
+    let all = lookup.flag(None, "WARN_ERROR", false)?;
+    match lookup.flags.get("warn_error_options").map(|options| options.value.to_json()) {
+        Some(_) if all => bail!(
+            "warn_error: not allowed with warn_error_options\n  \
+             cause: the first makes all warnings errors, the second only some\n  fix:   remove one of the two"
+        ),
+        Some(options) if !options.is_null() => WarningRules::parse(&options),
+        _ if all => Ok(WarningRules::all_are_errors()),
+        _ => Ok(WarningRules::default()),
     }
 }
 

@@ -49,6 +49,12 @@ pub struct Table {
 }
 
 impl Table {
+    /// Rows of texts; `None` is NULL.
+    pub fn of_texts(columns: Vec<String>, rows: Vec<Vec<Option<String>>>) -> Self {
+        let cell = |text: Option<String>| text.map_or(Cell::Null, Cell::Text);
+        Self { columns, rows: rows.into_iter().map(|row| row.into_iter().map(cell).collect()).collect() }
+    }
+
     /// An aligned table. `dim` wraps NULL, so that it differs from the text `NULL` by more than its alignment: `NULL` is shown as `∅`
     /// where there are no colours.
     pub fn aligned(&self, colors: bool) -> String {

@@ -60,16 +60,25 @@ impl Terminal {
         Self { options, progress }
     }
 
-    fn line(&self, record: &Record) -> Option<String> {
-        if matches!(record.event, Event::Print { .. }) {
-            if !self.options.print {
-                return None;
+    fn lines(&self, record: &Record) -> Vec<String> {
+        let is_print = matches!(record.event, Event::Print { .. });
+        if is_print && !self.options.print {
+            return Vec::new();
+        }
+        match (self.options.format, self.options.least) {
+            (LogFormat::Json, least) if is_print || least.is_some() => {
+                json::lines(record, &self.options.invocation, least.unwrap_or(Level::Error))
             }
-        } else if !self.options.least.is_some_and(|least| text::is_shown(record, least)) {
+            _ => self.text(record, is_print).into_iter().collect(),
+        }
+    }
+
+    fn text(&self, record: &Record, is_print: bool) -> Option<String> {
+        if !is_print && !self.options.least.is_some_and(|least| text::is_shown(record, least)) {
             return None;
         }
         match self.options.format {
-            LogFormat::Json => json::line(record, &self.options.invocation),
+            LogFormat::Json => None,
             LogFormat::Debug => text::debug_line(record, self.options.layout),
             LogFormat::Text | LogFormat::Default if self.options.least == Some(Level::Debug) => {
                 text::debug_line(record, self.options.layout)
@@ -81,17 +90,17 @@ impl Terminal {
 
 impl Listener for Terminal {
     fn hear(&self, record: &Record) {
-        let line = self.line(record);
+        let lines = self.lines(record);
         let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
         match progress.as_mut() {
             Some(progress) => {
                 progress.hear(record);
-                if let Some(line) = line {
-                    progress.around(|| self.options.stream.write_line(&line));
+                if !lines.is_empty() {
+                    progress.around(|| lines.iter().for_each(|line| self.options.stream.write_line(line)));
                 }
             }
             None => {
-                if let Some(line) = line {
+                for line in lines {
                     self.options.stream.write_line(&line);
                 }
             }

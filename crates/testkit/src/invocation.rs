@@ -39,8 +39,9 @@ impl RenderEvents for Heard {
         self.push(format!("print: {message}"));
     }
 
-    fn warn(&self, message: &str) {
+    fn warn(&self, message: &str) -> Result<(), String> {
         self.push(format!("warn: {message}"));
+        Ok(())
     }
 }
 

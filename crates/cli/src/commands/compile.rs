@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use super::Outcome;
 use crate::{
     args::{CompileArgs, TextOrJson},
+    connection::Connection,
     selection::{self, EmptyNodes},
     session::Session,
     terminal::Stream,
@@ -21,8 +22,14 @@ use crate::{
 /// Compiles the selected nodes, or an inline query.
 pub async fn run(session: &Session, args: &CompileArgs) -> anyhow::Result<Outcome> {
     let manifest = session.parse().await?;
+    let connect = || async {
+        match args.no_introspect {
+            true => Ok(Connection::offline(&session.athena.region_name)),
+            false => session.connect().await,
+        }
+    };
     if let Some(sql) = &args.inline {
-        let connection = session.connect().await?;
+        let connection = connect().await?;
         let compiler = session.compiler(manifest, session.adapter(&connection), &[]);
         let sql = sql.clone();
         let compiled = tokio::task::spawn_blocking(move || compiler.compile_inline(&sql)).await?;
@@ -36,7 +43,7 @@ pub async fn run(session: &Session, args: &CompileArgs) -> anyhow::Result<Outcom
         session.events.emit(Event::NothingToDo);
         return Ok(Outcome::Success);
     }
-    let connection = session.connect().await?;
+    let connection = connect().await?;
     let compiler = session.compiler(manifest, session.adapter(&connection), &selected);
     let compiled = compile_all(session, &compiler, &selected).await;
     connection.close().await;

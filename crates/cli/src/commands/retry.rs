@@ -88,7 +88,7 @@ impl Previous {
 
 /// Runs them.
 pub async fn run(session: &Session, previous: &Previous) -> anyhow::Result<Outcome> {
-    let warnings = session.settings.warn_error;
+    let warnings = session.settings.warnings.is_error("LogTestResult");
     let retried = |status: &str| RETRYABLE.contains(&status) || (warnings && status == "warn");
     let results: Vec<&RunResult> = previous
         .results

@@ -5,6 +5,7 @@ use std::{collections::HashMap, path::Path, sync::Arc};
 use chrono::{DateTime, Utc};
 use engine::{
     Manifest,
+    events::Level,
     run::{self, PreviousBatches, RunCommand, RunContext, RunOptions, RunResults},
 };
 use graph::ResourceType;
@@ -16,6 +17,7 @@ use crate::{
     interrupt,
     selection::{self, EmptyNodes},
     session::Session,
+    table::Table,
 };
 
 /// For commands without `--resource-type`.
@@ -32,8 +34,35 @@ pub async fn run(
     let types = selection::resource_types(types, types_of(command))?;
     let manifest = session.parse().await?;
     let selected = selection::select(session, &manifest, selection, &types, EmptyNodes::Skip)?;
-    let (results, _) = run_nodes(session, manifest, selected, command, Again::default()).await?;
+    let (results, context) = run_nodes(session, manifest, selected, command, Again::default()).await?;
+    if let Some(context) = context.filter(|_| session.flag("show")) {
+        show_seeds(&context, &results).await;
+    }
     Ok(Outcome::of(results.success()))
+}
+
+/// Rows that `--show` shows of each seed.
+const SHOWN_ROWS: usize = 10;
+
+/// `--show`: some of the rows of the seeds that were loaded.
+async fn show_seeds(context: &Arc<RunContext>, results: &RunResults) {
+    let loaded = results
+        .results
+        .iter()
+        .filter(|(info, result)| info.resource_type == "seed" && result.status == run::NodeStatus::Success);
+    for (info, _) in loaded {
+        let Some(id) = &info.unique_id else { continue };
+        let Some(node) = context.compiler.manifest().node(id.as_str()).cloned() else { continue };
+        // It was read a moment ago; a file that is gone since has no rows to show.
+        let Ok(table) = run::read_seed(context, &node).await else { continue };
+        let title = format!("Random sample of table: {}.{}", node.schema, node.alias);
+        let shown = Table::of_texts(
+            table.columns.iter().map(|column| column.name.clone()).collect(),
+            table.rows.into_iter().take(SHOWN_ROWS).collect(),
+        );
+        let bar = "-".repeat(title.chars().count());
+        context.events.line(Level::Info, format!("{title}\n{bar}\n{}", shown.pipes()));
+    }
 }
 
 /// `source freshness`: the ages of the selected sources, into sources.json.
@@ -86,7 +115,7 @@ pub async fn run_nodes(
         target_dir: session.target_dir.clone(),
         options: RunOptions {
             fail_fast: session.settings.fail_fast,
-            warn_error: session.settings.warn_error,
+            warn_error: session.settings.warnings.is_error("LogTestResult"),
             batches_end: again.started_at.unwrap_or(session.started_at),
             batches: again.batches,
             ..options(session, command)

@@ -51,17 +51,23 @@ impl Object for Exceptions {
         let message = match name {
             "warn" => {
                 let message = first(&mut args);
-                self.0.0.host.events.warn(&message);
-                return Ok("".into());
+                match self.0.0.host.events.warn(&message) {
+                    Ok(()) => return Ok("".into()),
+                    // --warn-error
+                    Err(message) => message,
+                }
             }
             "warn_snapshot_timestamp_data_types" => {
                 let names: Vec<String> = args.positional.iter().map(ToString::to_string).collect();
-                self.0.0.host.events.warn(&format!(
+                let told = self.0.0.host.events.warn(&format!(
                     "Data type of snapshot table timestamp columns ({}) doesn't match derived column 'updated_at' ({}). Please update snapshot config 'updated_at'.",
                     names.first().cloned().unwrap_or_default(),
                     names.get(1).cloned().unwrap_or_default()
                 ));
-                return Ok("".into());
+                match told {
+                    Ok(()) => return Ok("".into()),
+                    Err(message) => message,
+                }
             }
             "missing_config" => {
                 let [_, config] = args.bind(name, ["model", "name"], 2)?;

@@ -17,7 +17,10 @@ pub trait RenderEvents: Send + Sync {
     /// `{{ print(message) }}`.
     fn print(&self, message: &str);
     /// `{{ exceptions.warn(message) }}`.
-    fn warn(&self, message: &str);
+    ///
+    /// # Errors
+    /// The message, where warnings are errors.
+    fn warn(&self, message: &str) -> Result<(), String>;
 }
 
 /// Says nothing: for tests and look-ups.
@@ -27,7 +30,9 @@ pub struct Silent;
 impl RenderEvents for Silent {
     fn log(&self, _: &str, _: bool) {}
     fn print(&self, _: &str) {}
-    fn warn(&self, _: &str) {}
+    fn warn(&self, _: &str) -> Result<(), String> {
+        Ok(())
+    }
 }
 
 /// The invocation, as templates see it. Cheap to clone.

@@ -2,8 +2,10 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Event, NodeInfo, Record, text};
-use crate::run::{NodeResult, NodeStatus};
+use diagnostic::Severity;
+
+use super::{Event, Level, NodeInfo, Record, text};
+use crate::run::{Detail, NodeResult, NodeStatus, RunSummary};
 
 /// What every line of an invocation shares.
 #[derive(Debug, Clone)]
@@ -13,26 +15,122 @@ pub struct Invocation {
     pub pid: u32,
 }
 
-/// The line; `None` for events that dbt's log does not have.
-pub fn line(record: &Record, invocation: &Invocation) -> Option<String> {
-    let message = text::message(&record.event, text::Layout::default())?;
-    let (code, name) = code_and_name(&record.event);
-    let object = sorted(json!({
-        "data": data(record, &message),
-        "info": {
-            "category": "",
-            "code": code,
-            "extra": {},
-            "invocation_id": invocation.invocation_id,
-            "level": record.event.level().as_str(),
-            "msg": message,
-            "name": name,
-            "pid": invocation.pid,
-            "thread": thread(&record.event),
-            "ts": record.at.format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string(),
-        },
-    }));
-    Some(object.to_string())
+/// The lines of at least this level: dbt tells some of our events as several of its own. None for events that its log does not have.
+pub fn lines(record: &Record, invocation: &Invocation, least: Level) -> Vec<String> {
+    let is_print = matches!(record.event, Event::Print { .. });
+    let parts = parts(record).into_iter().filter(|part| is_print || part.level >= least);
+    parts.map(|part| part.line(record, invocation)).collect()
+}
+
+/// One event of dbt's.
+struct Part<'a> {
+    code: &'a str,
+    name: &'a str,
+    level: Level,
+    message: String,
+    data: Value,
+}
+
+impl Part<'_> {
+    fn line(self, record: &Record, invocation: &Invocation) -> String {
+        let object = sorted(json!({
+            "data": self.data,
+            "info": {
+                "category": "",
+                "code": self.code,
+                "extra": {},
+                "invocation_id": invocation.invocation_id,
+                "level": self.level.as_str(),
+                "msg": self.message,
+                "name": self.name,
+                "pid": invocation.pid,
+                "thread": thread(&record.event),
+                "ts": record.at.format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string(),
+            },
+        }));
+        object.to_string()
+    }
+}
+
+fn parts(record: &Record) -> Vec<Part<'_>> {
+    let event = &record.event;
+    let Some(message) = text::message(event, text::Layout::default()) else { return Vec::new() };
+    let (code, name) = code_and_name(event);
+    let level = match event {
+        // The first line of the summary is for information, the errors below it have their own.
+        Event::RunFinished { .. } => Level::Info,
+        event => event.level(),
+    };
+    let main = Part { code, name, level, data: data(record, &message), message };
+    let debug = |code, name, verb: &str, node: &NodeInfo, data| Part {
+        code,
+        name,
+        level: Level::Debug,
+        message: format!("{verb} running node {}", node.unique_id.as_ref().map_or("", |id| id.as_str())),
+        data,
+    };
+    match event {
+        Event::NodeStarted { node, .. } if node.resource_type != "operation" => {
+            let data = json!({"node_info": node_info(node, Some(record), None)});
+            vec![debug("Q024", "NodeStart", "Began", node, data), main]
+        }
+        Event::NodeFinished { node, result, .. } if node.resource_type != "operation" => {
+            let data = json!({
+                "node_info": node_info(node, None, Some((record, result))),
+                "run_result": run_result(result),
+            });
+            vec![main, debug("Q025", "NodeFinished", "Finished", node, data)]
+        }
+        Event::RunFinished { summary } => summary_parts(main, summary),
+        _ => vec![main],
+    }
+}
+
+/// `EndOfRunSummary`, a few for each failure and warning, `StatsLine`.
+fn summary_parts<'a>(main: Part<'a>, summary: &RunSummary) -> Vec<Part<'a>> {
+    let blocks: Vec<&str> = main.message.split("\n\n").collect();
+    let (first, last) = (blocks.first().copied().unwrap_or_default(), blocks.last().copied().unwrap_or_default());
+    let stats = Part {
+        code: "Z023",
+        name: "StatsLine",
+        level: Level::Info,
+        message: last.to_owned(),
+        data: json!({"stats": main.data["stats"]}),
+    };
+    let mut parts = vec![Part { message: first.to_owned(), ..main }];
+    for detail in &summary.details {
+        parts.extend(detail_parts(detail));
+    }
+    parts.push(stats);
+    parts
+}
+
+fn detail_parts<'a>(detail: &Detail) -> Vec<Part<'a>> {
+    let node = &detail.node;
+    let info = node_info(node, None, None);
+    let is_error = detail.severity == Severity::Error;
+    let head = detail.text.lines().next().unwrap_or_default();
+    let (codes, tag, level) = match is_error {
+        true => ([("Z022", "RunResultFailure"), ("Z024", "RunResultError")], "[ERROR]", Level::Error),
+        false => ([("Z021", "RunResultWarning"), ("Z046", "RunResultWarningMessage")], "[WARNING]", Level::Warn),
+    };
+    let place = json!({
+        "node_info": info, "node_name": node.name, "path": node.original_file_path, "resource_type": node.resource_type,
+    });
+    let part = |(code, name), level, message, data| Part { code, name, level, message, data };
+    let mut parts = vec![part(codes[0], level, format!("{tag}: {head}"), place)];
+    if let Some(message) = &detail.message {
+        let shown = match is_error {
+            true => format!("  {}", message.replace('\n', "\n  ")),
+            false => format!("{tag}: {message}"),
+        };
+        parts.push(part(codes[1], level, shown, json!({"msg": message, "node_info": info})));
+    }
+    if let Some(path) = &detail.compiled_path {
+        let data = json!({"path": path, "node_info": info});
+        parts.push(part(("Z026", "SQLCompiledPath"), Level::Info, format!("  compiled code at {path}"), data));
+    }
+    parts
 }
 
 /// dbt's code and name, which consumers rely on.
@@ -86,7 +184,7 @@ fn data(record: &Record, message: &str) -> Value {
     let event = &record.event;
     match event {
         Event::Started { dbt_version, owlet_version, arguments } => {
-            json!({"version": dbt_version, "owlet_version": owlet_version, "args": arguments})
+            json!({"log_version": 3, "version": dbt_version, "owlet_version": owlet_version, "args": arguments})
         }
         Event::AdapterRegistered { adapter, version } => {
             json!({"adapter_name": adapter, "adapter_version": version})
@@ -101,7 +199,13 @@ fn data(record: &Record, message: &str) -> Value {
         }),
         Event::NodeFinished { node, index, total, result } => json!({
             "description": node.label, "index": index, "total": total,
-            "status": result.status.as_str(),
+            "name": node.name, "node_name": node.name, "num_models": total, "resource_type": node.resource_type,
+            "schema": node.relation.as_ref().map(|relation| relation.schema.as_str()).unwrap_or_default(),
+            // What stands in the brackets of a model that worked is the warehouse's word.
+            "status": match (&result.message, result.status) {
+                (Some(message), NodeStatus::Success) => message.as_str(),
+                (_, status) => status.as_str(),
+            },
             "execution_time": result.execution_time.as_secs_f64(),
             "num_failures": result.failures.unwrap_or_default(),
             "node_info": node_info(node, None, Some((record, result))),
@@ -118,10 +222,10 @@ fn data(record: &Record, message: &str) -> Value {
         Event::Statement { node, sql } => json!({"sql": sql, "node": node}),
         Event::Cancelled { report } => json!(report),
         Event::FinishedRunning { counts, elapsed_seconds } => {
-            json!({"stat_line": message, "counts": pairs(counts), "execution_time": elapsed_seconds})
+            json!({"stat_line": stat_line(message), "counts": pairs(counts), "execution_time": elapsed_seconds})
         }
         Event::RunFinished { summary } => json!({
-            "num_errors": summary.errors, "num_warnings": summary.warnings, "keyboard_interrupt": summary.interrupted,
+            "num_errors": summary.errors, "num_partial_success": summary.partial_successes, "num_warnings": summary.warnings, "keyboard_interrupt": summary.interrupted,
             "stats": {
                 "error": summary.error, "noop": summary.noop, "pass": summary.pass, "reused": 0,
                 "skip": summary.skip, "total": summary.total, "warn": summary.warn,
@@ -136,6 +240,12 @@ fn data(record: &Record, message: &str) -> Value {
         Event::NothingToDo | Event::NoNodesSelected | Event::Phase(_) => json!({}),
         Event::JinjaLog { text, .. } | Event::Print { text } | Event::Line { text, .. } => json!({"msg": text}),
     }
+}
+
+/// `Finished running 1 seed in 0 hours …` → `1 seed`
+fn stat_line(message: &str) -> &str {
+    let line = message.trim_start_matches("Finished running ");
+    line.rsplit_once(" in ").map_or(line, |(line, _)| line)
 }
 
 fn pairs(counts: &[(String, usize)]) -> Value {

@@ -104,9 +104,14 @@ impl NodeResult {
 }
 
 /// One failure or warning of the summary.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Detail {
     pub severity: Severity,
+    pub node: Arc<NodeInfo>,
+    /// Why, as the result says it.
+    pub message: Option<String>,
+    /// Where the compiled code is, from the project root.
+    pub compiled_path: Option<String>,
     /// `in model bad (models/bad.sql)` and the indented lines below it.
     pub text: String,
 }
@@ -180,7 +185,7 @@ impl RunResults {
 }
 
 /// What the summary says of a node that failed or warned.
-fn detail(node: &NodeInfo, result: &NodeResult) -> Option<Detail> {
+fn detail(node: &Arc<NodeInfo>, result: &NodeResult) -> Option<Detail> {
     let severity = match result.status {
         NodeStatus::Warn => Severity::Warning,
         status if status.is_failure() => Severity::Error,
@@ -205,7 +210,13 @@ fn detail(node: &NodeInfo, result: &NodeResult) -> Option<Detail> {
     } else if node.resource_type == "test" && matches!(result.status, NodeStatus::Fail | NodeStatus::Warn) {
         text.push_str(&format!("\n  see the failing rows with `owlet show --select {}`", node.name));
     }
-    Some(Detail { severity, text })
+    Some(Detail {
+        severity,
+        node: Arc::clone(node),
+        message: result.message.clone(),
+        compiled_path: result.compiled_path.clone(),
+        text,
+    })
 }
 
 /// Why a node did not work, before it becomes a [`NodeResult`].

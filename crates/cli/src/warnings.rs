@@ -1,0 +1,278 @@
+//! `--warn-error`, `--warn-error-options`: which warnings are errors, and which are not told.
+
+use anyhow::bail;
+use serde_json::Value as Json;
+
+/// What becomes of a warning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Treatment {
+    Warn,
+    Error,
+    Silence,
+}
+
+/// Names of events; `all` and `Deprecations` are groups.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct WarningRules {
+    error_all: bool,
+    error: Vec<String>,
+    warn: Vec<String>,
+    silence: Vec<String>,
+}
+
+impl WarningRules {
+    /// `--warn-error`: everything.
+    pub fn all_are_errors() -> Self {
+        Self { error_all: true, ..Self::default() }
+    }
+
+    /// Reads `{error: all | [Names], warn: [Names], silence: [Names]}`; `include` and `exclude` are older words for the first two.
+    ///
+    /// # Errors
+    /// A key, a value or a name that is not known.
+    pub fn parse(options: &Json) -> anyhow::Result<Self> {
+        const FIX: &str =
+            "write {error: all, warn: [NoNodesForSelectionCriteria], silence: [UnusedResourceConfigPath]}";
+        let Some(options) = options.as_object() else {
+            bail!("Invalid value for '--warn-error-options': {options}\n  cause: it is no mapping\n  fix:   {FIX}");
+        };
+        for key in options.keys() {
+            if !["error", "warn", "silence", "include", "exclude"].contains(&key.as_str()) {
+                bail!(
+                    "Invalid value for '--warn-error-options': unknown key '{key}'\n  \
+                     cause: only error, warn and silence are known\n  fix:   {FIX}"
+                );
+            }
+        }
+        let either = |new: &str, old: &str| match (options.get(new), options.get(old)) {
+            (Some(_), Some(_)) => bail!(
+                "Only `{new}` or `{old}` can be specified in `warn_error_options`, not both\n  \
+                 cause: `{old}` is the older word for `{new}`\n  fix:   remove `{old}`"
+            ),
+            (new, old) => Ok(new.or(old)),
+        };
+        let error = either("error", "include")?;
+        let error_all = error.and_then(Json::as_str).is_some_and(|word| matches!(word, "all" | "*"));
+        let rules = Self {
+            error_all,
+            error: if error_all { Vec::new() } else { names("error", error)? },
+            warn: names("warn", either("warn", "exclude")?)?,
+            silence: names("silence", options.get("silence"))?,
+        };
+        let deprecations = |list: &[String]| list.iter().any(|name| name == DEPRECATIONS);
+        if !rules.warn.is_empty() && !error_all && !deprecations(&rules.error) && !deprecations(&rules.silence) {
+            bail!(
+                "`warn` can only be specified if `error` is one of ('all', '*') or Deprecations is in `error` or silence.\n  \
+                 cause: `warn` takes exceptions out of `error`\n  fix:   {FIX}"
+            );
+        }
+        Ok(rules)
+    }
+
+    /// What becomes of a warning of this name. A name counts more than a group, `silence` more than `warn`, `warn` more than `error`.
+    pub fn treat(&self, name: &str) -> Treatment {
+        let named = |list: &[String], name: &str| list.iter().any(|item| item == name);
+        let is_deprecation = name.contains("Deprecat");
+        for name in [name, DEPRECATIONS].into_iter().take(if is_deprecation { 2 } else { 1 }) {
+            if named(&self.silence, name) {
+                return Treatment::Silence;
+            }
+            if named(&self.warn, name) {
+                return Treatment::Warn;
+            }
+            if named(&self.error, name) {
+                return Treatment::Error;
+            }
+        }
+        if self.error_all { Treatment::Error } else { Treatment::Warn }
+    }
+
+    /// Whether a warning of this name ends the command.
+    pub fn is_error(&self, name: &str) -> bool {
+        self.treat(name) == Treatment::Error
+    }
+
+    /// As run_results.json has them.
+    pub fn to_json(&self) -> Json {
+        let error = if self.error_all { Json::from("all") } else { Json::from(self.error.clone()) };
+        serde_json::json!({"error": error, "warn": self.warn, "silence": self.silence})
+    }
+}
+
+const DEPRECATIONS: &str = "Deprecations";
+
+fn names(key: &str, list: Option<&Json>) -> anyhow::Result<Vec<String>> {
+    let items = match list {
+        None | Some(Json::Null) => return Ok(Vec::new()),
+        Some(Json::Array(items)) => items,
+        Some(other) => bail!(
+            "Invalid value for '--warn-error-options': `{key}` is {other}\n  \
+             cause: it is no list of names\n  fix:   write {key}: [Name, Name]"
+        ),
+    };
+    let mut names = Vec::new();
+    for item in items {
+        let name = item.as_str().unwrap_or_default();
+        if name != DEPRECATIONS && !NAMES.contains(&name) {
+            let near = NAMES.iter().map(|known| (strsim::jaro_winkler(name, known), known));
+            let near = near.filter(|(score, _)| *score >= 0.8).max_by(|a, b| a.0.total_cmp(&b.0));
+            let fix = match near {
+                Some((_, near)) => format!("did you mean '{near}'?"),
+                None => "use the name that `--log-format json` shows of the warning".to_owned(),
+            };
+            bail!("{name} is not a valid dbt error name.\n  cause: no warning of dbt has this name\n  fix:   {fix}");
+        }
+        names.push(name.to_owned());
+    }
+    Ok(names)
+}
+
+/// dbt's name of a warning about the project, which is known by how it begins.
+pub fn name_of(what: &str) -> &'static str {
+    const BEGINNINGS: [(&str, &str); 9] = [
+        ("Configuration paths exist in your dbt_project.yml", "UnusedResourceConfigPath"),
+        ("Did not find matching node for patch", "NoNodeForYamlKey"),
+        ("The selection criterion", "NoNodesForSelectionCriteria"),
+        ("Breaking change to contracted, unversioned model", "UnversionedBreakingChange"),
+        ("Duplicate key", "DuplicateYAMLKeysDeprecation"),
+        ("The `source-paths`", "ConfigSourcePathDeprecation"),
+        ("The `data-paths`", "ConfigDataPathDeprecation"),
+        ("Found a seed", "SeedIncreased"),
+        ("Column types specified", "SeedWarning"),
+    ];
+    let known = BEGINNINGS.iter().find(|(beginning, _)| what.contains(beginning)).map(|(_, name)| *name);
+    let missing = || what.contains("which was not found").then_some("NodeNotFoundOrDisabled");
+    known.or_else(missing).unwrap_or("Warning")
+}
+
+/// dbt's events that warn.
+const NAMES: [&str; 94] = [
+    "AdapterDeprecationWarning",
+    "AdapterEventWarning",
+    "AdapterRegistered",
+    "ArgumentsPropertyInGenericTestDeprecation",
+    "BehaviorChangeEvent",
+    "CatalogGenerationError",
+    "CollectFreshnessReturnSignature",
+    "ConfigDataPathDeprecation",
+    "ConfigLogPathDeprecation",
+    "ConfigSourcePathDeprecation",
+    "ConfigTargetPathDeprecation",
+    "ConstraintNotEnforced",
+    "ConstraintNotSupported",
+    "CustomKeyInConfigDeprecation",
+    "CustomKeyInObjectDeprecation",
+    "CustomOutputPathInSourceFreshnessDeprecation",
+    "CustomTopLevelKeyDeprecation",
+    "DeprecatedModel",
+    "DeprecatedReference",
+    "DeprecationsSummary",
+    "DepsScrubbedPackageName",
+    "DepsUnpinned",
+    "DuplicateNameDistinctNodeTypesDeprecation",
+    "DuplicateYAMLKeysDeprecation",
+    "EnvironmentVariableNamespaceDeprecation",
+    "EnvironmentVariableRenamed",
+    "ExposureNameDeprecation",
+    "FreshnessConfigProblem",
+    "GenerateSchemaNameNullValueDeprecation",
+    "GenericJSONSchemaValidationDeprecation",
+    "GenericSemanticLayerDeprecation",
+    "GetMetaKeyWarning",
+    "InternalDeprecation",
+    "InvalidConcurrentBatchesConfig",
+    "InvalidMacroAnnotation",
+    "InvalidValueForField",
+    "JinjaLogWarning",
+    "LogBatchResult",
+    "LogFreshnessResult",
+    "LogFunctionResult",
+    "LogModelResult",
+    "LogNodeResult",
+    "LogOverloadResult",
+    "LogSeedResult",
+    "LogSnapshotResult",
+    "LogTestResult",
+    "MFConverterIssue",
+    "MFCumulativeTypeParamsDeprecation",
+    "MFTimespineWithoutYamlConfigurationDeprecation",
+    "MacroNotFoundForPatch",
+    "MetricAttributesRenamed",
+    "MicrobatchMacroOutsideOfBatchesDeprecation",
+    "MicrobatchModelNoEventTimeInputs",
+    "MissingArgumentsPropertyInGenericTestDeprecation",
+    "MissingPlusPrefixDeprecation",
+    "ModelParamUsageDeprecation",
+    "ModulesItertoolsUsageDeprecation",
+    "NoNodeForYamlKey",
+    "NoNodesForSelectionCriteria",
+    "NoNodesSelected",
+    "NodeNotFoundOrDisabled",
+    "NothingToDo",
+    "PackageInstallPathDeprecation",
+    "PackageMaterializationOverrideDeprecation",
+    "PackageNodeDependsOnRootProjectNode",
+    "PackageRedirectDeprecation",
+    "ProjectFlagsMovedDeprecation",
+    "PropertyMovedToConfigDeprecation",
+    "ResourceNamesWithSpacesDeprecation",
+    "RunResultWarning",
+    "RunResultWarningMessage",
+    "SeedExceedsLimitAndPathChanged",
+    "SeedExceedsLimitChecksumChanged",
+    "SeedExceedsLimitSamePath",
+    "SeedIncreased",
+    "SelectExcludeIgnoredWithSelectorWarning",
+    "SemanticValidationFailure",
+    "SnapshotTimestampWarning",
+    "SourceFreshnessProjectHooksNotRun",
+    "SourceOverrideDeprecation",
+    "SpacesInResourceNameDeprecation",
+    "TestsConfigDeprecation",
+    "TimeDimensionsRequireGranularityDeprecation",
+    "UnexpectedJinjaBlockDeprecation",
+    "UnsupportedConstraintMaterialization",
+    "UnusedResourceConfigPath",
+    "UnusedTables",
+    "UnversionedBreakingChange",
+    "UpcomingReferenceDeprecation",
+    "V2ParserEnd",
+    "ValidationWarning",
+    "WEOIncludeExcludeDeprecation",
+    "WarnStateTargetEqual",
+    "WrongResourceSchemaFile",
+];
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn names_count_more_than_groups() {
+        let rules = WarningRules::parse(&json!({"error": "all", "warn": ["NothingToDo"], "silence": ["Deprecations"]}));
+        let rules = rules.expect("valid");
+        assert_eq!(rules.treat("NoNodesForSelectionCriteria"), Treatment::Error);
+        assert_eq!(rules.treat("NothingToDo"), Treatment::Warn);
+        assert_eq!(rules.treat("DuplicateYAMLKeysDeprecation"), Treatment::Silence);
+        let rules = WarningRules::parse(&json!({"include": ["NothingToDo"]})).expect("valid");
+        assert_eq!((rules.treat("NothingToDo"), rules.treat("SeedIncreased")), (Treatment::Error, Treatment::Warn));
+        assert_eq!(WarningRules::default().treat("NothingToDo"), Treatment::Warn);
+        assert_eq!(WarningRules::all_are_errors().treat("Warning"), Treatment::Error);
+    }
+
+    #[test]
+    fn what_is_not_known_is_refused() {
+        for wrong in [
+            json!([]),
+            json!({"errors": []}),
+            json!({"error": ["Pizza"]}),
+            json!({"error": "some"}),
+            json!({"warn": ["NothingToDo"]}),
+            json!({"error": [], "include": []}),
+        ] {
+            assert!(WarningRules::parse(&wrong).is_err(), "{wrong}");
+        }
+    }
+}
