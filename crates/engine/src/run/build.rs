@@ -9,6 +9,7 @@ use indexmap::IndexMap;
 use super::{
     RunContext, blocking, errors,
     job::Outcome,
+    overrides,
     results::NodeFailure,
     seeds::{self, SeedOptions},
     snapshots,
@@ -170,6 +171,7 @@ pub(super) async fn request_for(
     node: &Node,
     materialization: Materialization,
 ) -> Result<MaterializationRequest, NodeFailure> {
+    overrides::check(context.compiler.manifest(), node, &materialization).map_err(|error| *error)?;
     let config = node.config.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
     let (compiler, id) = (context.compiler.clone(), node.unique_id.clone());
     let comment = blocking(move || compiler.query_comment(Some(&id))).await?;

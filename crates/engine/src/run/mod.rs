@@ -15,6 +15,7 @@ mod job;
 mod microbatch;
 mod node_info;
 mod order;
+mod overrides;
 mod results;
 pub mod seeds;
 mod snapshots;
