@@ -420,6 +420,30 @@ pub struct PlanArgs {
     pub format: TextOrJson,
 }
 
+/// `bolt …`
+#[derive(Debug, Clone, Subcommand)]
+pub enum BoltCommand {
+    /// Check the files with schedules: all mistakes at once, and when each schedule runs
+    Verify(BoltVerifyArgs),
+}
+
+/// `bolt verify`
+#[derive(Debug, Clone, Args)]
+pub struct BoltVerifyArgs {
+    /// A project's folder, or one file [default: the project]
+    #[arg(long, value_name = "PATH")]
+    pub path: Option<PathBuf>,
+    /// Say instead what the official client would say of the files
+    #[arg(long)]
+    pub official: bool,
+    /// First write slugs into schedules that have none
+    #[arg(long)]
+    pub mint: bool,
+    /// Form of the answer
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: TextOrJson,
+}
+
 /// `run-operation`
 #[derive(Debug, Clone, Args)]
 pub struct OperationArgs {
@@ -548,8 +572,9 @@ pub enum Command {
     Init(Rest),
     #[command(hide = true)]
     Up(Rest),
-    #[command(hide = true)]
-    Bolt(Rest),
+    /// The schedules of the project
+    #[command(subcommand)]
+    Bolt(BoltCommand),
     #[command(hide = true)]
     Env(Rest),
     #[command(hide = true)]
@@ -601,7 +626,7 @@ impl Command {
     /// Its output is data that somebody pipes: log lines go to stderr. The others print dbt's lines on stdout, where tools read them.
     pub fn prints_data(&self) -> bool {
         match self {
-            Self::List(_) | Self::Show(_) | Self::Sql(_) | Self::Plan(_) | Self::Lake(_) => true,
+            Self::List(_) | Self::Show(_) | Self::Sql(_) | Self::Plan(_) | Self::Lake(_) | Self::Bolt(_) => true,
             Self::Compile(args) => args.inline.is_some(),
             _ => false,
         }

@@ -1,5 +1,6 @@
 //! One module per command, or per family of commands that do the same with other nodes.
 
+mod bolt;
 mod clean;
 mod compile;
 mod debug;
@@ -68,6 +69,7 @@ pub async fn dispatch(cli: Cli, environment: Environment) -> anyhow::Result<Outc
         Command::Lake(LakeCommand::Serve { listen, dir, mount }) => {
             return serve(&settings, *listen, dir.as_deref(), mount.clone()).await;
         }
+        Command::Bolt(command) => return bolt::run(command, &settings, &current_dir),
         Command::Sql(args) if settings.project_dir.is_none() => {
             return sql::without_project(args, &settings, &environment, &current_dir).await;
         }
@@ -142,7 +144,6 @@ fn not_yet(command: &Command) -> Option<String> {
         }
         Command::Init(_) => ("init", "copy examples/flights, or write a dbt_project.yml"),
         Command::Up(_) => ("up", "`owlet lake serve` serves the lakehouse; run `owlet build` from cron or CI"),
-        Command::Bolt(_) => ("bolt", "run `owlet build` from cron or CI"),
         Command::Env(_) => ("env", "set environment variables where owlet runs"),
         Command::Connection(_) => ("connection", "write a target into profiles.yml"),
         Command::Token(_) => ("token", "the lakehouse listens on 127.0.0.1 and needs none"),

@@ -1,0 +1,18 @@
+//! `bolt`: schedules.
+
+mod verify;
+
+use std::path::Path;
+
+use super::Outcome;
+use crate::{args::BoltCommand, settings::Settings};
+
+/// Runs a command about schedules.
+///
+/// # Errors
+/// When it could not run.
+pub fn run(command: &BoltCommand, settings: &Settings, current_dir: &Path) -> anyhow::Result<Outcome> {
+    match command {
+        BoltCommand::Verify(args) => verify::run(args, settings, current_dir),
+    }
+}
