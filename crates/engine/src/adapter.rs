@@ -213,13 +213,15 @@ pub struct SnapshotStrategy {
     pub meta_column_names: IndexMap<String, String>,
 }
 
-/// The two built-in strategies.
+/// The built-in strategies, and those of a project.
 #[derive(Debug, Clone, PartialEq)]
 pub enum SnapshotStrategyKind {
     /// A later `updated_at` is a change.
     Timestamp { updated_at: String },
     /// A different value in one of the columns is a change; `None` is all of them.
     Check { columns: Option<Vec<String>>, updated_at: Option<String> },
+    /// A macro of the project says it all in SQL, of `source_data` and `snapshotted_data`.
+    Custom { updated_at: String, row_changed: String, scd_id: String },
 }
 
 /// What happens to rows that left the source.

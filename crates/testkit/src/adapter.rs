@@ -9,7 +9,8 @@ use async_trait::async_trait;
 use diagnostic::Diagnostic;
 use engine::adapter::{
     Adapter, AdapterError, AdapterResponse, AdapterResult, CancelReport, CatalogTable, Column, Materialization,
-    MaterializationRequest, Plan, Relation, RelationKind, ResultColumn, ResultTable, StatementOrigin, StepSummary,
+    MaterializationRequest, Plan, Relation, RelationKind, ResultColumn, ResultTable, SnapshotStrategyKind,
+    StatementOrigin, StepSummary,
 };
 use jinja::{CallArgs, Value};
 use names::RelationName;
@@ -206,7 +207,17 @@ impl Adapter for FakeAdapter {
                 let columns: Vec<&str> = table.columns.iter().map(|column| column.name.as_str()).collect();
                 (RelationKind::Table, format!("load {} rows ({}) into {name}", table.rows.len(), columns.join(", ")))
             }
-            Materialization::Snapshot { sql, .. } => (RelationKind::Table, format!("snapshot {name} of\n{sql}")),
+            Materialization::Snapshot { sql, strategy } => {
+                let how = match &strategy.kind {
+                    SnapshotStrategyKind::Custom { updated_at, row_changed, scd_id } => format!(
+                        " by {} when {row_changed} at {updated_at} as {scd_id}, {:?}",
+                        strategy.unique_key.join(", "),
+                        strategy.hard_deletes
+                    ),
+                    _ => String::new(),
+                };
+                (RelationKind::Table, format!("snapshot {name}{how} of\n{sql}"))
+            }
         };
         Ok(Box::new(FakePlan { adapter: self.clone(), relation: name.clone(), kind, sql }))
     }

@@ -142,13 +142,18 @@ impl<'a> Text<'a> {
 
     fn updated_at(&self) -> String {
         match &self.strategy.kind {
-            SnapshotStrategyKind::Timestamp { updated_at } => updated_at.clone(),
+            SnapshotStrategyKind::Timestamp { updated_at } | SnapshotStrategyKind::Custom { updated_at, .. } => {
+                updated_at.clone()
+            }
             SnapshotStrategyKind::Check { updated_at: Some(updated_at), .. } => updated_at.clone(),
             SnapshotStrategyKind::Check { updated_at: None, .. } => self.now.to_owned(),
         }
     }
 
     fn scd_id(&self) -> String {
+        if let SnapshotStrategyKind::Custom { scd_id, .. } = &self.strategy.kind {
+            return scd_id.clone();
+        }
         let mut parts = self.strategy.unique_key.clone();
         parts.push(self.updated_at());
         hash(&parts)
@@ -232,6 +237,7 @@ impl<'a> Text<'a> {
             SnapshotStrategyKind::Timestamp { updated_at } => {
                 return format!("snapshotted_data.{} < source_data.{updated_at}", self.meta("dbt_valid_from"));
             }
+            SnapshotStrategyKind::Custom { row_changed, .. } => return format!("({row_changed})"),
             SnapshotStrategyKind::Check { columns: Some(columns), .. } => columns.as_slice(),
             SnapshotStrategyKind::Check { columns: None, .. } => query_columns,
         };

@@ -7,6 +7,7 @@ mod hooks;
 mod materialization;
 mod node;
 mod operation;
+mod snapshot_strategy;
 mod unit_test;
 
 use std::{
@@ -19,6 +20,7 @@ use names::UniqueId;
 
 pub use hooks::NodeHook;
 pub use materialization::MaterializationOutcome;
+pub use snapshot_strategy::CustomStrategy;
 pub(crate) use unit_test::csv_rows;
 pub use unit_test::{UnitTestPlan, UnitTestRows};
 

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     Compiled,
     adapter::{ColumnSpec, Materialization, MaterializationRequest, SeedTable, StatementOrigin},
-    compile::NodeHook,
+    compile::{CustomStrategy, NodeHook},
     events::Event,
 };
 
@@ -156,7 +156,10 @@ pub async fn request(
 ) -> Result<MaterializationRequest, NodeFailure> {
     let (materialization, sql_header) = match source {
         MaterializationSource::Seed(table) => (Materialization::Seed { table }, None),
-        MaterializationSource::Sql(compiled) => (of_sql(node, compiled.sql.to_string())?, compiled.sql_header.clone()),
+        MaterializationSource::Sql(compiled) => {
+            let custom = custom_strategy(context, node).await?;
+            (of_sql(node, compiled.sql.to_string(), custom)?, compiled.sql_header.clone())
+        }
     };
     let mut request = request_for(context, node, materialization).await?;
     if let Some(header) = sql_header {
@@ -209,9 +212,20 @@ pub(super) async fn request_for_test(
     request(context, &as_table, source).await
 }
 
-fn of_sql(node: &Node, sql: String) -> Result<Materialization, NodeFailure> {
+/// What a macro of the project says about a snapshot.
+async fn custom_strategy(context: &Arc<RunContext>, node: &Node) -> Result<Option<CustomStrategy>, NodeFailure> {
+    if node.resource_type != ResourceType::Snapshot {
+        return Ok(None);
+    }
+    let failed = |error| errors::of_adapter(node, &error, None);
+    let exists = context.adapter.get_relation(&node.relation()).await.map_err(failed)?.is_some();
+    let (compiler, id) = (context.compiler.clone(), node.unique_id.clone());
+    blocking(move || compiler.snapshot_strategy(&id, exists)).await.map_err(|error| context.failure(error))
+}
+
+fn of_sql(node: &Node, sql: String, custom: Option<CustomStrategy>) -> Result<Materialization, NodeFailure> {
     if node.resource_type == ResourceType::Snapshot {
-        return Ok(Materialization::Snapshot { sql, strategy: snapshots::strategy(node)? });
+        return Ok(Materialization::Snapshot { sql, strategy: snapshots::strategy(node, custom)? });
     }
     match node.materialized() {
         "view" => Ok(Materialization::View { sql }),

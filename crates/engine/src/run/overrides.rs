@@ -28,11 +28,9 @@ const SEED: [&str; 6] = [
     "load_csv_rows",
     "athena__load_csv_rows",
 ];
-const SNAPSHOT: [&str; 9] = [
+const SNAPSHOT: [&str; 7] = [
     "build_snapshot_table",
     "snapshot_staging_table",
-    "snapshot_check_strategy",
-    "snapshot_timestamp_strategy",
     "snapshot_hash_arguments",
     "athena__snapshot_hash_arguments",
     "hive_create_new_snapshot_table",

@@ -5,12 +5,26 @@ use diagnostic::{Diagnostic, Location};
 use indexmap::IndexMap;
 use serde_json::Value;
 
-use crate::adapter::{HardDeletes, SnapshotStrategy, SnapshotStrategyKind};
+use crate::{
+    adapter::{HardDeletes, SnapshotStrategy, SnapshotStrategyKind},
+    compile::CustomStrategy,
+};
 
-/// Reads the strategy out of a snapshot's configuration.
-pub(super) fn strategy(node: &Node) -> Result<SnapshotStrategy, Diagnostic> {
+/// The strategy of a snapshot: its configuration's, or what a macro of the project answered.
+pub(super) fn strategy(node: &Node, custom: Option<CustomStrategy>) -> Result<SnapshotStrategy, Diagnostic> {
+    let Some(custom) = custom else { return of_config(node, kind(node)?, unique_key(node)?) };
+    let CustomStrategy { unique_key, updated_at, row_changed, scd_id, hard_deletes } = custom;
+    let kind = SnapshotStrategyKind::Custom { updated_at, row_changed, scd_id };
+    let mut strategy = of_config(node, kind, unique_key)?;
+    if let Some(word) = hard_deletes {
+        strategy.hard_deletes = hard_deletes_of(node, &word)?;
+    }
+    Ok(strategy)
+}
+
+fn kind(node: &Node) -> Result<SnapshotStrategyKind, Diagnostic> {
     let updated_at = node.config_str("updated_at").map(str::to_owned);
-    let kind = match node.config_str("strategy") {
+    Ok(match node.config_str("strategy") {
         Some("timestamp") => {
             let updated_at = updated_at.ok_or_else(|| {
                 missing(node, "updated_at").cause("the strategy `timestamp` compares the `updated_at` of rows")
@@ -20,13 +34,16 @@ pub(super) fn strategy(node: &Node) -> Result<SnapshotStrategy, Diagnostic> {
         Some("check") => SnapshotStrategyKind::Check { columns: check_columns(node)?, updated_at },
         Some(other) => {
             return Err(error(node, &format!("No strategy '{other}' was found"))
-                .cause("the built-in strategies are `timestamp` and `check`; strategies of a project's own are not available yet")
+                .cause("the built-in strategies are `timestamp` and `check`, and no macro of the project was asked")
                 .fix("use one of them"));
         }
         None => return Err(missing(node, "strategy").cause("a snapshot must say how it knows that a row has changed")),
-    };
+    })
+}
+
+fn of_config(node: &Node, kind: SnapshotStrategyKind, unique_key: Vec<String>) -> Result<SnapshotStrategy, Diagnostic> {
     Ok(SnapshotStrategy {
-        unique_key: unique_key(node)?,
+        unique_key,
         kind,
         hard_deletes: hard_deletes(node)?,
         valid_to_current: node.config_str("dbt_valid_to_current").map(str::to_owned),
@@ -75,10 +92,18 @@ fn hard_deletes(node: &Node) -> Result<HardDeletes, Diagnostic> {
         )
         .cause("they are the old and the new name of one setting")
         .fix("keep `hard_deletes: invalidate`")),
-        (Some("invalidate"), _) | (None, Some(true)) => Ok(HardDeletes::Invalidate),
-        (Some("new_record"), _) => Ok(HardDeletes::NewRecord),
-        (Some("ignore") | None, _) => Ok(HardDeletes::Ignore),
-        (Some(other), _) => Err(error(node, &format!("Invalid setting for property hard_deletes: '{other}'"))
+        (None, Some(true)) => Ok(HardDeletes::Invalidate),
+        (None, _) => Ok(HardDeletes::Ignore),
+        (Some(word), _) => hard_deletes_of(node, word),
+    }
+}
+
+fn hard_deletes_of(node: &Node, word: &str) -> Result<HardDeletes, Diagnostic> {
+    match word {
+        "invalidate" => Ok(HardDeletes::Invalidate),
+        "new_record" => Ok(HardDeletes::NewRecord),
+        "ignore" => Ok(HardDeletes::Ignore),
+        other => Err(error(node, &format!("Invalid setting for property hard_deletes: '{other}'"))
             .cause("it is none of the three that dbt knows")
             .fix("use ignore, invalidate or new_record")),
     }
@@ -106,15 +131,15 @@ mod tests {
 
     #[test]
     fn the_two_strategies() {
-        let timestamp =
-            strategy(&node(json!({"strategy": "timestamp", "unique_key": "id", "updated_at": "at"}))).expect("valid");
+        let timestamp = strategy(&node(json!({"strategy": "timestamp", "unique_key": "id", "updated_at": "at"})), None)
+            .expect("valid");
         assert_eq!(timestamp.kind, SnapshotStrategyKind::Timestamp { updated_at: "at".to_owned() });
         assert_eq!(timestamp.hard_deletes, HardDeletes::Ignore);
-        let check = strategy(&node(json!({
+        let check = json!({
             "strategy": "check", "unique_key": ["a", "b"], "check_cols": "all", "hard_deletes": "new_record",
             "snapshot_meta_column_names": {"dbt_valid_from": "since"},
-        })))
-        .expect("valid");
+        });
+        let check = strategy(&node(check), None).expect("valid");
         assert_eq!(check.kind, SnapshotStrategyKind::Check { columns: None, updated_at: None });
         assert_eq!(check.unique_key, ["a", "b"]);
         assert_eq!(check.hard_deletes, HardDeletes::NewRecord);
@@ -133,7 +158,7 @@ mod tests {
                 "both the invalidate_hard_deletes and hard_deletes",
             ),
         ] {
-            let error = strategy(&node(config)).expect_err("incomplete");
+            let error = strategy(&node(config), None).expect_err("incomplete");
             assert!(error.what.contains(expected), "{error}");
         }
     }
