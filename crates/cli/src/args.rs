@@ -444,6 +444,35 @@ pub struct BoltVerifyArgs {
     pub format: TextOrJson,
 }
 
+/// `deps`
+#[derive(Debug, Clone, Default, Args)]
+pub struct DepsArgs {
+    /// Look for newer versions, whatever package-lock.yml says
+    #[arg(long)]
+    pub upgrade: bool,
+    /// Write package-lock.yml and install nothing
+    #[arg(long)]
+    pub lock: bool,
+    /// Add a package to packages.yml: NAME@VERSION
+    #[arg(long, value_name = "PACKAGE")]
+    pub add_package: Option<String>,
+    /// Where the added package comes from
+    #[arg(long, value_name = "SOURCE", default_value = "hub", requires = "add_package")]
+    pub source: PackageSource,
+    /// Say what would be installed, and change nothing
+    #[arg(long, conflicts_with = "lock")]
+    pub dry_run: bool,
+}
+
+/// `deps --source`
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum PackageSource {
+    #[default]
+    Hub,
+    Git,
+    Local,
+}
+
 /// `run-operation`
 #[derive(Debug, Clone, Args)]
 pub struct OperationArgs {
@@ -455,22 +484,58 @@ pub struct OperationArgs {
     pub args: String,
 }
 
+/// `docs generate`
+#[derive(Debug, Clone, Default, Args)]
+pub struct DocsGenerateArgs {
+    #[command(flatten)]
+    pub selection: SelectionArgs,
+    /// Don't compile the project first
+    #[arg(long, overrides_with = "compile")]
+    pub no_compile: bool,
+    #[arg(long, hide = true)]
+    pub compile: bool,
+    /// Write a catalog without tables
+    #[arg(long)]
+    pub empty_catalog: bool,
+    /// Write static_index.html too: the page with everything in it
+    #[arg(long)]
+    pub r#static: bool,
+}
+
+/// `docs serve`
+#[derive(Debug, Clone, Args)]
+pub struct DocsServeArgs {
+    /// Name or address to listen on
+    #[arg(long, value_name = "HOST", default_value = "127.0.0.1")]
+    pub host: String,
+    /// Port, 0 for any free one
+    #[arg(long, value_name = "PORT", default_value_t = 8080)]
+    pub port: u16,
+    /// Don't open a browser
+    #[arg(long, overrides_with = "browser")]
+    pub no_browser: bool,
+    #[arg(long, hide = true)]
+    pub browser: bool,
+}
+
+/// `init`
+#[derive(Debug, Clone, Default, Args)]
+pub struct InitArgs {
+    /// Name of the new project and its folder
+    #[arg(value_name = "NAME")]
+    pub project_name: Option<String>,
+    /// Ask nothing about a profile
+    #[arg(short = 's', long)]
+    pub skip_profile_setup: bool,
+}
+
 /// `docs`
 #[derive(Debug, Clone, Subcommand)]
 pub enum DocsCommand {
-    /// Write catalog.json: the tables and columns that exist
-    Generate {
-        #[command(flatten)]
-        selection: SelectionArgs,
-        /// Don't compile the project first
-        #[arg(long)]
-        no_compile: bool,
-        /// Write a catalog without tables
-        #[arg(long)]
-        empty_catalog: bool,
-    },
-    #[command(hide = true)]
-    Serve(Rest),
+    /// Write manifest.json, catalog.json and the page that shows them
+    Generate(DocsGenerateArgs),
+    /// Show the documentation in a browser
+    Serve(DocsServeArgs),
 }
 
 /// `source`
@@ -553,10 +618,12 @@ pub enum Command {
     /// Sources of the project
     #[command(subcommand)]
     Source(SourceCommand),
+    /// Make a new project, or set up a profile
+    Init(InitArgs),
     /// Check project, profile and connection
     Debug,
     /// Install packages
-    Deps,
+    Deps(DepsArgs),
     /// Delete what the project's clean-targets name
     Clean,
     /// Say what a build would do, and change nothing
@@ -568,8 +635,6 @@ pub enum Command {
     Lake(LakeCommand),
     /// Show the relations of another state here, as views on them
     Clone(CloneArgs),
-    #[command(hide = true)]
-    Init(Rest),
     #[command(hide = true)]
     Up(Rest),
     /// The schedules of the project
@@ -602,11 +667,11 @@ impl Command {
             Self::Show(_) => "show",
             Self::RunOperation(_) => "run-operation",
             Self::Retry { .. } => "retry",
-            Self::Docs(DocsCommand::Generate { .. }) => "generate",
-            Self::Docs(DocsCommand::Serve(_)) => "docs serve",
+            Self::Docs(DocsCommand::Generate(_)) => "generate",
+            Self::Docs(DocsCommand::Serve(_)) => "serve",
             Self::Source(_) => "freshness",
             Self::Debug => "debug",
-            Self::Deps => "deps",
+            Self::Deps(_) => "deps",
             Self::Clean => "clean",
             Self::Plan(_) => "plan",
             Self::Sql(_) => "sql",

@@ -116,10 +116,11 @@ fn of_command(command: &Command, set: &mut impl FnMut(&str, Value)) {
             selection(&args.selection, set);
             types(&args.types, set);
         }
-        Command::Docs(DocsCommand::Generate { selection: args, no_compile, empty_catalog }) => {
-            selection(args, set);
-            set("compile", (!no_compile).into());
-            set("empty_catalog", (*empty_catalog).into());
+        Command::Docs(DocsCommand::Generate(args)) => {
+            selection(&args.selection, set);
+            set("compile", (!args.no_compile).into());
+            set("empty_catalog", args.empty_catalog.into());
+            set("static", args.r#static.into());
         }
         Command::Source(SourceCommand::Freshness { selection: args, .. }) => selection(args, set),
         Command::RunOperation(args) => {

@@ -229,7 +229,7 @@ fn read_vars_file(project: &mut DbtProject, shown: &str, diagnostics: &mut Vec<D
     }
 }
 
-fn missing_project(path: &Path) -> Diagnostic {
+pub(crate) fn missing_project(path: &Path) -> Diagnostic {
     Diagnostic::error(format!("Runtime Error\n  No dbt_project.yml found at expected path {}", path.display()))
         .cause("a dbt project is a directory with this file in it")
         .fix("go to the project's directory, or name it with --project-dir")
@@ -306,7 +306,7 @@ fn read(root: &Path, source: &SourceText, mut fields: Fields<'_>, unrendered: &N
     Some(project)
 }
 
-fn read_name(fields: &mut Fields<'_>) -> Option<String> {
+pub(crate) fn read_name(fields: &mut Fields<'_>) -> Option<String> {
     let Some(node) = fields.take_some("name") else {
         let what = "Runtime Error\n  Required \"name\" field not present in project".to_owned();
         let position = fields.position;

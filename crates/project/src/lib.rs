@@ -8,10 +8,10 @@
 
 pub mod config;
 mod dbt_project;
-mod deps;
 mod fields;
 mod files;
 mod flags;
+mod metadata;
 mod packages;
 mod profiles;
 pub mod properties;
@@ -26,11 +26,11 @@ mod load;
 
 pub use config::{Config, ConfigKind, ConfigTree, ConfigTrees, merge_config};
 pub use dbt_project::{DbtProject, Dispatch, QueryComment};
-pub use deps::{InstalledPackage, install_local_packages};
 pub use files::{Checksum, FileKind, ProjectFiles, SourceFile};
 pub use flags::ProjectFlags;
 pub use load::{Project, ProjectSettings, VersionCheck};
-pub use packages::{PackageSpec, PackagesFile};
+pub use metadata::ProjectMetadata;
+pub use packages::{GitCheckout, LOCK_FILE, PackageEntry, PackageSpec, PackagesFile};
 pub use profiles::{LakehouseChoice, Profile, ProfileSettings};
 pub use properties::PropertyFile;
 pub use render::{RenderError, RenderYaml, Verbatim, has_jinja, render_tree};

@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use diagnostic::{Diagnostic, Severity};
 
 use crate::dbt_project::DbtProject;
-use crate::packages::{PackageSpec, PackagesFile};
-use crate::render::RenderYaml;
+use crate::packages::{LOCK_FILE, PackageEntry, PackageSpec, PackagesFile};
+use crate::render::{RenderYaml, Verbatim};
 use crate::vars::Vars;
 use crate::version::CLAIMED_DBT_VERSION;
-use crate::yaml::Map;
+use crate::yaml::{Map, Value};
 
 /// Whether `require-dbt-version` is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -103,25 +103,26 @@ fn unsupported_version(project: &DbtProject) -> Option<Diagnostic> {
 }
 
 fn load_packages(root: &DbtProject, renderer: &dyn RenderYaml, diagnostics: &mut Vec<Diagnostic>) -> Vec<DbtProject> {
-    let mut packages = installed(root, renderer, diagnostics);
-    let installed_count = packages.len();
-    let (asked, more) = PackagesFile::load(&root.root, "", renderer);
+    let (folders, mut packages) = installed(root, renderer, diagnostics);
+    let without_secrets = |text: &str, path: &str| {
+        // Where a package comes from is the business of `deps`, which alone may read secrets.
+        if text.contains("DBT_ENV_SECRET") { Ok(Value::from(text)) } else { renderer.render(text, path) }
+    };
+    let (asked, more) = PackagesFile::load(&root.root, "", &without_secrets);
     diagnostics.extend(more);
-    let mut missing_remote = Vec::new();
-    let mut waiting = vec![asked.clone()];
+    let lock = PackagesFile::load_lock(&root.root, &Verbatim).0.filter(|lock| !lock.packages.is_empty());
+    report_missing(&asked, lock.as_ref(), &folders, root, diagnostics);
+    let mut waiting = vec![asked];
     while let Some(file) = waiting.pop() {
-        for (spec, position) in &file.packages {
-            let PackageSpec::Local { path } = spec else {
-                missing_remote.push(spec.clone());
-                continue;
-            };
+        for entry in &file.packages {
+            let PackageSpec::Local { path } = &entry.spec else { continue };
             // Relative to the root project, also in the file of another package.
             let directory = root.path(path);
             let (package, found) = DbtProject::load(&directory, path, renderer);
             let Some(package) = package else {
                 diagnostics.push(
                     file.source
-                        .error(*position, format!("Runtime Error\n  No dbt_project.yml found at expected path {path}/dbt_project.yml"))
+                        .error(entry.position, format!("Runtime Error\n  No dbt_project.yml found at expected path {path}/dbt_project.yml"))
                         .cause(format!("`local: {path}` should name a directory with a dbt project"))
                         .fix("correct the path; it is relative to the root project, also in packages.yml of another package"),
                 );
@@ -132,62 +133,101 @@ fn load_packages(root: &DbtProject, renderer: &dyn RenderYaml, diagnostics: &mut
                 continue;
             }
             diagnostics.extend(found);
-            let (asked, more) = PackagesFile::load(&directory, path, renderer);
+            let (asked, more) = PackagesFile::load(&directory, path, &without_secrets);
             diagnostics.extend(more);
             waiting.push(asked);
             packages.push(package);
         }
     }
-    report_missing(&asked, &missing_remote, installed_count, root, diagnostics);
     packages.sort_by(|a, b| a.name.cmp(&b.name));
     report_clashes(root, &mut packages, diagnostics);
     packages
 }
 
-/// Every directory of `packages-install-path` that is a project.
-fn installed(root: &DbtProject, renderer: &dyn RenderYaml, diagnostics: &mut Vec<Diagnostic>) -> Vec<DbtProject> {
+/// The names of the folders in `packages-install-path`, and the projects in them.
+fn installed(
+    root: &DbtProject,
+    renderer: &dyn RenderYaml,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> (Vec<String>, Vec<DbtProject>) {
     let directory = root.path(&root.packages_install_path);
     let mut directories: Vec<PathBuf> = match fs_err::read_dir(&directory) {
-        Ok(entries) => entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| is_project(path)).collect(),
-        Err(_) => return Vec::new(),
+        Ok(entries) => entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| path.is_dir()).collect(),
+        Err(_) => return (Vec::new(), Vec::new()),
     };
     directories.sort();
+    let mut folders = Vec::new();
     let mut packages = Vec::new();
     for path in directories {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let shown = format!("{}/{name}", root.packages_install_path);
-        let (package, found) = DbtProject::load(&path, &shown, renderer);
-        // What a package's author should know is not for those who use it.
-        diagnostics.extend(found.into_iter().filter(|diagnostic| diagnostic.severity == Severity::Error));
-        packages.extend(package);
+        if name.starts_with("__") {
+            continue;
+        }
+        if is_project(&path) {
+            let shown = format!("{}/{name}", root.packages_install_path);
+            let (package, found) = DbtProject::load(&path, &shown, renderer);
+            // What a package's author should know is not for those who use it.
+            diagnostics.extend(found.into_iter().filter(|diagnostic| diagnostic.severity == Severity::Error));
+            packages.extend(package);
+        }
+        folders.push(name);
     }
-    packages
+    (folders, packages)
 }
 
 fn is_project(path: &Path) -> bool {
     path.join("dbt_project.yml").is_file()
 }
 
+/// dbt's check: as many folders as the lock pins, or without a lock as packages.yml asks for. Packages on this machine need
+/// no installing here, so they may be missing.
 fn report_missing(
     asked: &PackagesFile,
-    remote: &[PackageSpec],
-    installed: usize,
+    lock: Option<&PackagesFile>,
+    installed: &[String],
     root: &DbtProject,
     diagnostics: &mut Vec<Diagnostic>,
 ) {
-    if remote.len() <= installed {
+    let wanted = &lock.unwrap_or(asked).packages;
+    let is_local = |entry: &&PackageEntry| matches!(entry.spec, PackageSpec::Local { .. });
+    let is_there = |entry: &&PackageEntry| entry.name.as_ref().is_some_and(|name| installed.contains(name));
+    let remote = wanted.iter().filter(|entry| !is_local(entry)).count();
+    if remote == 0 {
+        return;
+    }
+    let locals_missing = match lock {
+        Some(lock) => lock.packages.iter().filter(|entry| is_local(entry) && !is_there(entry)).count(),
+        None => wanted.len().saturating_sub(installed.len()).min(wanted.len() - remote),
+    };
+    if wanted.len() == installed.len() + locals_missing {
         return;
     }
     let file = if asked.source.file.is_empty() { "packages.yml" } else { &asked.source.file };
-    let names: Vec<&str> = remote.iter().map(PackageSpec::shown).collect();
-    let declared = asked.packages.len().max(remote.len());
+    let missing: Vec<&str> = lock.map_or_else(Vec::new, |lock| {
+        let absent = lock.packages.iter().filter(|entry| !is_local(entry) && !is_there(entry));
+        absent.filter_map(|entry| entry.name.as_deref()).collect()
+    });
+    let mut what = format!(
+        "Compilation Error\n  dbt expects {} package(s) based on packages specified in {file}, but found only {} package(s) installed in {}. ",
+        wanted.len(),
+        installed.len(),
+        root.packages_install_path
+    );
+    if !missing.is_empty() {
+        what.push_str(&format!("Following packages were not found: {}. ", missing.join(", ")));
+    }
+    what.push_str("Run \"dbt deps\" to install package dependencies.");
+    let names: Vec<&str> = wanted.iter().map(|entry| entry.name.as_deref().unwrap_or(entry.spec.shown())).collect();
+    let by = if lock.is_some() { LOCK_FILE } else { file };
     diagnostics.push(
-        Diagnostic::error(format!(
-            "Compilation Error\n  dbt found {declared} package(s) specified in {file}, but only {installed} package(s) installed in {}. Run \"dbt deps\" to install package dependencies.",
-            root.packages_install_path
-        ))
-        .cause(format!("{file} asks for {}, and {} lacks at least one", names.join(", "), root.packages_install_path))
-        .fix("run `owlet deps`"),
+        Diagnostic::error(what)
+            .cause(format!(
+                "{by} asks for {}; {} has {}",
+                names.join(", "),
+                root.packages_install_path,
+                if installed.is_empty() { "nothing".to_owned() } else { installed.join(", ") }
+            ))
+            .fix("run `owlet deps`"),
     );
 }
 

@@ -1,6 +1,9 @@
-//! `docs generate`: catalog.json.
+//! `docs generate`: manifest.json, catalog.json and the page that shows them. `docs serve`: the page in a browser.
 
-use std::collections::HashSet;
+mod page;
+mod serve;
+
+use std::{collections::HashSet, path::Path};
 
 use artifacts::{Metadata, catalog::Catalog, timestamp};
 use engine::events::Level;
@@ -9,31 +12,28 @@ use names::UniqueId;
 
 use super::{Outcome, compile::compile_all};
 use crate::{
-    args::SelectionArgs,
+    args::DocsGenerateArgs,
     selection::{self, EmptyNodes},
     session::Session,
 };
 
-/// Writes manifest.json and catalog.json.
-pub async fn generate(
-    session: &Session,
-    args: &SelectionArgs,
-    no_compile: bool,
-    empty_catalog: bool,
-) -> anyhow::Result<Outcome> {
+pub use serve::serve;
+
+/// Writes manifest.json, catalog.json and index.html.
+pub async fn generate(session: &Session, args: &DocsGenerateArgs) -> anyhow::Result<Outcome> {
     let manifest = session.parse().await?;
     let mut types = ResourceType::OF_COMPILE.to_vec();
     types.push(ResourceType::Source);
-    let selected = selection::select(session, &manifest, args, &types, EmptyNodes::Keep)?;
+    let selected = selection::select(session, &manifest, &args.selection, &types, EmptyNodes::Keep)?;
     let connection = session.connect().await?;
     let adapter = session.adapter(&connection);
-    if !no_compile {
-        let compiler = session.compiler(manifest.clone(), std::sync::Arc::clone(&adapter), &selected);
+    let compiler = session.compiler(manifest.clone(), std::sync::Arc::clone(&adapter), &selected);
+    if !args.no_compile {
         compile_all(session, &compiler, &selected).await?;
     }
     session.events.line(Level::Info, "Building catalog");
     let wanted: HashSet<UniqueId> = selected.into_iter().collect();
-    let mut catalog = if empty_catalog {
+    let mut catalog = if args.empty_catalog {
         Catalog::default()
     } else {
         let found = engine::docs::catalog(&manifest, &*adapter, |id| wanted.contains(id)).await;
@@ -49,8 +49,41 @@ pub async fn generate(
     };
     session.write("catalog.json", &catalog)?;
     connection.close().await;
+    fs_err::write(session.target_dir.join("index.html"), page::html())?;
+    if args.r#static {
+        let path = session.target_dir.join("static_index.html");
+        fs_err::write(&path, page::with_data(&compiler.manifest().with_compiled(&compiler.compiled()), &catalog)?)?;
+        session.events.line(Level::Info, format!("Page with everything in it written to {}", path.display()));
+    }
+    copy_assets(session)?;
     session
         .events
         .line(Level::Info, format!("Catalog written to {}", session.target_dir.join("catalog.json").display()));
     Ok(Outcome::Success)
+}
+
+/// `asset-paths`: pictures that descriptions show.
+fn copy_assets(session: &Session) -> anyhow::Result<()> {
+    for path in &session.project.root.asset_paths {
+        let from = session.project_dir.join(path);
+        if !from.is_dir() {
+            continue;
+        }
+        copy(&from, &session.target_dir.join(path))?;
+    }
+    Ok(())
+}
+
+fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
+    fs_err::create_dir_all(to)?;
+    for entry in fs_err::read_dir(from)? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target)?;
+        } else {
+            fs_err::copy(entry.path(), &target)?;
+        }
+    }
+    Ok(())
 }

@@ -6,6 +6,7 @@ mod compile;
 mod debug;
 mod deps;
 mod docs;
+mod init;
 mod list;
 mod operation;
 mod plan;
@@ -70,6 +71,7 @@ pub async fn dispatch(cli: Cli, environment: Environment) -> anyhow::Result<Outc
             return serve(&settings, *listen, dir.as_deref(), mount.clone()).await;
         }
         Command::Bolt(command) => return bolt::run(command, &settings, &current_dir),
+        Command::Init(args) => return init::run(args, &settings, &environment, &current_dir),
         Command::Sql(args) if settings.project_dir.is_none() => {
             return sql::without_project(args, &settings, &environment, &current_dir).await;
         }
@@ -102,7 +104,8 @@ async fn with_project(
 ) -> anyhow::Result<Outcome> {
     match &cli.command {
         Command::Debug => return debug::run(opening, settings, environment).await,
-        Command::Deps => return deps::run(&opening, &settings, &environment),
+        Command::Deps(args) => return deps::run(args, &opening, &settings, &environment).await,
+        Command::Docs(DocsCommand::Serve(args)) => return docs::serve(args, &opening, &settings).await,
         Command::Retry { .. } => {
             let previous = retry::Previous::load(&mut settings, &mut opening)?;
             let session = Session::open(opening, settings, environment)?;
@@ -126,9 +129,7 @@ async fn with_project(
         Command::List(args) => list::run(&session, args).await,
         Command::Show(args) => show::run(&session, args).await,
         Command::RunOperation(args) => operation::run(&session, args).await,
-        Command::Docs(DocsCommand::Generate { selection, no_compile, empty_catalog }) => {
-            docs::generate(&session, selection, *no_compile, *empty_catalog).await
-        }
+        Command::Docs(DocsCommand::Generate(args)) => docs::generate(&session, args).await,
         Command::Clean => clean::run(&session),
         Command::Plan(args) => plan::run(&session, args).await,
         Command::Sql(args) => sql::in_project(&session, args).await,
@@ -139,10 +140,6 @@ async fn with_project(
 /// Commands of the design that are not there yet say so instead of "unrecognized".
 fn not_yet(command: &Command) -> Option<String> {
     let (name, instead) = match command {
-        Command::Docs(DocsCommand::Serve(_)) => {
-            ("docs serve", "serve the target folder with any web server after `owlet docs generate`")
-        }
-        Command::Init(_) => ("init", "copy examples/flights, or write a dbt_project.yml"),
         Command::Up(_) => ("up", "`owlet lake serve` serves the lakehouse; run `owlet build` from cron or CI"),
         Command::Env(_) => ("env", "set environment variables where owlet runs"),
         Command::Connection(_) => ("connection", "write a target into profiles.yml"),

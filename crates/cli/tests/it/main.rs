@@ -5,6 +5,8 @@ mod bolt;
 mod errors;
 mod help;
 #[cfg(feature = "lakehouse")]
+mod new_project;
+#[cfg(feature = "lakehouse")]
 mod processes;
 #[cfg(feature = "lakehouse")]
 mod project;

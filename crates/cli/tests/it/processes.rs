@@ -8,7 +8,7 @@ use std::{
 
 use super::owlet;
 
-fn spawn(folder: &Path, arguments: &[&str]) -> Child {
+pub fn spawn(folder: &Path, arguments: &[&str]) -> Child {
     Command::new(env!("CARGO_BIN_EXE_owlet"))
         .args(arguments)
         .current_dir(folder)
@@ -21,13 +21,13 @@ fn spawn(folder: &Path, arguments: &[&str]) -> Child {
         .expect("owlet runs")
 }
 
-fn interrupt(child: &Child) {
+pub fn interrupt(child: &Child) {
     let done = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill runs");
     assert!(done.success());
 }
 
 /// Reads lines until one has `part` in it.
-fn wait_for(lines: &mut impl BufRead, part: &str) -> String {
+pub fn wait_for(lines: &mut impl BufRead, part: &str) -> String {
     let mut line = String::new();
     while lines.read_line(&mut line).expect("readable") > 0 {
         if line.contains(part) {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use project::{Project, ProjectSettings, Verbatim, VersionCheck, install_local_packages};
+use project::{Project, ProjectSettings, Verbatim, VersionCheck};
 
 fn write(root: &Path, files: &[(&str, &str)]) {
     for (path, text) in files {
@@ -37,49 +37,28 @@ fn local_packages_need_no_deps_and_bring_their_own() {
     let project = project.unwrap();
     assert_eq!(project.packages.iter().map(|package| package.name.as_str()).collect::<Vec<_>>(), ["base", "utils"]);
     assert!(project.vars.lookup("utils", "b").is_some());
-
-    let installed = install_local_packages(&project.root, &Verbatim).unwrap();
-    assert_eq!(installed.iter().map(|package| package.name.as_str()).collect::<Vec<_>>(), ["utils", "base"]);
-    assert!(root.join("dbt_packages/utils/dbt_project.yml").is_file());
-    let lock = fs_err::read_to_string(root.join("package-lock.yml")).unwrap();
-    assert!(lock.starts_with("packages:\n  - local: ../utils\n    name: utils\n"), "{lock}");
-    // The hash that dbt Core 1.12.0 writes for a list with the one entry `local: u`.
-    write(&root, &[("packages.yml", "packages:\n  - local: u\n"), ("u/dbt_project.yml", "name: u\n")]);
-    install_local_packages(&project.root, &Verbatim).unwrap();
-    let lock = fs_err::read_to_string(root.join("package-lock.yml")).unwrap();
-    assert!(lock.ends_with("\nsha1_hash: 2a54ea4df69e1b5a3ba567eaa6eba4065f9e8ef7\n"), "{lock}");
-    fs_err::remove_dir_all(root.join("dbt_packages/u"))
-        .or_else(|_| fs_err::remove_file(root.join("dbt_packages/u")))
-        .unwrap();
-    write(&root, &[("packages.yml", "packages:\n  - local: ../utils\n")]);
-    // Installed again over itself, and loaded once each.
-    install_local_packages(&project.root, &Verbatim).unwrap();
-    let (again, whats) = load(&root);
-    assert!(whats.is_empty(), "{whats:?}");
-    assert_eq!(again.unwrap().packages.len(), 2);
 }
 
 #[test]
-fn packages_from_elsewhere_are_refused_with_a_way_out() {
+fn packages_that_deps_has_not_installed_are_named() {
     let directory = tempfile::tempdir().unwrap();
     write(
         directory.path(),
         &[
             ("dbt_project.yml", "name: shop\n"),
-            ("packages.yml", "packages:\n  - package: dbt-labs/dbt_utils\n    version: 1.3.0\n  - git: https://x/y\n"),
+            (
+                "packages.yml",
+                "packages:\n  - package: dbt-labs/dbt_utils\n    version: 1.3.0\n  - git: https://x/{{ env_var('DBT_ENV_SECRET_X') }}\n",
+            ),
         ],
     );
-    let (project, whats) = load(directory.path());
+    let (_, whats) = load(directory.path());
     assert_eq!(
         whats,
         [
-            "Compilation Error\n  dbt found 2 package(s) specified in packages.yml, but only 0 package(s) installed in dbt_packages. Run \"dbt deps\" to install package dependencies."
+            "Compilation Error\n  dbt expects 2 package(s) based on packages specified in packages.yml, but found only 0 package(s) installed in dbt_packages. Run \"dbt deps\" to install package dependencies."
         ]
     );
-    let errors = install_local_packages(&project.unwrap().root, &Verbatim).unwrap_err();
-    assert_eq!(errors.len(), 2);
-    assert!(errors[0].what.contains("'dbt-labs/dbt_utils' from the package hub is not supported yet"));
-    assert_eq!(errors[0].location.as_ref().unwrap().line, Some(2));
     // What some other tool installed is used.
     write(
         directory.path(),
@@ -91,6 +70,18 @@ fn packages_from_elsewhere_are_refused_with_a_way_out() {
     let (project, whats) = load(directory.path());
     assert!(whats.is_empty(), "{whats:?}");
     assert_eq!(project.unwrap().packages.len(), 2);
+    // A lock says which ones.
+    let lock = "packages:\n  - {name: dbt_utils, package: dbt-labs/dbt_utils, version: 1.3.0}\n  - {name: z, git: u, revision: a}\n  - {name: w, local: w}\nsha1_hash: a\n";
+    write(directory.path(), &[("package-lock.yml", lock)]);
+    assert_eq!(load(directory.path()).1.len(), 0, "as many as dbt wants: it counts");
+    fs_err::remove_dir_all(directory.path().join("dbt_packages/y")).unwrap();
+    let (_, whats) = load(directory.path());
+    assert_eq!(
+        whats,
+        [
+            "Compilation Error\n  dbt expects 3 package(s) based on packages specified in packages.yml, but found only 1 package(s) installed in dbt_packages. Following packages were not found: z. Run \"dbt deps\" to install package dependencies."
+        ]
+    );
 }
 
 #[test]
