@@ -141,7 +141,13 @@ impl Session {
         if let Some(folder) = settings.state.as_deref().filter(|folder| project_dir.join(folder) == target_dir) {
             warn(&events, &settings, "WarnStateTargetEqual", state_is_target(folder))?;
         }
-        let deferred = deferred(&settings, previous.as_ref(), load).map_err(fail_one)?;
+        let which = opening.arguments.get("which").and_then(Json::as_str).unwrap_or_default();
+        // Commands that compile nothing need no state, even where the environment says DBT_DEFER.
+        let compiles = !matches!(which, "list" | "parse" | "clean" | "run-operation");
+        let deferred = match compiles && settings.defer {
+            true => Some(deferred(&settings, previous.as_ref(), load).map_err(fail_one)?),
+            false => None,
+        };
         Ok(Self {
             event_times: EventTimes::resolve(&settings, opening.started_at)?,
             previous,
@@ -313,12 +319,9 @@ fn deferred(
     settings: &Settings,
     previous: Option<&PreviousState>,
     load: impl Fn(&Path) -> Result<PreviousState, Diagnostic>,
-) -> Result<Option<Arc<artifacts::Manifest>>, Diagnostic> {
-    if !settings.defer {
-        return Ok(None);
-    }
+) -> Result<Arc<artifacts::Manifest>, Diagnostic> {
     if let Some(folder) = &settings.defer_state {
-        return load(folder)?.need_manifest().map(|manifest| Some(Arc::clone(manifest)));
+        return load(folder)?.need_manifest().map(Arc::clone);
     }
     let Some(previous) = previous else {
         let what = "Runtime Error\n  --state or --defer-state are required for deferral, but neither was provided";
@@ -326,7 +329,7 @@ fn deferred(
             .cause("--defer takes what is not built here from the manifest of another run")
             .fix("add --state with the folder of that manifest, or leave --defer out"));
     };
-    previous.need_manifest().map(|manifest| Some(Arc::clone(manifest)))
+    previous.need_manifest().map(Arc::clone)
 }
 
 fn state_is_target(folder: &Path) -> Diagnostic {
