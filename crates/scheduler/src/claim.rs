@@ -48,7 +48,7 @@ impl Scheduler {
         self.owned().extend(claimed.iter().map(|claim| (claim.lease.run_id, Owned::new(&claim.run, monotonic))));
         for (id, budget) in runs.unaffordable {
             // What was claimed must reach the caller; the next claim ends what this one could not.
-            if let Err(problem) = self.end_unaffordable(id, &budget).await {
+            if let Err(problem) = Box::pin(self.end_unaffordable(id, &budget)).await {
                 tracing::warn!("run {id} exceeds a budget and could not be ended yet: {problem}");
             }
         }

@@ -104,7 +104,7 @@ impl Scheduler {
     /// The database fails.
     pub async fn reap(&self) -> Result<Vec<Claimed>, SchedulerError> {
         let active = "SELECT r.id, r.lease_fence, r.lease_heartbeat, r.lease_server, \
-                      CASE WHEN s.id IS NULL OR s.stopped_at IS NOT NULL THEN 1 ELSE 0 END \
+                      CASE WHEN s.stopped_at IS NOT NULL THEN 1 ELSE 0 END \
                       FROM run r LEFT JOIN server s ON s.id = r.lease_server WHERE r.state IN ('STARTING', 'RUNNING', 'CANCELING')";
         let active: Vec<(i64, i64, i64, Option<String>, i64)> = sqlx::query_as(active)
             .fetch_all(self.database().readers())

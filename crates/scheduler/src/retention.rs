@@ -18,12 +18,19 @@ impl Scheduler {
     /// Removes what is older than it needs to be. Families go as a whole, so that no attempt loses its first one. The files under
     /// [`Retained::storage_keys`] may be deleted afterwards: no row names them any more.
     ///
+    /// Nothing is removed while the wall clock is known to have been stepped by more than a day.
+    ///
     /// # Errors
     /// The database fails; nothing of this pass is removed then.
     pub async fn retain(&self, retention: Retention) -> Result<Retained, SchedulerError> {
         let failed = |source| self.failed("removing old history from", source);
         let before = |days: u32| self.now() - i64::from(days) * DAY;
         let mut retained = Retained::default();
+        // Age is judged by the wall clock: one that was put ahead by months must not delete them.
+        if self.stepped().abs() > DAY {
+            tracing::warn!("history is not tidied: this machine's clock was stepped by {} days", self.stepped() / DAY);
+            return Ok(retained);
+        }
         let mut change = self.database().write().await?;
         // Over for long, not among the newest of its schedule, and so are all of its family; nothing unfinished goes on from it.
         let old = "SELECT f.family_id FROM run f WHERE f.id = f.family_id AND f.created_at < $1 \
@@ -80,7 +87,9 @@ impl Scheduler {
         let outbox = "DELETE FROM outbox WHERE created_at < $1 AND state <> 'PENDING'";
         retained.outbox = self.remove(&mut change, outbox, before(retention.outbox_days)).await?;
         self.remove(&mut change, "DELETE FROM trigger_key WHERE expires_at < $1", before(1)).await?;
-        self.remove(&mut change, "DELETE FROM server WHERE heartbeat_at < $1", before(30)).await?;
+        let servers = "DELETE FROM server WHERE heartbeat_at < $1 AND id NOT IN \
+                       (SELECT lease_server FROM run WHERE ended_at IS NULL AND lease_server IS NOT NULL)";
+        self.remove(&mut change, servers, before(30)).await?;
         if retained.runs + retained.slots + retained.audit + retained.outbox > 0 {
             let details = serde_json::json!({
                 "runs": retained.runs, "slots": retained.slots, "audit": retained.audit, "outbox": retained.outbox,

@@ -35,6 +35,8 @@ struct Inner {
     /// What this process saw of others' (and its own) heartbeats.
     watched: Mutex<HashMap<i64, Watched>>,
     nudge: Notify,
+    /// Wall and monotonic time when this process began.
+    opened: (Micros, Duration),
 }
 
 /// A lease that this process holds, by its own monotonic clock.
@@ -108,6 +110,7 @@ impl Scheduler {
     ) -> Result<Self, SchedulerError> {
         database.migrate(&MIGRATIONS).await?;
         let id = clock.uuid().to_string();
+        let opened = (clock.now(), clock.monotonic());
         let scheduler = Self {
             inner: Arc::new(Inner {
                 database,
@@ -117,6 +120,7 @@ impl Scheduler {
                 owned: Mutex::default(),
                 watched: Mutex::default(),
                 nudge: Notify::new(),
+                opened,
             }),
         };
         let now = scheduler.now();
@@ -187,6 +191,13 @@ impl Scheduler {
 
     pub(crate) fn now(&self) -> Micros {
         self.inner.clock.now()
+    }
+
+    /// How far the wall clock was stepped since this process began.
+    pub(crate) fn stepped(&self) -> Micros {
+        let (wall, monotonic) = self.inner.opened;
+        let passed = self.inner.clock.monotonic().saturating_sub(monotonic);
+        self.now() - wall - i64::try_from(passed.as_micros()).unwrap_or(i64::MAX)
     }
 
     pub(crate) fn failed(&self, doing: &'static str, source: sqlx::Error) -> SchedulerError {

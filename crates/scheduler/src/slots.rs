@@ -103,6 +103,8 @@ impl Scheduler {
             }
         }
         change.commit().await?;
+        // Whoever waits for runs begins while the next batch is decided.
+        self.nudge();
         Ok(ours.len())
     }
 

@@ -77,3 +77,21 @@ async fn old_runs_go_with_all_that_belongs_to_them_but_the_newest_stay() {
         assert!(pending > 0, "what was not told yet is not forgotten");
     }
 }
+
+/// Somebody's mistake with the date must not cost the history.
+#[tokio::test]
+async fn a_clock_that_was_put_ahead_removes_nothing() {
+    for world in worlds().await {
+        world.deploy(&[schedule("a", "OFF")]).await;
+        for _ in 0..3 {
+            world.trigger("a").await.unwrap();
+            world.run_all(&Outcome::success()).await;
+        }
+        let retention = Retention { keep_newest: 0, ..Retention::default() };
+        world.clock.step(365 * 24 * 3600);
+        assert_eq!(world.one.retain(retention).await.unwrap().runs, 0);
+        world.clock.step(-365 * 24 * 3600);
+        world.pass(365 * DAY);
+        assert_eq!(world.one.retain(retention).await.unwrap().runs, 3);
+    }
+}
