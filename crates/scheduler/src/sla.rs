@@ -8,8 +8,7 @@ use crate::scheduler::Scheduler;
 impl Scheduler {
     /// Marks the runs whose time has passed.
     pub(crate) async fn mark_late_runs(&self) -> Result<(), SchedulerError> {
-        let late =
-            "SELECT id FROM run WHERE sla_missed = 0 AND ended_at IS NULL AND sla_at <= $1 ORDER BY id LIMIT 200";
+        let late = "SELECT id FROM run WHERE sla_missed = 0 AND ended_at IS NULL AND sla_at <= $1 ORDER BY sla_at, id LIMIT 200";
         let late: Vec<i64> = sqlx::query_scalar(late)
             .bind(self.now())
             .fetch_all(self.database().readers())
