@@ -1,1 +1,28 @@
-//! The HTTP side of `owlet up`: the GraphQL API that Bolt's clients speak, the JSON API of our own, live logs, metrics, health.
+//! The wire of `owlet up`: the GraphQL API that existing clients speak, our own JSON API with its OpenAPI document, webhooks, live logs, metrics,
+//! and plain pages.
+//!
+//! Reading order: `routes` is the table of everything that can be asked for and what it takes to be allowed; `api`, `graphql`, `pages` and
+//! `webhooks` answer. What is true is read from the state through `scheduler::read`; what changes, changes through `scheduler::Scheduler`.
+
+mod api;
+mod app;
+mod artifact_url;
+mod auth;
+mod error;
+mod graphql;
+mod metrics;
+mod openapi;
+mod pages;
+mod routes;
+mod server;
+mod time;
+mod webhooks;
+mod workspace;
+
+pub use app::{App, AppOptions, ArtifactFiles};
+pub use auth::{Created, NewToken, Role, Scope, TokenError, TokenKind, TokenRow, Tokens};
+pub use graphql::sdl;
+pub use openapi::document as openapi_document;
+pub use routes::router;
+pub use server::{Bound, ServeError, bind, serve};
+pub use workspace::Workspace;

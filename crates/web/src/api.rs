@@ -1,0 +1,32 @@
+//! Our own JSON API, `/api/v1/…`: for the pages, `owlet bolt` and scripts.
+
+mod artifacts;
+mod deployments;
+mod extract;
+mod history;
+mod logs;
+mod runs;
+mod schedules;
+mod shape;
+mod tokens;
+mod webhooks;
+mod workspace;
+
+pub use artifacts::full_url as artifact_url;
+pub use extract::{Body, Caller, actor};
+
+use crate::routes::Operation;
+
+/// The rows of the table.
+pub fn operations() -> Vec<Operation> {
+    let mut all = schedules::operations();
+    all.extend(runs::operations());
+    all.extend(logs::operations());
+    all.extend(artifacts::operations());
+    all.extend(history::operations());
+    all.extend(deployments::operations());
+    all.extend(workspace::operations());
+    all.extend(tokens::operations());
+    all.extend(webhooks::operations());
+    all
+}

@@ -1,0 +1,7 @@
+//! The router in process: no socket, a stepped clock, a database of its own.
+
+mod access;
+mod graphql;
+mod json;
+mod server;
+mod webhooks;
