@@ -425,6 +425,9 @@ pub struct PlanArgs {
 pub enum BoltCommand {
     /// Check the files with schedules: all mistakes at once, and when each schedule runs
     Verify(BoltVerifyArgs),
+    #[cfg(feature = "server")]
+    #[command(flatten)]
+    Remote(crate::server_args::RemoteCommand),
 }
 
 /// `bolt verify`
@@ -644,6 +647,11 @@ pub enum Command {
     Env(Rest),
     #[command(hide = true)]
     Connection(Rest),
+    /// Tokens of the scheduler's API
+    #[cfg(feature = "server")]
+    #[command(subcommand)]
+    Token(crate::server_args::TokenCommand),
+    #[cfg(not(feature = "server"))]
     #[command(hide = true)]
     Token(Rest),
     #[command(hide = true)]
@@ -691,7 +699,13 @@ impl Command {
     /// Its output is data that somebody pipes: log lines go to stderr. The others print dbt's lines on stdout, where tools read them.
     pub fn prints_data(&self) -> bool {
         match self {
-            Self::List(_) | Self::Show(_) | Self::Sql(_) | Self::Plan(_) | Self::Lake(_) | Self::Bolt(_) => true,
+            Self::List(_)
+            | Self::Show(_)
+            | Self::Sql(_)
+            | Self::Plan(_)
+            | Self::Lake(_)
+            | Self::Bolt(_)
+            | Self::Token(_) => true,
             Self::Compile(args) => args.inline.is_some(),
             _ => false,
         }

@@ -16,6 +16,8 @@ mod log_file;
 mod offline;
 mod owlet_yml;
 mod selection;
+#[cfg(feature = "server")]
+mod server_args;
 mod session;
 mod settings;
 mod table;

@@ -14,6 +14,10 @@ mod retry;
 mod run;
 mod show;
 mod sql;
+#[cfg(feature = "server")]
+mod state;
+#[cfg(feature = "server")]
+mod token;
 
 use std::process::ExitCode;
 
@@ -70,8 +74,10 @@ pub async fn dispatch(cli: Cli, environment: Environment) -> anyhow::Result<Outc
         Command::Lake(LakeCommand::Serve { listen, dir, mount }) => {
             return serve(&settings, *listen, dir.as_deref(), mount.clone()).await;
         }
-        Command::Bolt(command) => return bolt::run(command, &settings, &current_dir),
         Command::Init(args) => return init::run(args, &settings, &environment, &current_dir),
+        Command::Bolt(command) => return bolt::run(command, &settings, &current_dir).await,
+        #[cfg(feature = "server")]
+        Command::Token(command) => return token::run(command, &settings, &current_dir).await,
         Command::Sql(args) if settings.project_dir.is_none() => {
             return sql::without_project(args, &settings, &environment, &current_dir).await;
         }
@@ -143,7 +149,8 @@ fn not_yet(command: &Command) -> Option<String> {
         Command::Up(_) => ("up", "`owlet lake serve` serves the lakehouse; run `owlet build` from cron or CI"),
         Command::Env(_) => ("env", "set environment variables where owlet runs"),
         Command::Connection(_) => ("connection", "write a target into profiles.yml"),
-        Command::Token(_) => ("token", "the lakehouse listens on 127.0.0.1 and needs none"),
+        #[cfg(not(feature = "server"))]
+        Command::Token(_) => ("token", "build with the feature `server`"),
         Command::Doctor(_) => ("doctor", "`owlet debug` checks project, profile and connection"),
         Command::Iam(_) => ("iam", "see the README of dbt-athena for the permissions it needs"),
         _ => return None,

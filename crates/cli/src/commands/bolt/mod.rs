@@ -1,5 +1,9 @@
 //! `bolt`: schedules.
 
+#[cfg(feature = "server")]
+mod client;
+#[cfg(feature = "server")]
+mod remote;
 mod verify;
 
 use std::path::Path;
@@ -11,8 +15,10 @@ use crate::{args::BoltCommand, settings::Settings};
 ///
 /// # Errors
 /// When it could not run.
-pub fn run(command: &BoltCommand, settings: &Settings, current_dir: &Path) -> anyhow::Result<Outcome> {
+pub async fn run(command: &BoltCommand, settings: &Settings, current_dir: &Path) -> anyhow::Result<Outcome> {
     match command {
         BoltCommand::Verify(args) => verify::run(args, settings, current_dir),
+        #[cfg(feature = "server")]
+        BoltCommand::Remote(command) => remote::run(command, settings, current_dir).await,
     }
 }
