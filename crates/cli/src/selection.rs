@@ -74,6 +74,11 @@ fn indirect_selection(session: &Session, args: &SelectionArgs) -> IndirectSelect
     word.and_then(|word| IndirectSelection::from_str(word).ok()).unwrap_or_default()
 }
 
+/// The project's selectors as they are without arguments.
+pub fn of_project(session: &Session) -> anyhow::Result<Selectors> {
+    selectors(session, indirect_selection(session, &SelectionArgs::default()))
+}
+
 /// selectors.yml; without one there are none.
 fn selectors(session: &Session, indirect: IndirectSelection) -> anyhow::Result<Selectors> {
     let (file, diagnostics) = project::read_selectors_file(&session.project.root, &session.renderer());

@@ -173,6 +173,7 @@ impl Session {
         let (project, host) = (self.project.clone(), self.offline_host());
         let (manifest, diagnostics) = tokio::task::spawn_blocking(move || engine::parse(&project, &host)).await?;
         report(&self.events, &self.settings, diagnostics)?;
+        let manifest = manifest.with_selectors(crate::selection::of_project(self)?.manifest_json());
         self.events.emit(Event::ProjectParsed {
             counts: crate::commands::counts(&manifest),
             elapsed_seconds: started.elapsed().as_secs_f64(),

@@ -139,6 +139,15 @@ impl Manifest {
         Self(Arc::new(Inner { artifact, scope, lookup, graph_value: OnceLock::new() }))
     }
 
+    /// Puts the project's selectors into the file.
+    #[must_use]
+    pub fn with_selectors(mut self, selectors: artifacts::JsonMap) -> Self {
+        if let Some(inner) = Arc::get_mut(&mut self.0) {
+            inner.artifact.selectors = selectors;
+        }
+        self
+    }
+
     /// The manifest in the file's own shape, without compiled code.
     pub fn artifact(&self) -> &Artifact {
         &self.0.artifact

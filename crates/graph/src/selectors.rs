@@ -16,6 +16,8 @@ pub struct Selector {
     pub description: Option<String>,
     /// Whether it is used when neither `--select` nor `--selector` is given.
     pub is_default: bool,
+    /// `default:` as it is written.
+    pub default: Option<Json>,
     /// What it asks for.
     pub spec: SelectionSpec,
     /// The form that the manifest keeps.
@@ -72,7 +74,8 @@ impl Selectors {
                 Some(_) => return Err(error(Some(name), "`default` must be true or false")),
             };
             let description = entry.get("description").and_then(Json::as_str).map(str::to_owned);
-            let selector = Selector { name: name.clone(), description, is_default, spec, normalized };
+            let default = entry.get("default").cloned();
+            let selector = Selector { name: name.clone(), description, is_default, default, spec, normalized };
             selectors.insert(name.clone(), selector);
         }
         let defaults: Vec<&str> = selectors
@@ -114,13 +117,13 @@ impl Selectors {
             .map(|selector| {
                 let mut object = JsonMap::new();
                 object.insert("name".to_owned(), json!(selector.name));
-                object.insert("definition".to_owned(), selector.normalized.clone());
                 if let Some(description) = &selector.description {
                     object.insert("description".to_owned(), json!(description));
                 }
-                if selector.is_default {
-                    object.insert("default".to_owned(), json!(true));
+                if let Some(default) = &selector.default {
+                    object.insert("default".to_owned(), default.clone());
                 }
+                object.insert("definition".to_owned(), selector.normalized.clone());
                 (selector.name.clone(), Json::Object(object))
             })
             .collect()

@@ -24,7 +24,7 @@ pub mod yaml;
 
 mod load;
 
-pub use config::{Config, ConfigKind, ConfigTree, ConfigTrees, merge_config};
+pub use config::{Config, ConfigKind, ConfigTree, ConfigTrees, MergeRule, merge_config};
 pub use dbt_project::{DbtProject, Dispatch, QueryComment};
 pub use files::{Checksum, FileKind, ProjectFiles, SourceFile};
 pub use flags::ProjectFlags;

@@ -81,6 +81,8 @@ impl Walk<'_> {
         }
         let value = match &node.value {
             Value::Str(text) if has_jinja(text) => self.text(text, node),
+            // Jinja drops a line break at the end, also of a text that it has nothing to do with.
+            Value::Str(text) if text.ends_with('\n') => Value::Str(text[..text.len() - 1].to_owned()),
             Value::Seq(items) => {
                 Value::Seq(items.iter().enumerate().map(|(index, item)| self.below(index.to_string(), item)).collect())
             }

@@ -30,6 +30,8 @@ pub struct MacroRegistry {
     global: Arc<MacroMap>,
     /// What unqualified names mean in a package that has no macros of its own.
     shared: Arc<MacroMap>,
+    /// By name, the macros of all packages that are not internal: of several the last.
+    last_of_packages: MacroMap,
     /// `dispatch:` of the root project.
     search_orders: HashMap<String, Vec<String>>,
     by_id: IndexMap<UniqueId, Arc<MacroDef>>,
@@ -46,7 +48,11 @@ impl MacroRegistry {
     ) -> Self {
         let mut packages: HashMap<String, MacroMap> = HashMap::new();
         let mut by_id = IndexMap::new();
+        let mut last_of_packages = MacroMap::new();
         for (package, definition) in macros {
+            if !internal.contains(&package) {
+                last_of_packages.insert(Arc::clone(&definition.name), Arc::clone(&definition));
+            }
             by_id.insert(UniqueId::new(definition.id()), Arc::clone(&definition));
             packages.entry(package).or_default().insert(Arc::clone(&definition.name), definition);
         }
@@ -73,6 +79,7 @@ impl MacroRegistry {
             scopes,
             global: Arc::new(global),
             shared: Arc::new(shared),
+            last_of_packages,
             search_orders,
             by_id,
         }
@@ -165,27 +172,22 @@ impl MacroRegistry {
         ))))
     }
 
-    /// Every macro a dispatch may choose, for `depends_on`.
-    fn dispatch_candidates(&self, package: &str, name: &str, namespace: Option<&str>) -> Vec<&Arc<MacroDef>> {
-        let mut found = Vec::new();
-        for place in self.search_packages(namespace) {
-            for prefix in self.prefixes() {
-                let full = format!("{prefix}__{name}");
-                found.extend(match place {
-                    None => self.find(package, &full),
-                    Some(place) => self.find_in(place, &full),
-                });
-            }
-        }
-        found
+    /// What `depends_on` understands by a name in a macro or test of `package`: that package's own, then the root project's, any
+    /// package's, the internal ones. Calls look in fewer places.
+    pub fn named(&self, package: &str, name: &str) -> Option<&Arc<MacroDef>> {
+        let own = self.packages.get(package).and_then(|own| own.get(name));
+        own.or_else(|| self.packages.get(&self.root).and_then(|root| root.get(name)))
+            .or_else(|| self.last_of_packages.get(name))
+            .or_else(|| self.global.get(name))
     }
 
     /// The macros that a macro calls, as written in it.
     pub fn dependencies(&self, package: &str, definition: &MacroDef) -> Vec<UniqueId> {
         let mut seen = HashSet::new();
         let mut ids = Vec::new();
-        let mut add = |found: &MacroDef| {
-            if found.id() != definition.id() && seen.insert(found.id().to_owned()) {
+        let mut add = |name: &str, found: &MacroDef| {
+            // A dispatch names the macro that it is in.
+            if name != &*definition.name && seen.insert(found.id().to_owned()) {
                 ids.push(UniqueId::new(found.id()));
             }
         };
@@ -201,19 +203,31 @@ impl MacroRegistry {
                 };
                 if let Some(name) = literal(0, "macro_name") {
                     let namespace = literal(1, "macro_namespace");
-                    for candidate in self.dispatch_candidates(package, &name, namespace.as_deref()) {
-                        add(candidate);
+                    if let Some(found) = self.named(package, &name) {
+                        add(&name, found);
+                    }
+                    let found = match &namespace {
+                        Some(namespace) => self.dispatch(package, &name, Some(namespace)).ok(),
+                        None => {
+                            let full = self.prefixes().map(|prefix| format!("{prefix}__{name}"));
+                            full.iter().find_map(|full| self.named("", full)).cloned()
+                        }
+                    };
+                    if let Some(found) = found {
+                        add(found.id().trim_start_matches("macro."), &found);
                     }
                 }
                 continue;
             }
             let found = match call.name.split_once('.') {
-                None => self.find(package, &call.name),
-                Some((qualifier, name)) if !name.contains('.') => self.find_in(qualifier, name),
+                None if matches!(call.name.as_str(), "ref" | "source" | "config") => None,
+                None => self.named(package, &call.name),
+                Some(("adapter", _)) => None,
+                Some((qualifier, name)) if !name.contains('.') => self.named(qualifier, name),
                 Some(_) => None,
             };
             if let Some(found) = found {
-                add(found);
+                add(&call.name, found);
             }
         }
         ids

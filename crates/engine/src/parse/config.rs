@@ -22,6 +22,9 @@ pub(super) fn tree_of(kind: ResourceType) -> ConfigKind {
         ResourceType::UnitTest => ConfigKind::UnitTests,
         ResourceType::Source => ConfigKind::Sources,
         ResourceType::Exposure => ConfigKind::Exposures,
+        ResourceType::Metric => ConfigKind::Metrics,
+        ResourceType::SemanticModel => ConfigKind::SemanticModels,
+        ResourceType::SavedQuery => ConfigKind::SavedQueries,
         // Analyses, operations and groups take those of models.
         _ => ConfigKind::Models,
     }
@@ -64,18 +67,20 @@ pub(super) fn resolve_unrendered(
 ) -> JsonMap {
     let mut config = JsonMap::new();
     let tree = tree_of(kind);
+    // dbt looks for these two trees under names that no project file has.
+    let has_tree = !matches!(kind, ResourceType::SemanticModel | ResourceType::SavedQuery);
     let mut put = |layer: &JsonMap| {
         for (key, value) in layer {
             config.insert(key.clone(), value.clone());
         }
     };
-    if let Some(own) = project.get(package) {
+    if let Some(own) = project.get(package).filter(|_| has_tree) {
         own.configs.resolve_unrendered(tree, fqn).iter().for_each(&mut put);
     }
     for layer in [layers.patch, layers.call].into_iter().flatten() {
         put(layer);
     }
-    if package != project.root.name {
+    if package != project.root.name && has_tree {
         project.root.configs.resolve_unrendered(tree, fqn).iter().for_each(&mut put);
     }
     config
@@ -112,7 +117,8 @@ fn defaults(kind: ResourceType) -> JsonMap {
         ResourceType::Source => {
             put("enabled", true.into());
             put("event_time", Json::Null);
-            put("freshness", Json::Null);
+            let no_limit = json!({"count": null, "period": null});
+            put("freshness", json!({"warn_after": no_limit, "error_after": no_limit, "filter": null}));
             put("loaded_at_field", Json::Null);
             put("loaded_at_query", Json::Null);
             put("meta", json!({}));
@@ -135,6 +141,17 @@ fn defaults(kind: ResourceType) -> JsonMap {
         }
         ResourceType::Group => {
             put("meta", json!({}));
+            return config;
+        }
+        ResourceType::Metric | ResourceType::SemanticModel | ResourceType::SavedQuery => {
+            put("enabled", true.into());
+            put("group", Json::Null);
+            put("meta", json!({}));
+            if kind == ResourceType::SavedQuery {
+                put("export_as", Json::Null);
+                put("schema", Json::Null);
+                put("cache", json!({"enabled": false}));
+            }
             return config;
         }
         _ => {}

@@ -4,8 +4,8 @@
 
 mod builder;
 mod built_in;
+mod checksums;
 mod config;
-mod contracts;
 mod docs;
 pub(crate) mod errors;
 mod macros;
@@ -14,9 +14,11 @@ mod others;
 mod patches;
 pub(crate) mod resolve;
 mod semantic;
+mod semantic_shapes;
 mod sources;
 mod test_entries;
 pub(crate) mod tests;
+mod unrendered;
 mod validate;
 
 use std::{
@@ -341,9 +343,9 @@ fn yaml_snapshots<'a>(parser: &Parser<'a>, file: &'a PropertyFile, patches: &Pat
             lines_before: 0,
             patch: patches.other(ResourceType::Snapshot, &file.package, &entry.name),
             tags: Vec::new(),
-            unrendered_patch: None,
             known: None,
             test_arguments: None,
+            config: artifacts::JsonMap::new(),
         });
     }
 }
@@ -375,9 +377,9 @@ fn hook<'a>(parser: &Parser<'a>, project: &project::DbtProject, when: HookTime, 
         lines_before: 0,
         patch: None,
         tags: vec![word.to_owned()],
-        unrendered_patch: None,
         known: None,
         test_arguments: None,
+        config: artifacts::JsonMap::new(),
     }
 }
 

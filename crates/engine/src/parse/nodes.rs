@@ -7,6 +7,7 @@ use artifacts::{
     manifest::{Checksum, Contract, Docs, Node, ResourceType},
 };
 use diagnostic::{Diagnostic, Location};
+use indexmap::IndexSet;
 use jinja::{CallArgs, State, Template, UndefinedMode, Value};
 use names::UniqueId;
 use project::{Project, SourceFile};
@@ -16,6 +17,7 @@ use super::{
     config::{self, Layers},
     errors,
     patches::{self, Describe, Patch},
+    unrendered,
 };
 use crate::{
     context::{
@@ -57,12 +59,12 @@ pub(super) struct Draft<'a> {
     pub patch: Option<Patch<'a>>,
     /// What a test has besides its config's tags.
     pub tags: Vec<String>,
-    /// Configs that a generic test's entry gives before rendering.
-    pub unrendered_patch: Option<JsonMap>,
     /// What rendering would find, where it is known without.
     pub known: Option<Capture>,
     /// Arguments of a generic test.
     pub test_arguments: Option<JsonMap>,
+    /// What `config()` was called with before the code is rendered: the entry of a generic test, whose code says the same again.
+    pub config: JsonMap,
 }
 
 impl<'a> Parser<'a> {
@@ -95,9 +97,9 @@ impl<'a> Parser<'a> {
             lines_before: file.lines_before,
             patch: None,
             tags: Vec::new(),
-            unrendered_patch: None,
             known: None,
             test_arguments: None,
+            config: JsonMap::new(),
         }
     }
 
@@ -120,14 +122,20 @@ impl<'a> Parser<'a> {
     /// Parses a draft.
     pub fn parse(&self, draft: Draft<'a>) -> ParsedNode {
         let mut diagnostics = Vec::new();
-        let Draft { mut node, lines_before, patch, tags, unrendered_patch, known, test_arguments } = draft;
-        let mut static_config = None;
+        let Draft { mut node, lines_before, patch, tags, known, test_arguments, config } = draft;
+        let mut template = None;
         let mut capture = match known {
             Some(known) => known,
             None => {
                 let draft = Arc::new(node);
-                let (capture, written) = self.capture(&draft, test_arguments.as_ref(), lines_before, &mut diagnostics);
-                static_config = written;
+                let (mut capture, compiled) =
+                    self.capture(&draft, test_arguments.as_ref(), lines_before, &mut diagnostics);
+                if !config.is_empty() {
+                    let mut merged = config;
+                    project::merge_config(&mut merged, &capture.config);
+                    capture.config = merged;
+                }
+                template = compiled;
                 node = Arc::unwrap_or_clone(draft);
                 capture
             }
@@ -135,16 +143,34 @@ impl<'a> Parser<'a> {
         let patch_config = patch.map(|patch| patch.config());
         let layers = Layers { patch: patch_config.as_ref(), call: Some(&capture.config) };
         node.config = config::resolve(self.project, node.resource_type, &node.package_name, &node.fqn, &layers);
-        let unrendered = unrendered_patch.or_else(|| patch.map(|patch| patch.unrendered_config()));
-        let written = static_config.unwrap_or_default();
-        let layers = Layers { patch: unrendered.as_ref(), call: Some(&written) };
+        let mut tags = tags;
+        if patch_config.as_ref().is_some_and(|patch| patch.contains_key("tags")) {
+            // The node takes its tags before it is patched: those of the property file come last.
+            let layers = Layers { patch: None, call: Some(&capture.config) };
+            let before = config::resolve(self.project, node.resource_type, &node.package_name, &node.fqn, &layers);
+            tags.extend(config::texts(before.get("tags")));
+        }
+        let written = self.written(&node, template.as_ref(), &capture.config);
+        let unrendered = patch.filter(|patch| !patch.config().is_empty()).map(unrendered::of_patch);
+        let layers = Layers { patch: unrendered.as_ref(), call: Some(&written.call) };
         node.unrendered_config =
             config::resolve_unrendered(self.project, node.resource_type, &node.package_name, &node.fqn, &layers);
+        if unrendered.is_none() {
+            node.unrendered_config.extend(written.over);
+        }
         self.capture_hooks(&mut node, &mut capture, &mut diagnostics);
         node.refs = capture.refs;
         node.sources = capture.sources;
+        if node.sources.len() > 1 && self.is_read_statically(&node) {
+            // The static parser gives a set.
+            let mut seen = std::collections::HashSet::new();
+            node.sources.retain(|source| seen.insert(source.clone()));
+        }
         node.metrics = capture.metrics;
         node.functions = capture.functions;
+        if node.is_generic_test() && capture.macros.len() > 1 {
+            self.keep_reachable(&node, &mut capture.macros);
+        }
         for id in capture.macros {
             if !node.depends_on.macros.contains(&id) {
                 node.depends_on.macros.push(id);
@@ -158,14 +184,14 @@ impl<'a> Parser<'a> {
         ParsedNode { node, lines_before, diagnostics }
     }
 
-    /// Renders the node's code to see what it refers to; also answers the literal text of its `config()`.
+    /// Renders the node's code to see what it refers to; also answers the compiled code.
     fn capture(
         &self,
         node: &Arc<Node>,
         test_arguments: Option<&JsonMap>,
         lines_before: usize,
         diagnostics: &mut Vec<Diagnostic>,
-    ) -> (Capture, Option<JsonMap>) {
+    ) -> (Capture, Option<Template>) {
         if node.resource_type == ResourceType::Seed || !project::has_jinja(&node.raw_code) {
             return (Capture::default(), None);
         }
@@ -205,8 +231,24 @@ impl<'a> Parser<'a> {
         if let Err(error) = template.render(&context, UndefinedMode::Capture) {
             diagnostics.push(errors::in_node(node, &error, lines_before));
         }
-        let written = static_config(&template);
-        (context.take_capture(), written)
+        (context.take_capture(), Some(template))
+    }
+
+    /// Of the macros that a generic test calls dbt notes those that its own macro, or `get_where_subquery`, can reach.
+    fn keep_reachable(&self, test: &Node, called: &mut IndexSet<UniqueId>) {
+        let macros = &self.scope.macros;
+        let subquery = macros.named(&test.package_name, "get_where_subquery").map(|found| UniqueId::new(found.id()));
+        let mut reached: IndexSet<UniqueId> =
+            subquery.into_iter().chain(test.depends_on.macros.iter().cloned()).collect();
+        let mut next = 0;
+        while let Some(id) = reached.get_index(next).cloned() {
+            next += 1;
+            if let Some(found) = macros.get(id.as_str()) {
+                let package = id.as_str().split('.').nth(1).unwrap_or_default();
+                reached.extend(macros.dependencies(package, found));
+            }
+        }
+        called.retain(|id| reached.contains(id));
     }
 
     /// Hooks are templates of the node too.
@@ -246,7 +288,7 @@ impl<'a> Parser<'a> {
     }
 
     fn apply_config(&self, node: &mut Node, first_tags: Vec<String>) {
-        let mut tags = Vec::new();
+        let mut tags: Vec<String> = Vec::new();
         for tag in first_tags.into_iter().chain(config::texts(node.config.get("tags"))) {
             if !tags.contains(&tag) {
                 tags.push(tag);
@@ -289,9 +331,14 @@ impl<'a> Parser<'a> {
         if node.resource_type == ResourceType::Model {
             node.constraints = patch.constraints().iter().map(|c| patches::constraint(c, true)).collect();
             node.deprecation_date = patch.deprecation_date();
-            node.time_spine.clone_from(&patch.node.time_spine);
+            node.time_spine = patch.node.time_spine.clone().map(|mut spine| {
+                if let Some(spine) = spine.as_object_mut() {
+                    spine.entry("custom_granularities").or_insert_with(|| Json::Array(Vec::new()));
+                }
+                spine
+            });
             if node.contract.enforced {
-                node.contract.checksum = Some(super::contracts::checksum(node));
+                node.contract.checksum = Some(super::checksums::contract(node));
             }
         }
     }
@@ -332,8 +379,15 @@ impl<'a> Parser<'a> {
 
     fn generate(&self, node: &mut Node, part: &'static str, custom: Option<Json>) -> jinja::Result<Option<String>> {
         let text = |value: &Json| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        let definition = self.scope.macros.find(&node.package_name, self.names.macro_of(part));
-        let Some(definition) = definition.filter(|found| !self.names.is_built_in(found.id())) else {
+        let macros = &self.scope.macros;
+        let name = self.names.macro_of(part);
+        let definition = macros.find(&node.package_name, name).filter(|found| !self.names.is_built_in(found.id()));
+        // The built-in macro dispatches, in the root project.
+        let definition = definition.cloned().or_else(|| {
+            let dispatched = macros.dispatch(&self.project.root.name, name, None).ok();
+            dispatched.filter(|found| !self.names.is_built_in(found.id()))
+        });
+        let Some(definition) = definition else {
             // What the built-in macros say.
             return Ok(match part {
                 "database" => {
@@ -353,7 +407,6 @@ impl<'a> Parser<'a> {
                 }),
             });
         };
-        let definition = Arc::clone(definition);
         let draft = Arc::new(std::mem::take(node));
         let value = Value::from(serde_json::to_value(&*draft).unwrap_or_default());
         let parts = ContextParts {
@@ -394,22 +447,6 @@ impl NameMacros {
     fn is_built_in(&self, id: &str) -> bool {
         id.starts_with("macro.dbt.")
     }
-}
-
-/// The arguments of `config()` as they are written: text keeps its text, all else becomes its Python text.
-fn static_config(template: &Template) -> Option<JsonMap> {
-    let mut written = JsonMap::new();
-    for call in template.calls().iter().filter(|call| call.name == "config") {
-        for (key, value) in &call.keyword {
-            let Some(value) = value else { continue };
-            let text = match value {
-                Value::Str(text) => text.to_string(),
-                other => other.to_string(),
-            };
-            written.insert(key.clone(), Json::String(text));
-        }
-    }
-    (!written.is_empty()).then_some(written)
 }
 
 /// The line of a file where a node's code calls something with a given first argument.

@@ -19,9 +19,9 @@ use project::{
     yaml,
 };
 use serde_json::{Value as Json, json};
-use sha2::{Digest, Sha256};
 
 use super::{
+    checksums,
     config::{self, Layers},
     errors,
     nodes::Parser,
@@ -246,7 +246,18 @@ impl<'a> Parser<'a> {
                 json!({"include": null, "exclude": versions.iter().map(|v| v.to_json()).collect::<Vec<_>>()})
             }
         });
-        let content = json!([of.model, versions, given, expect, overrides]);
+        let checksum = {
+            let inputs: Vec<(&str, checksums::Side<'_>)> = given
+                .iter()
+                .map(|given| {
+                    let fixture = given.fixture.as_deref();
+                    (given.input.as_str(), checksums::Side { rows: &given.rows, format: &given.format, fixture })
+                })
+                .collect();
+            let fixture = expect.fixture.as_deref();
+            let expected = checksums::Side { rows: &expect.rows, format: &expect.format, fixture };
+            checksums::unit_test(of, &inputs, &expected)
+        };
         UnitTest {
             model: of.model.clone(),
             given,
@@ -262,7 +273,7 @@ impl<'a> Parser<'a> {
             overrides,
             depends_on: DependsOn { macros: Vec::new(), nodes: vec![model.unique_id.clone()] },
             config,
-            checksum: Some(hex::encode(Sha256::digest(content.to_string().as_bytes()))),
+            checksum: Some(checksum),
             schema: Some(model.schema.clone()),
             created_at: self.created_at,
             versions,

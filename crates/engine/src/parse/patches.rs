@@ -33,9 +33,9 @@ impl Patch<'_> {
         self.version.map_or_else(|| self.node.config.clone(), |version| self.node.config_of(version))
     }
 
-    pub fn unrendered_config(&self) -> JsonMap {
-        self.version
-            .map_or_else(|| self.node.unrendered_config.clone(), |version| self.node.unrendered_config_of(version))
+    /// What `config:` of the entry says before rendering; of a version, its own alone.
+    pub fn unrendered_config(&self) -> &JsonMap {
+        self.version.map_or(&self.node.unrendered_config, |version| &version.unrendered_config)
     }
 
     pub fn description(&self) -> &str {
@@ -72,9 +72,14 @@ pub(super) struct Patches<'a> {
 impl<'a> Patches<'a> {
     pub fn new(files: &'a [PropertyFile], stems: &HashSet<Key>, diagnostics: &mut Vec<Diagnostic>) -> Self {
         let mut patches = Self::default();
+        let mut elsewhere: HashMap<&str, &str> = HashMap::new();
+        for (package, stem) in stems {
+            let first = elsewhere.entry(stem).or_insert(package);
+            *first = (*first).min(package);
+        }
         for file in files {
             for node in &file.models {
-                patches.add_model(file, node, stems, diagnostics);
+                patches.add_model(file, node, stems, &elsewhere, diagnostics);
             }
             let sections = [
                 (ResourceType::Seed, &file.seeds),
@@ -100,9 +105,17 @@ impl<'a> Patches<'a> {
         file: &'a PropertyFile,
         node: &'a NodeProperties,
         stems: &HashSet<Key>,
+        elsewhere: &HashMap<&str, &str>,
         diagnostics: &mut Vec<Diagnostic>,
     ) {
-        let key = |stem: &str| (file.package.clone(), stem.to_owned());
+        let key = |stem: &str| {
+            let own = (file.package.clone(), stem.to_owned());
+            // An entry may be about a model of another package.
+            match elsewhere.get(stem) {
+                Some(package) if !stems.contains(&own) => ((*package).to_owned(), stem.to_owned()),
+                _ => own,
+            }
+        };
         if node.versions.is_empty() {
             let patch = Patch { file, node, version: None };
             if let Some(earlier) = self.models.insert(key(&node.name), patch) {

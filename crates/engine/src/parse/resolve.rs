@@ -1,13 +1,13 @@
 //! Names into ids: `ref`, `source`, groups; and what may not be.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     sync::Arc,
 };
 
 use artifacts::{
     Manifest as Artifact,
-    manifest::{DependsOn, Disabled, Node, Ref, ResourceType},
+    manifest::{Constraint, DependsOn, Disabled, Node, Ref, ResourceType},
 };
 use diagnostic::{Diagnostic, Location};
 use names::UniqueId;
@@ -370,35 +370,29 @@ pub(super) fn maps(artifact: &mut Artifact) {
 pub(super) fn primary_keys(artifact: &mut Artifact) {
     #[derive(Default)]
     struct Tested {
-        unique: Vec<Vec<String>>,
-        not_null: HashSet<String>,
-        disabled_unique: Vec<Vec<String>>,
+        unique: BTreeSet<String>,
+        disabled_unique: BTreeSet<String>,
+        not_null: BTreeSet<String>,
     }
     let mut tested: HashMap<UniqueId, Tested> = HashMap::new();
     let mut look = |node: &Node, enabled: bool| {
         let (Some(test), Some(on)) = (&node.test_metadata, &node.attached_node) else { return };
-        let column = |key: &str| test.kwargs.get(key).and_then(serde_json::Value::as_str).map(str::to_owned);
+        let column = test.kwargs.get("column_name").and_then(serde_json::Value::as_str);
+        let combination = test.kwargs.get("combination_of_columns").and_then(serde_json::Value::as_array);
+        let columns: Vec<String> = match column {
+            Some(column) => vec![column.to_owned()],
+            None => combination.into_iter().flatten().filter_map(|c| c.as_str().map(str::to_owned)).collect(),
+        };
         let entry = tested.entry(on.clone()).or_default();
         match test.name.as_str() {
-            "unique" => {
-                if let Some(column) = column("column_name") {
-                    let list = if enabled { &mut entry.unique } else { &mut entry.disabled_unique };
-                    list.push(vec![column]);
-                }
-            }
-            "not_null" if enabled => entry.not_null.extend(column("column_name")),
-            "unique_combination_of_columns" => {
-                let columns = test.kwargs.get("combination_of_columns").and_then(serde_json::Value::as_array);
-                let columns: Vec<String> =
-                    columns.into_iter().flatten().filter_map(|c| c.as_str().map(str::to_owned)).collect();
-                let list = if enabled { &mut entry.unique } else { &mut entry.disabled_unique };
-                list.push(columns);
-            }
+            "unique" | "unique_combination_of_columns" if enabled => entry.unique.extend(columns),
+            "unique" | "unique_combination_of_columns" => entry.disabled_unique.extend(columns),
+            "not_null" => entry.not_null.extend(columns),
             _ => {}
         }
     };
     for node in artifact.nodes.values() {
-        look(node, true);
+        look(node, node.config_bool("enabled").unwrap_or(true));
     }
     for entry in artifact.disabled.values().flatten() {
         if let Disabled::Node(node) = entry {
@@ -406,18 +400,20 @@ pub(super) fn primary_keys(artifact: &mut Artifact) {
         }
     }
     for node in artifact.nodes.values_mut().filter(|node| node.resource_type == ResourceType::Model) {
+        let is_key = |constraints: &[Constraint]| constraints.iter().any(|c| c.kind == "primary_key");
         let of_model = node.constraints.iter().find(|c| c.kind == "primary_key").and_then(|c| c.columns.clone());
-        let of_columns = || -> Vec<String> {
-            let keys = node.columns.values().filter(|c| c.constraints.iter().any(|c| c.kind == "primary_key"));
-            keys.map(|column| column.name.clone()).collect()
+        let of_column =
+            || node.columns.values().find(|column| is_key(&column.constraints)).map(|c| vec![c.name.clone()]);
+        let of_tests = || {
+            let Tested { unique, disabled_unique, not_null } = tested.get(&node.unique_id)?;
+            let both: Vec<String> =
+                not_null.iter().filter(|c| unique.contains(*c) || disabled_unique.contains(*c)).cloned().collect();
+            [both, unique.iter().cloned().collect(), disabled_unique.iter().cloned().collect()]
+                .into_iter()
+                .find(|columns| !columns.is_empty())
         };
-        let mut key = of_model.unwrap_or_else(of_columns);
-        if let (true, Some(tested)) = (key.is_empty(), tested.get(&node.unique_id)) {
-            let both =
-                tested.unique.iter().find(|columns| columns.iter().all(|column| tested.not_null.contains(column)));
-            key = both.or(tested.unique.first()).or(tested.disabled_unique.first()).cloned().unwrap_or_default();
-        }
-        if !key.is_empty() {
+        if let Some(mut key) = of_model.or_else(of_column).or_else(of_tests) {
+            key.sort();
             Arc::make_mut(node).primary_key = key;
         }
     }

@@ -1,12 +1,12 @@
-//! Metrics, semantic models and saved queries: kept as they are written, with who depends on whom.
+//! Metrics, semantic models and saved queries, with who depends on whom.
 //!
 //! Nothing here is computed: the engine lists them, draws their lineage, and passes them on in the manifest.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use artifacts::{
     JsonMap, Manifest as Artifact,
-    manifest::{Node, ResourceType},
+    manifest::{Disabled, Node, ResourceType},
 };
 use diagnostic::Diagnostic;
 use names::UniqueId;
@@ -14,10 +14,11 @@ use project::{PropertyFile, properties::RawProperties};
 use serde_json::{Value as Json, json};
 
 use super::{
-    config,
+    config::{self, Layers},
     nodes::Parser,
     others::{Named, path_below, read_reference},
     resolve::nearest,
+    semantic_shapes as shapes,
     tests::directories,
 };
 use crate::manifest::{Found, Lookup};
@@ -32,20 +33,27 @@ pub(super) fn add(
     diagnostics: &mut Vec<Diagnostic>,
 ) {
     let mut measures: HashMap<String, String> = HashMap::new();
+    let mut places: HashMap<String, (&PropertyFile, &RawProperties)> = HashMap::new();
     for file in properties {
         for of in &file.semantic_models {
             let model = semantic_model(parser, file, of, artifact, lookup, root, diagnostics);
             let id = text(&model, "unique_id");
-            for measure in model.get("measures").and_then(Json::as_array).into_iter().flatten() {
-                if let Some(name) = measure.get("name").and_then(Json::as_str) {
+            let written = Json::Object(written(of));
+            for measure in written["measures"].as_array().into_iter().flatten() {
+                if let Some(name) = measure["name"].as_str() {
                     measures.insert(name.to_owned(), id.clone());
+                    if measure["create_metric"] == true {
+                        let created = metric_of_measure(measure, name, &model);
+                        put(artifact, ResourceType::Metric, metric(parser, file, name, &created, of));
+                    }
                 }
             }
-            artifact.semantic_models.insert(id, Json::Object(model));
+            put(artifact, ResourceType::SemanticModel, model);
         }
         for of in &file.metrics {
-            let metric = entry(parser, file, of, ResourceType::Metric);
-            artifact.metrics.insert(text(&metric, "unique_id"), Json::Object(metric));
+            let metric = metric(parser, file, &of.name, &Json::Object(written(of)), of);
+            places.insert(text(&metric, "unique_id"), (file, of));
+            put(artifact, ResourceType::Metric, metric);
         }
     }
     let metrics: HashMap<String, String> = artifact
@@ -53,14 +61,21 @@ pub(super) fn add(
         .iter()
         .filter_map(|(id, metric)| Some((metric.get("name")?.as_str()?.to_owned(), id.clone())))
         .collect();
+    let before = artifact.metrics.clone();
     for (id, metric) in &mut artifact.metrics {
-        let parents = metric_parents(metric, &metrics, &measures);
+        let mut inputs = Vec::new();
+        input_measures(metric, &before, &metrics, &mut Vec::new(), &mut inputs);
+        let (parents, missing) = metric_parents(metric, &metrics, &measures);
+        if let Some((file, of)) = places.get(id) {
+            diagnostics.extend(missing.iter().map(|missing| missing.diagnostic(file, of, &metrics, &measures)));
+        }
         let parents: Vec<&String> = parents.iter().filter(|parent| *parent != id).collect();
+        metric["type_params"]["input_measures"] = Json::Array(inputs);
         metric["depends_on"] = json!({"macros": [], "nodes": parents});
     }
     for file in properties {
         for of in &file.saved_queries {
-            let mut query = entry(parser, file, of, ResourceType::SavedQuery);
+            let mut query = saved_query(parser, file, of);
             let mut parents = Vec::new();
             let asked = query.get("query_params").and_then(|params| params.get("metrics")).and_then(Json::as_array);
             for name in asked.into_iter().flatten().filter_map(Json::as_str) {
@@ -70,58 +85,118 @@ pub(super) fn add(
                 }
             }
             query.insert("depends_on".to_owned(), json!({"macros": [], "nodes": parents}));
-            artifact.saved_queries.insert(text(&query, "unique_id"), Json::Object(query));
+            put(artifact, ResourceType::SavedQuery, query);
         }
     }
+}
+
+fn put(artifact: &mut Artifact, kind: ResourceType, resource: JsonMap) {
+    let id = text(&resource, "unique_id");
+    if resource.get("config").and_then(|config| config.get("enabled")) == Some(&Json::Bool(false)) {
+        let entry = artifact.disabled.entry(UniqueId::new(id)).or_default();
+        entry.push(Disabled::Other(Json::Object(resource)));
+        return;
+    }
+    let section = match kind {
+        ResourceType::Metric => &mut artifact.metrics,
+        ResourceType::SemanticModel => &mut artifact.semantic_models,
+        _ => &mut artifact.saved_queries,
+    };
+    section.insert(id, Json::Object(resource));
+}
+
+/// The entry as it is written.
+fn written(of: &RawProperties) -> JsonMap {
+    of.value.value.as_map().map(project::yaml::Map::to_json).unwrap_or_default()
+}
+
+/// What the three kinds have in common: who they are, and their config.
+struct Common {
+    identity: JsonMap,
+    config: JsonMap,
+    unrendered_config: JsonMap,
+}
+
+fn common(parser: &Parser<'_>, file: &PropertyFile, name: &str, config: &JsonMap, kind: ResourceType) -> Common {
+    let package = &file.package;
+    let mut fqn = vec![package.clone()];
+    fqn.extend(directories(&file.source.file));
+    fqn.push(name.to_owned());
+    let layers = Layers { patch: Some(config), call: None };
+    let identity = object(json!({
+        "name": name, "resource_type": kind.as_str(), "package_name": package, "path": path_below(&file.source.file),
+        "original_file_path": file.source.file, "unique_id": format!("{kind}.{package}.{name}"), "fqn": fqn,
+    }));
+    Common {
+        identity,
+        config: config::resolve(parser.project, kind, package, &fqn, &layers),
+        unrendered_config: config::resolve_unrendered(parser.project, kind, package, &fqn, &layers),
+    }
+}
+
+fn object(value: Json) -> JsonMap {
+    match value {
+        Json::Object(map) => map,
+        _ => JsonMap::new(),
+    }
+}
+
+fn describer<'a>(parser: &'a Parser<'_>, package: &'a str) -> impl Fn(&str) -> String + 'a {
+    move |text| parser.docs.describe(text, package).map_or_else(|_| text.to_owned(), |(text, _)| text)
+}
+
+/// What `create_metric: true` makes of a measure.
+fn metric_of_measure(measure: &Json, name: &str, model: &JsonMap) -> Json {
+    let or_name = |key: &str| measure.get(key).filter(|value| !value.is_null()).cloned().unwrap_or_else(|| name.into());
+    let description = measure["description"].as_str().filter(|text| !text.is_empty());
+    json!({
+        "name": name, "label": or_name("label"), "type": "simple",
+        "type_params": {"measure": name, "expr": or_name("expr")},
+        "description": description.map_or_else(|| format!("Metric created from measure {name}"), str::to_owned),
+        "config": {"enabled": model["config"]["enabled"], "meta": model["config"]["meta"]},
+    })
+}
+
+fn metric(parser: &Parser<'_>, file: &PropertyFile, name: &str, written: &Json, of: &RawProperties) -> JsonMap {
+    let own = if name == of.name { of.config.clone() } else { config::mapping(written.get("config")) };
+    let Common { identity, config, unrendered_config } = common(parser, file, name, &own, ResourceType::Metric);
+    let describe = describer(parser, &file.package);
+    let kind = written["type"].as_str().unwrap_or_default().to_lowercase();
+    let meta = config::mapping(config.get("meta"));
+    let meta = if meta.is_empty() { config::mapping(written.get("meta")) } else { meta };
+    let label = written.get("label").filter(|label| !label.is_null()).cloned().unwrap_or_else(|| name.into());
+    let mut map = identity;
+    map.extend(object(json!({
+        "description": describe(written["description"].as_str().unwrap_or_default()),
+        "label": label, "type": kind, "type_params": shapes::type_params(&written["type_params"], &kind),
+        "filter": shapes::filter(written.get("filter")), "metadata": null, "time_granularity": written["time_granularity"],
+        "config": config, "unrendered_config": unrendered_config, "sources": [], "depends_on": {"macros": [], "nodes": []},
+        "refs": [], "metrics": [], "created_at": parser.created_at, "group": config["group"], "meta": meta,
+        "tags": config::texts(written.get("tags")),
+    })));
+    map
+}
+
+fn saved_query(parser: &Parser<'_>, file: &PropertyFile, of: &RawProperties) -> JsonMap {
+    let written = Json::Object(written(of));
+    let Common { identity, config, unrendered_config } =
+        common(parser, file, &of.name, &of.config, ResourceType::SavedQuery);
+    let describe = describer(parser, &file.package);
+    let tags: BTreeSet<String> =
+        config::texts(written.get("tags")).into_iter().chain(config::texts(config.get("tags"))).collect();
+    let place = (parser.host.adapter.database(), parser.host.adapter.schema());
+    let mut map = identity;
+    map.extend(object(json!({
+        "query_params": shapes::query_params(&written), "exports": shapes::exports(&written, &config, place),
+        "description": written["description"].as_str().map(describe), "label": written["label"], "metadata": null,
+        "config": config, "unrendered_config": unrendered_config, "group": config["group"],
+        "depends_on": {"macros": [], "nodes": []}, "created_at": parser.created_at, "refs": [], "tags": tags,
+    })));
+    map
 }
 
 fn text(map: &JsonMap, key: &str) -> String {
     map.get(key).and_then(Json::as_str).unwrap_or_default().to_owned()
-}
-
-/// What they have in common, with the entry's own members.
-fn entry(parser: &Parser<'_>, file: &PropertyFile, of: &RawProperties, kind: ResourceType) -> JsonMap {
-    let package = &file.package;
-    let mut fqn = vec![package.clone()];
-    fqn.extend(directories(&file.source.file));
-    fqn.push(of.name.clone());
-    let mut map = JsonMap::new();
-    let mut put = |key: &str, value: Json| {
-        map.insert(key.to_owned(), value);
-    };
-    put("name", of.name.clone().into());
-    put("resource_type", kind.as_str().into());
-    put("package_name", package.clone().into());
-    put("path", path_below(&file.source.file).into());
-    put("original_file_path", file.source.file.clone().into());
-    put("unique_id", format!("{kind}.{package}.{}", of.name).into());
-    put("fqn", fqn.into());
-    let written = of.value.value.as_map().map(project::yaml::Map::to_json).unwrap_or_default();
-    for (key, value) in &written {
-        if !matches!(key.as_str(), "name" | "config") {
-            put(key, value.clone());
-        }
-    }
-    if let Some(Ok((description, _))) =
-        written.get("description").and_then(Json::as_str).map(|text| parser.docs.describe(text, package))
-    {
-        put("description", description.into());
-    }
-    let mut config = JsonMap::from_iter([
-        ("enabled".to_owned(), Json::Bool(true)),
-        ("group".to_owned(), Json::Null),
-        ("meta".to_owned(), json!({})),
-    ]);
-    project::merge_config(&mut config, &of.config);
-    put("group", config.get("group").cloned().unwrap_or_default());
-    put("meta", Json::Object(config::mapping(config.get("meta"))));
-    put("tags", config::texts(config.get("tags")).into());
-    put("config", Json::Object(config));
-    put("unrendered_config", json!({}));
-    put("depends_on", json!({"macros": [], "nodes": []}));
-    put("refs", json!([]));
-    put("created_at", json!(parser.created_at));
-    map
 }
 
 fn semantic_model(
@@ -133,7 +208,21 @@ fn semantic_model(
     root: &str,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> JsonMap {
-    let mut map = entry(parser, file, of, ResourceType::SemanticModel);
+    let properties = Json::Object(written(of));
+    let Common { identity, config, unrendered_config } =
+        common(parser, file, &of.name, &of.config, ResourceType::SemanticModel);
+    let describe = describer(parser, &file.package);
+    let meta = config::mapping(config.get("meta"));
+    let mut map = identity;
+    map.extend(object(json!({
+        "model": properties["model"], "node_relation": null, "description": properties["description"].as_str().map(&describe),
+        "label": properties["label"], "defaults": shapes::defaults(&properties),
+        "entities": shapes::entities(&properties, &meta, &describe),
+        "measures": shapes::measures(&properties, &meta, &describe),
+        "dimensions": shapes::dimensions(&properties, &meta, &describe), "metadata": null,
+        "depends_on": {"macros": [], "nodes": []}, "refs": [], "created_at": parser.created_at, "config": config,
+        "unrendered_config": unrendered_config, "primary_entity": properties["primary_entity"], "group": config["group"],
+    })));
     let written = text(&map, "model");
     let mut named = Named::default();
     let expression = written.trim().trim_start_matches("{{").trim_end_matches("}}").trim();
@@ -171,28 +260,98 @@ fn node_relation(node: &Node) -> Json {
     })
 }
 
-/// The semantic models of a metric's measures, or the metrics it is made of.
-fn metric_parents(metric: &Json, metrics: &HashMap<String, String>, measures: &HashMap<String, String>) -> Vec<String> {
-    let Some(params) = metric.get("type_params") else { return Vec::new() };
-    let name = |value: &Json| value.as_str().or_else(|| value.get("name")?.as_str()).map(str::to_owned);
-    let mut parents: Vec<String> = Vec::new();
-    let mut add = |found: Option<&String>| {
-        if let Some(id) = found.filter(|id| !parents.contains(id)) {
-            parents.push(id.clone());
+/// The measures below a metric, its own or those of the metrics it is made of.
+fn input_measures(
+    metric: &Json,
+    all: &JsonMap,
+    ids: &HashMap<String, String>,
+    above: &mut Vec<String>,
+    found: &mut Vec<Json>,
+) {
+    let mut add = |measure: &Json| {
+        if !measure.is_null() && !found.contains(measure) {
+            found.push(measure.clone());
         }
     };
-    for value in params.get("metrics").and_then(Json::as_array).into_iter().flatten() {
-        add(name(value).and_then(|name| metrics.get(&name)));
+    let params = &metric["type_params"];
+    add(&params["measure"]);
+    add(&params["conversion_type_params"]["base_measure"]);
+    add(&params["conversion_type_params"]["conversion_measure"]);
+    for input in input_metrics(params) {
+        let Some(name) = input["name"].as_str().filter(|name| !above.iter().any(|other| other == name)) else {
+            continue;
+        };
+        if let Some(metric) = ids.get(name).and_then(|id| all.get(id)) {
+            above.push(name.to_owned());
+            input_measures(metric, all, ids, above, found);
+            above.pop();
+        }
     }
-    for key in ["numerator", "denominator"] {
-        add(params.get(key).and_then(name).and_then(|name| metrics.get(&name)));
+}
+
+/// The metrics a metric is made of.
+fn input_metrics(params: &Json) -> impl Iterator<Item = &Json> {
+    let operands = [&params["numerator"], &params["denominator"]];
+    let operands = operands.into_iter().filter(|operand| !operand.is_null());
+    operands.chain(params["metrics"].as_array().into_iter().flatten())
+}
+
+/// A metric or a measure that a metric names and nobody defines.
+enum Missing {
+    Metric(String),
+    Measure(String),
+}
+
+impl Missing {
+    fn diagnostic(
+        &self,
+        file: &PropertyFile,
+        of: &RawProperties,
+        metrics: &HashMap<String, String>,
+        measures: &HashMap<String, String>,
+    ) -> Diagnostic {
+        let (what, name, known) = match self {
+            Self::Metric(name) => (format!("The metric `{name}` does not exist but was referenced."), name, metrics),
+            Self::Measure(name) => (
+                format!("A semantic model having a measure `{name}` does not exist but was referenced."),
+                name,
+                measures,
+            ),
+        };
+        let near = nearest(name, known.keys().map(String::as_str));
+        file.source
+            .error(of.position, format!("Parsing Error\n  {what}"))
+            .cause(format!("metric '{}' is made of it", of.name))
+            .fix(near.map_or_else(|| "correct the name".to_owned(), |near| format!("did you mean '{near}'?")))
     }
-    add(params.get("measure").and_then(name).and_then(|name| measures.get(&name)));
-    let conversion = params.get("conversion_type_params");
-    for key in ["base_measure", "conversion_measure"] {
-        add(conversion.and_then(|params| params.get(key)).and_then(name).and_then(|name| measures.get(&name)));
+}
+
+/// The semantic models of a metric's measures, or the metrics it is made of; and what of these is not there.
+fn metric_parents(
+    metric: &Json,
+    metrics: &HashMap<String, String>,
+    measures: &HashMap<String, String>,
+) -> (Vec<String>, Vec<Missing>) {
+    let params = &metric["type_params"];
+    let conversion = &params["conversion_type_params"];
+    let (mut parents, mut missing) = (Vec::new(), Vec::new());
+    for input in [&params["measure"], &conversion["base_measure"], &conversion["conversion_measure"]] {
+        let Some(name) = input["name"].as_str() else { continue };
+        match measures.get(name) {
+            Some(id) if parents.contains(id) => {}
+            Some(id) => parents.push(id.clone()),
+            None => missing.push(Missing::Measure(name.to_owned())),
+        }
     }
-    parents
+    for input in input_metrics(params) {
+        let Some(name) = input["name"].as_str() else { continue };
+        match metrics.get(name) {
+            Some(id) if parents.contains(id) => {}
+            Some(id) => parents.push(id.clone()),
+            None => missing.push(Missing::Metric(name.to_owned())),
+        }
+    }
+    (parents, missing)
 }
 
 fn missing_metric(file: &PropertyFile, of: &RawProperties, name: &str, known: &HashMap<String, String>) -> Diagnostic {

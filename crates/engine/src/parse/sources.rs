@@ -12,7 +12,7 @@ use project::{
     PropertyFile, merge_config,
     properties::{self, Setting, SourceProperties, TableProperties},
 };
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 use super::{
     config::{self, Layers},
@@ -68,8 +68,8 @@ impl<'a> Parser<'a> {
         tags.extend(config::texts(of.config.get("tags")));
         tags.extend(table.tags.clone());
         tags.extend(config::texts(table.config.get("tags")));
-        let mut seen = std::collections::HashSet::new();
-        tags.retain(|tag| seen.insert(tag.clone()));
+        tags.sort();
+        tags.dedup();
 
         let mut patch = JsonMap::new();
         for layer in [&of.config, &table.config] {
@@ -78,8 +78,16 @@ impl<'a> Parser<'a> {
             }
         }
         let mut settings = JsonMap::new();
-        let freshness_json = freshness.as_ref().and_then(|freshness| serde_json::to_value(freshness).ok());
-        settings.insert("freshness".to_owned(), freshness_json.unwrap_or(Json::Null));
+        match &freshness {
+            None => {
+                settings.insert("freshness".to_owned(), Json::Null);
+            }
+            // Without a limit the project's config stands.
+            Some(freshness) if !freshness.has_threshold() => {}
+            Some(freshness) => {
+                settings.insert("freshness".to_owned(), serde_json::to_value(freshness).unwrap_or(Json::Null));
+            }
+        }
         settings.insert("loaded_at_field".to_owned(), loaded_at_field.clone().into());
         settings.insert("loaded_at_query".to_owned(), loaded_at_query.clone().into());
         settings.insert("meta".to_owned(), Json::Object(meta.clone()));
@@ -87,13 +95,15 @@ impl<'a> Parser<'a> {
         merge_config(&mut patch, &settings);
         let layers = Layers { patch: Some(&patch), call: None };
         let config = config::resolve(self.project, ResourceType::Source, package, &fqn, &layers);
+        let freshness = config.get("freshness").cloned().and_then(|value| serde_json::from_value(value).ok()).flatten();
+        let (loaded_at_field, loaded_at_query) = (text(&config, "loaded_at_field"), text(&config, "loaded_at_query"));
         let unrendered_config = config::resolve_unrendered(self.project, ResourceType::Source, package, &fqn, &layers);
 
         let database = of.database.clone().unwrap_or_else(|| self.host.adapter.database().to_owned());
         let schema = of.schema.clone().unwrap_or_else(|| of.name.clone());
         let identifier = table.identifier.clone().unwrap_or_else(|| table.name.clone());
         let quoting = quoting(of.quoting, table.quoting);
-        let flags = crate::context::PartFlags::default().with(&quoting);
+        let flags = self.scope.quoting.with(&quoting);
         let relation = Relation::new(Some(&database), &schema, &identifier, flags);
         let mut describe = |text: &str, position| match self.docs.describe(text, package) {
             Ok(described) => described,
@@ -125,7 +135,7 @@ impl<'a> Parser<'a> {
             loaded_at_field,
             loaded_at_query,
             freshness,
-            external: table.external.clone().map(Json::Object),
+            external: table.external.as_ref().map(external),
             description,
             columns,
             meta: config::mapping(config.get("meta")),
@@ -136,12 +146,43 @@ impl<'a> Parser<'a> {
             unrendered_config,
             relation_name: Some(relation.render()),
             created_at: self.created_at,
-            unrendered_database: of.database.clone(),
-            unrendered_schema: of.schema.clone(),
+            unrendered_database: of.unrendered_database.clone(),
+            unrendered_schema: of.unrendered_schema.clone(),
             doc_blocks,
         };
         ParsedSource { source: Arc::new(source), file, table, diagnostics }
     }
+}
+
+/// An external table's properties, with those that dbt names though they are not given.
+fn external(written: &JsonMap) -> Json {
+    let mut external = JsonMap::new();
+    for key in ["location", "file_format", "row_format", "tbl_properties"] {
+        external.insert(key.to_owned(), written.get(key).cloned().unwrap_or_default());
+    }
+    let partitions = written.get("partitions").and_then(Json::as_array).map(|partitions| {
+        partitions
+            .iter()
+            .map(|partition| match partition {
+                Json::Object(written) => {
+                    let mut partition = JsonMap::new();
+                    for (key, default) in
+                        [("name", "".into()), ("description", "".into()), ("data_type", "".into()), ("meta", json!({}))]
+                    {
+                        partition.insert(key.to_owned(), written.get(key).cloned().unwrap_or(default));
+                    }
+                    partition.extend(written.clone());
+                    Json::Object(partition)
+                }
+                other => other.clone(),
+            })
+            .collect()
+    });
+    external.insert("partitions".to_owned(), partitions.map_or(Json::Null, Json::Array));
+    external.extend(
+        written.iter().filter(|(key, _)| *key != "partitions").map(|(key, value)| (key.clone(), value.clone())),
+    );
+    Json::Object(external)
 }
 
 fn dedup(tags: Vec<String>) -> Vec<String> {

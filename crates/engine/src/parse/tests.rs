@@ -1,6 +1,6 @@
 //! Generic tests: entries of property files become nodes.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use artifacts::{
     JsonMap,
@@ -13,7 +13,10 @@ use names::UniqueId;
 use project::{PropertyFile, properties::TestDefinition, yaml};
 use serde_json::Value as Json;
 
-use super::nodes::{Draft, ParsedNode, Parser};
+use super::{
+    config,
+    nodes::{Draft, ParsedNode, Parser},
+};
 use crate::context::{
     from_yaml,
     node::{Capture, Context},
@@ -71,24 +74,27 @@ impl<'a> Parser<'a> {
             arguments.insert("column_name", yaml::Value::Str(name.clone()));
         }
         for (key, value) in test.arguments.iter() {
-            arguments.insert(key, value.clone());
+            // The column that a test is on counts, whatever the entry says.
+            if key != "column_name" || quoted.is_none() {
+                arguments.insert(key, value.clone());
+            }
         }
         let names = TestNames::new(target, test, &arguments);
         arguments.insert("model", yaml::Value::Str(format!("{{{{ get_where_subquery({}) }}}}", target.expression)));
         let kwargs = arguments.to_json();
         let hash = hash(&names.name, test, &arguments);
 
-        let mut config = test.config.clone();
-        let mut unrendered = test.unrendered_config.clone();
-        if names.short != names.name && !config.contains_key("alias") {
-            config.insert("alias".to_owned(), names.short.clone().into());
-            unrendered.insert("alias".to_owned(), names.short.clone().into());
+        let mut configs = test.config.clone();
+        if names.short != names.name && !configs.contains_key("alias") {
+            configs.insert("alias".to_owned(), names.short.clone().into());
         }
         let namespace = test.namespace.as_ref().map(|namespace| format!("{namespace}.")).unwrap_or_default();
-        let raw_code = format!("{{{{ {namespace}test_{}(**{ARGUMENTS}) }}}}{}", test.name, config_call(&config));
+        let raw_code = format!("{{{{ {namespace}test_{}(**{ARGUMENTS}) }}}}{}", test.name, config_call(&configs));
         let definition = self.scope.macros.find_test(package, test.namespace.as_deref(), &test.name);
+        // dbt notes the macro that the name alone means, also for a test of a package.
+        let noted = definition.and_then(|found| self.scope.macros.named(package, &found.name));
         let is_static =
-            definition.is_some_and(|found| matches!(found.id(), "macro.dbt.test_not_null" | "macro.dbt.test_unique"));
+            noted.is_some_and(|found| matches!(found.id(), "macro.dbt.test_not_null" | "macro.dbt.test_unique"));
         let mut fqn = vec![package.clone()];
         fqn.extend(directories(&target.file.source.file));
         fqn.push(names.name.clone());
@@ -119,7 +125,7 @@ impl<'a> Parser<'a> {
             ..Node::default()
         };
         let mut diagnostics = Vec::new();
-        match definition {
+        match noted {
             Some(found) => node.depends_on.macros.push(UniqueId::new(found.id())),
             None => diagnostics.push(self.missing_test(target, test)),
         }
@@ -133,18 +139,19 @@ impl<'a> Parser<'a> {
         let known = (is_static || definition.is_none()).then(|| Capture {
             refs: target.refs.clone(),
             sources: target.sources.clone(),
-            config: config.clone(),
+            config: configs.clone(),
             ..Capture::default()
         });
-        let mut tags = target.tags.clone();
-        tags.extend(column.iter().flat_map(|column| column.tags.iter().cloned()));
+        let of_target = target.tags.iter().cloned();
+        let of_column = column.into_iter().flat_map(|column| column.tags.iter().cloned());
+        let tags: BTreeSet<String> = of_target.chain(of_column).chain(config::texts(configs.get("tags"))).collect();
         let draft = Draft {
             node,
             lines_before: 0,
             patch: None,
-            tags,
-            unrendered_patch: Some(unrendered),
+            tags: tags.into_iter().collect(),
             test_arguments: known.is_none().then_some(kwargs),
+            config: if known.is_none() { configs } else { JsonMap::new() },
             known,
         };
         let mut parsed = self.parse(draft);

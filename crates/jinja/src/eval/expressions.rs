@@ -42,7 +42,7 @@ impl State<'_> {
                 let args = self.evaluate_arguments(arguments)?;
                 filter(self, of, args)
             }
-            ExprKind::Test(of, test, arguments) => {
+            ExprKind::Test(of, _, test, arguments) => {
                 let of = self.evaluate(of)?;
                 let args = self.evaluate_arguments(arguments)?;
                 test(self, &of, args).map(Value::Bool)

@@ -129,7 +129,7 @@ pub(crate) enum ExprKind {
     Slice(Box<Expr>, Box<[Option<Expr>; 3]>),
     Call(Box<Expr>, Box<Arguments>),
     Filter(Box<Expr>, Arc<str>, Filter, Box<Arguments>),
-    Test(Box<Expr>, Test, Box<Arguments>),
+    Test(Box<Expr>, Arc<str>, Test, Box<Arguments>),
     Operate(Operator, Box<Expr>, Box<Expr>),
     Compare(Box<Expr>, Vec<(Comparison, Expr)>),
     And(Box<Expr>, Box<Expr>),
@@ -181,7 +181,7 @@ impl ExprKind {
             ExprKind::Slice(of, parts) => std::iter::once(&**of).chain(parts.iter().flatten()).collect(),
             ExprKind::Call(of, arguments)
             | ExprKind::Filter(of, _, _, arguments)
-            | ExprKind::Test(of, _, arguments) => std::iter::once(&**of).chain(arguments.expressions()).collect(),
+            | ExprKind::Test(of, _, _, arguments) => std::iter::once(&**of).chain(arguments.expressions()).collect(),
             ExprKind::Compare(first, rest) => std::iter::once(&**first).chain(rest.iter().map(|(_, e)| e)).collect(),
             ExprKind::Conditional { condition, then, otherwise } => {
                 [&**condition, &**then].into_iter().chain(otherwise.as_deref()).collect()

@@ -1,6 +1,9 @@
 //! The calls a template contains, found without evaluating it.
 
-use super::ast::{Expr, ExprKind, Node, Statement};
+use super::{
+    ast::{Expr, ExprKind, Node, Statement},
+    written,
+};
 use crate::Value;
 
 /// A call as written: `ref('a', v=2)`, `dbt_utils.star(x)`, `adapter.dispatch('m', 'p')`.
@@ -12,6 +15,8 @@ pub struct StaticCall {
     pub positional: Vec<Option<Value>>,
     /// Keyword arguments; `None` when not a literal.
     pub keyword: Vec<(String, Option<Value>)>,
+    /// The keyword arguments of a `config(…)` in the spelling of dbt's `unrendered_config`; empty for other calls.
+    pub written: Vec<(String, String)>,
     /// Whether `*args` or `**kwargs` are passed too.
     pub spreads: bool,
     /// The line, from 1.
@@ -83,8 +88,15 @@ fn in_expr(expr: &Expr, calls: &mut Vec<StaticCall>) {
     if let ExprKind::Call(function, arguments) = &expr.kind
         && let Some(name) = dotted(function)
     {
+        let written = match name.as_str() {
+            "config" => {
+                arguments.keyword.iter().map(|(name, value)| (name.to_string(), written::argument(value))).collect()
+            }
+            _ => Vec::new(),
+        };
         calls.push(StaticCall {
             name,
+            written,
             positional: arguments.positional.iter().map(Expr::literal).collect(),
             keyword: arguments.keyword.iter().map(|(name, value)| (name.to_string(), value.literal())).collect(),
             spreads: arguments.spread.is_some() || arguments.spread_keyword.is_some(),

@@ -461,7 +461,7 @@ impl<'s> Parser<'s> {
         let Some(test) = crate::filters::test(&name) else {
             return Err(Error::syntax(format!("No test named {}.", Value::str(name).repr()), line));
         };
-        let node = self.expr(ExprKind::Test(Box::new(of), test, Box::new(arguments)), line)?;
+        let node = self.expr(ExprKind::Test(Box::new(of), Arc::from(name), test, Box::new(arguments)), line)?;
         if negated { self.expr(ExprKind::Not(Box::new(node)), line) } else { Ok(node) }
     }
 }

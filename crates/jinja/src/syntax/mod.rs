@@ -5,6 +5,7 @@ mod calls;
 mod expressions;
 mod lexer;
 mod parser;
+mod written;
 
 use std::sync::Arc;
 

@@ -110,10 +110,13 @@ pub(super) fn take_columns(fields: &mut Fields<'_>, renderer: &dyn RenderYaml) -
     let nodes = fields.list("columns");
     let mut columns: Vec<ColumnProperties> = Vec::with_capacity(nodes.len());
     for node in &nodes {
-        let Some(column) = read_column(fields, node, renderer) else { continue };
-        // Of two entries for one column dbt keeps the later.
+        let Some(mut column) = read_column(fields, node, renderer) else { continue };
+        // Of two entries for one column dbt keeps the later, and the tests of both.
         match columns.iter_mut().find(|earlier| earlier.name == column.name) {
-            Some(earlier) => *earlier = column,
+            Some(earlier) => {
+                column.data_tests.splice(0..0, std::mem::take(&mut earlier.data_tests));
+                *earlier = column;
+            }
             None => columns.push(column),
         }
     }

@@ -129,17 +129,12 @@ pub(super) fn take_config(fields: &mut Fields<'_>) -> Config {
     config.to_json()
 }
 
+/// What `config:` itself says before rendering; keys beside it only count rendered.
 pub(super) fn unrendered_config(entry: &Map) -> Config {
-    let mut config = match entry.get("config").map(|node| &node.value) {
+    match entry.get("config").map(|node| &node.value) {
         Some(Value::Map(map)) => map.to_json(),
         _ => JsonMap::new(),
-    };
-    for key in MOVED_TO_CONFIG {
-        if let Some(value) = entry.get(key).filter(|node| !node.value.is_null()) {
-            config.entry(key).or_insert_with(|| value.value.to_json());
-        }
     }
-    config
 }
 
 pub(super) fn take_deprecation_date(fields: &mut Fields<'_>) -> Option<String> {

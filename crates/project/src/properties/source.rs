@@ -128,6 +128,10 @@ pub struct SourceProperties {
     pub database: Option<String>,
     /// The schema, if not the source's name.
     pub schema: Option<String>,
+    /// `database` as it is written.
+    pub unrendered_database: Option<String>,
+    /// `schema` as it is written.
+    pub unrendered_schema: Option<String>,
     /// Who loads it.
     pub loader: String,
     /// The column that tells the age of the data.
@@ -266,6 +270,10 @@ pub(super) fn read_source(
         config: source.json("config"),
         unrendered_config: below(unrendered, "config").and_then(Value::as_map).map(Map::to_json).unwrap_or_default(),
         tables,
+        unrendered_database: below(unrendered, "database")
+            .filter(|value| !value.is_null())
+            .and_then(Value::scalar_text),
+        unrendered_schema: below(unrendered, "schema").filter(|value| !value.is_null()).and_then(Value::scalar_text),
         overrides: source.text("overrides"),
         extra: source.extra(),
         name,

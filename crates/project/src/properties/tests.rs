@@ -124,7 +124,7 @@ fn read_test(fields: &mut Fields<'_>, node: &Node, renderer: &dyn RenderYaml) ->
         bad(fields, "the test has no name".to_owned());
         return None;
     }
-    let body = Node::at(Value::Map(body), node.position);
+    let body = Node::at(Value::Map(with_arguments(body)), node.position);
     let mut entry = fields.nested(&body, format!("test '{name}' on {of}"))?;
     let custom_name = entry.text("name");
     let description = entry.text("description").unwrap_or_default();
@@ -142,6 +142,16 @@ fn read_test(fields: &mut Fields<'_>, node: &Node, renderer: &dyn RenderYaml) ->
         config: config.value.as_map().map(Map::to_json).unwrap_or_default(),
         unrendered_config: unrendered.to_json(),
     })
+}
+
+/// What stands below `arguments:` counts as if it stood beside it, a `config:` too.
+fn with_arguments(mut body: Map) -> Map {
+    let Some(arguments) = body.get("arguments").and_then(|node| node.value.as_map()).cloned() else { return body };
+    body.remove("arguments");
+    for (key, value) in arguments.iter() {
+        body.insert(key, value.clone());
+    }
+    body
 }
 
 /// Inline configs and `config:`, in dbt's order.

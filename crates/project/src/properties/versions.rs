@@ -147,11 +147,6 @@ impl NodeProperties {
         deep_merge(&self.config, &version.config)
     }
 
-    /// The same before rendering.
-    pub fn unrendered_config_of(&self, version: &VersionProperties) -> Config {
-        deep_merge(&self.unrendered_config, &version.unrendered_config)
-    }
-
     /// The tests of one version: its own if it has the key, else the model's.
     pub fn data_tests_of<'a>(&'a self, version: &'a VersionProperties) -> &'a [TestDefinition] {
         version.data_tests.as_deref().unwrap_or(&self.data_tests)

@@ -102,6 +102,8 @@ impl DuplicateKey {
 
 struct Composer<'a> {
     parser: Parser<'a, saphyr_parser::StrInput<'a>>,
+    /// The last character's place, when the text does not end with a line break.
+    open_end: Option<usize>,
     /// Lines that were moved to the right by [`PADDING`].
     padded: &'a BTreeSet<usize>,
     anchors: HashMap<usize, (Node, usize)>,
@@ -114,6 +116,7 @@ impl<'a> Composer<'a> {
     fn new(source: &'a str, padded: &'a BTreeSet<usize>) -> Self {
         Self {
             parser: Parser::new_from_str(source),
+            open_end: (!source.ends_with(['\n', '\r'])).then(|| source.chars().count()),
             padded,
             anchors: HashMap::new(),
             open_anchors: Vec::new(),
@@ -162,7 +165,13 @@ impl<'a> Composer<'a> {
         }
         let (anchor, value, size) = match event {
             Event::Alias(anchor) => return self.alias(anchor, at),
-            Event::Scalar(text, style, anchor, tag) => (anchor, scalar(&text, style, tag.as_deref(), at)?, 1),
+            Event::Scalar(text, style, anchor, tag) => {
+                // A block that the text's end cuts off has no line break there; the parser adds one.
+                let is_cut = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded)
+                    && self.open_end.is_some_and(|end| span.end.index() >= end);
+                let text = text.strip_suffix('\n').filter(|_| is_cut).unwrap_or(&text);
+                (anchor, scalar(text, style, tag.as_deref(), at)?, 1)
+            }
             Event::SequenceStart(anchor, tag) => {
                 check_tag(tag.as_deref(), "seq", at)?;
                 self.open_anchors.push(anchor);
