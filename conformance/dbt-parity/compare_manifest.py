@@ -14,6 +14,7 @@ is 1 when there are any that are not known (see KNOWN).
 
 import argparse
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -21,15 +22,13 @@ import tempfile
 from pathlib import Path
 
 # Members that cannot agree: times, places, other engines' own things.
-IGNORED = {"created_at", "root_path", "build_path", "unrendered_config"}
-SECTIONS = ["nodes", "sources", "exposures", "groups", "unit_tests", "docs", "macros", "disabled", "parent_map", "child_map", "group_map"]
+IGNORED = {"created_at", "root_path", "build_path"}
+SECTIONS = ["nodes", "sources", "exposures", "metrics", "semantic_models", "saved_queries", "selectors", "groups", "unit_tests", "docs", "macros", "disabled", "parent_map", "child_map", "group_map"]
 INTERNAL_PACKAGES = {"dbt", "dbt_duckdb", "dbt_athena"}
 # Ours is the Athena adapter, the judge's is DuckDB's.
-OWN_ADAPTERS = ("athena__", "duckdb__")
+ADAPTER_PREFIX = "^(athena|duckdb|default)__"
 # member → why it differs
-KNOWN = {
-    "checksum:unit_test": "over our own spelling of the test's rows",
-}
+KNOWN = {}
 
 
 def judge(project: Path, dbt: str, compile_too: bool, keep: str | None) -> dict:
@@ -87,12 +86,19 @@ def differences(path: str, ours, theirs):
         yield path, ours, theirs
 
 
+def without_adapter(macro: str) -> str:
+    """A dispatch names the macro of the engine's own adapter."""
+    package, name = macro.rsplit(".", 1)
+    return f"{package}.{re.sub(ADAPTER_PREFIX, '', name)}"
+
+
 def comparable(section: str, resource, package_macros_only=True):
     """Calls of internal macros are the engines' own affair below the first level; a dispatch names the candidates of its own adapter."""
     if section == "macros" and isinstance(resource, dict):
         resource = dict(resource)
         macros = resource.get("depends_on", {}).get("macros", [])
-        resource["depends_on"] = {"macros": [m for m in macros if not is_internal(m) and not m.split(".")[-1].startswith(OWN_ADAPTERS)]}
+        named = [without_adapter(macro) for macro in macros if not is_internal(macro)]
+        resource["depends_on"] = {"macros": list(dict.fromkeys(named))}
     return resource
 
 

@@ -16,7 +16,7 @@ if ! cmp -s "$here/requirements.txt" "$venv/installed.txt"; then
   cp "$here/requirements.txt" "$venv/installed.txt"
 fi
 
-for project in crates/engine/tests/projects/shop examples/flights; do
+for project in crates/engine/tests/projects/shop examples/flights conformance/dbt-parity/projects/corners; do
   printf '== %s\n' "$project"
   "$venv/bin/python" "$here/compare_manifest.py" --owlet "$owlet" --project "$root/$project" --dbt "$venv/bin/dbt"
 done
