@@ -643,8 +643,18 @@ pub enum Command {
     /// The schedules of the project
     #[command(subcommand)]
     Bolt(BoltCommand),
+    /// Environment variables of scheduled runs
+    #[cfg(feature = "server")]
+    #[command(subcommand)]
+    Env(crate::settings_args::EnvCommand),
+    #[cfg(not(feature = "server"))]
     #[command(hide = true)]
     Env(Rest),
+    /// Connections of scheduled runs
+    #[cfg(feature = "server")]
+    #[command(subcommand)]
+    Connection(crate::settings_args::ConnectionCommand),
+    #[cfg(not(feature = "server"))]
     #[command(hide = true)]
     Connection(Rest),
     /// Tokens of the scheduler's API
@@ -705,6 +715,8 @@ impl Command {
             | Self::Plan(_)
             | Self::Lake(_)
             | Self::Bolt(_)
+            | Self::Env(_)
+            | Self::Connection(_)
             | Self::Token(_) => true,
             Self::Compile(args) => args.inline.is_some(),
             _ => false,

@@ -26,24 +26,10 @@ impl Connection {
                 embedded(profile, &dir, OwletYml::load(project_dir)?).await
             }
             Endpoint::Aws { endpoint_url } => {
-                let endpoints = endpoints(endpoint_url.as_deref(), environment);
-                let description = match &endpoints.all {
+                let options = client_options(profile, endpoint_url.as_deref(), environment);
+                let description = match &options.endpoints.all {
                     Some(url) => format!("{url} ({})", profile.region_name),
                     None => format!("AWS in {}", profile.region_name),
-                };
-                let options = ClientOptions {
-                    region: Some(profile.region_name.clone()),
-                    credentials: credentials(profile),
-                    assume_role: profile.credentials.assume_role.as_ref().map(|role| AssumeRole {
-                        role_arn: role.arn.clone(),
-                        external_id: role.external_id.clone(),
-                        session_name: Some(role.session_name.clone()),
-                        duration: Some(role.duration),
-                    }),
-                    endpoints,
-                    poll_interval: profile.poll_interval,
-                    retries: profile.num_boto3_retries.unwrap_or(profile.num_retries),
-                    account_id: None,
                 };
                 over_http(options, description).await
             }
@@ -66,6 +52,28 @@ impl Connection {
         if let Some(lakehouse) = self.embedded {
             lakehouse.close().await;
         }
+    }
+}
+
+/// What a client needs to know of a profile that is not embedded.
+pub(crate) fn client_options(
+    profile: &AthenaProfile,
+    endpoint_url: Option<&str>,
+    environment: &Environment,
+) -> ClientOptions {
+    ClientOptions {
+        region: Some(profile.region_name.clone()),
+        credentials: credentials(profile),
+        assume_role: profile.credentials.assume_role.as_ref().map(|role| AssumeRole {
+            role_arn: role.arn.clone(),
+            external_id: role.external_id.clone(),
+            session_name: Some(role.session_name.clone()),
+            duration: Some(role.duration),
+        }),
+        endpoints: endpoints(endpoint_url, environment),
+        poll_interval: profile.poll_interval,
+        retries: profile.num_boto3_retries.unwrap_or(profile.num_retries),
+        account_id: None,
     }
 }
 

@@ -3,9 +3,13 @@
 mod bolt;
 mod clean;
 mod compile;
+#[cfg(feature = "server")]
+mod connections;
 mod debug;
 mod deps;
 mod docs;
+#[cfg(feature = "server")]
+mod env;
 mod init;
 mod list;
 mod operation;
@@ -74,6 +78,10 @@ pub async fn dispatch(cli: Cli, environment: Environment) -> anyhow::Result<Outc
         Command::Lake(LakeCommand::Serve { listen, dir, mount }) => {
             return serve(&settings, *listen, dir.as_deref(), mount.clone()).await;
         }
+        #[cfg(feature = "server")]
+        Command::Env(command) => return Box::pin(env::run(command, &settings, &environment)).await,
+        #[cfg(feature = "server")]
+        Command::Connection(command) => return Box::pin(connections::run(command, &settings, &environment)).await,
         Command::Init(args) => return init::run(args, &settings, &environment, &current_dir),
         Command::Bolt(command) => return bolt::run(command, &settings, &current_dir).await,
         #[cfg(feature = "server")]
@@ -147,8 +155,10 @@ async fn with_project(
 fn not_yet(command: &Command) -> Option<String> {
     let (name, instead) = match command {
         Command::Up(_) => ("up", "`owlet lake serve` serves the lakehouse; run `owlet build` from cron or CI"),
-        Command::Env(_) => ("env", "set environment variables where owlet runs"),
-        Command::Connection(_) => ("connection", "write a target into profiles.yml"),
+        #[cfg(not(feature = "server"))]
+        Command::Env(_) => ("env", "build with the feature `server`"),
+        #[cfg(not(feature = "server"))]
+        Command::Connection(_) => ("connection", "build with the feature `server`"),
         #[cfg(not(feature = "server"))]
         Command::Token(_) => ("token", "build with the feature `server`"),
         Command::Doctor(_) => ("doctor", "`owlet debug` checks project, profile and connection"),

@@ -10,6 +10,8 @@ mod new_project;
 mod processes;
 #[cfg(feature = "lakehouse")]
 mod project;
+#[cfg(feature = "server")]
+mod server_settings;
 
 use std::{
     path::Path,

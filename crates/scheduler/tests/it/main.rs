@@ -6,6 +6,7 @@ mod backfill;
 mod budget;
 mod cancel;
 mod chaos;
+mod check;
 mod checkout;
 mod deploy;
 mod follow;
