@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use athena_api::{Services, glue::DatabaseInput};
+use chrono::{DateTime, Utc};
 use engine::adapter::{
     Adapter, AdapterResponse, AdapterResult, CancelReport, CatalogTable, Column, MaterializationRequest, Plan,
     Relation, ResultTable, StatementOrigin,
@@ -11,7 +12,8 @@ use engine::adapter::{
 use names::RelationName;
 
 use crate::{
-    catalog, errors, jinja_methods, macros, plan, profile::AthenaProfile, statement, step, values, warehouse::Warehouse,
+    catalog, errors, jinja_methods, journal::Journal, macros, plan, profile::AthenaProfile, statement, step, values,
+    warehouse::Warehouse,
 };
 
 /// dbt's Athena adapter over any implementation of the services: AWS's or the embedded one.
@@ -24,8 +26,28 @@ impl AthenaAdapter {
     /// For one invocation. Tokens of statements and names of locations are derived from its id: a run that is started again with the
     /// same id finds the queries of the first and pays nothing twice.
     pub fn new(profile: AthenaProfile, services: Services, invocation_id: impl Into<String>) -> Self {
-        Self { warehouse: Arc::new(Warehouse::new(profile, services, invocation_id.into())) }
+        Self::with_options(profile, services, invocation_id, InvocationOptions::default())
     }
+
+    /// As [`AthenaAdapter::new`], for a run that is watched from outside.
+    pub fn with_options(
+        profile: AthenaProfile,
+        services: Services,
+        invocation_id: impl Into<String>,
+        options: InvocationOptions,
+    ) -> Self {
+        Self { warehouse: Arc::new(Warehouse::new(profile, services, invocation_id.into(), options)) }
+    }
+}
+
+/// What an invocation has to do with others.
+#[derive(Debug, Default)]
+pub struct InvocationOptions {
+    /// Where queries are noted.
+    pub journal: Option<Journal>,
+    /// The id may have been used by an earlier attempt, and this one began then: what was submitted before it and failed, or left nothing, is run
+    /// again instead of being believed.
+    pub resumed_at: Option<DateTime<Utc>>,
 }
 
 #[async_trait]

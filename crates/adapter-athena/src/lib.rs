@@ -9,6 +9,7 @@ mod catalog;
 mod config;
 mod errors;
 mod jinja_methods;
+mod journal;
 mod literals;
 mod location;
 mod macros;
@@ -20,5 +21,6 @@ mod types;
 mod values;
 mod warehouse;
 
-pub use adapter::AthenaAdapter;
+pub use adapter::{AthenaAdapter, InvocationOptions};
+pub use journal::{Journal, JournalEntry};
 pub use profile::{AssumeRole, AthenaProfile, Credentials, DataNaming, Endpoint};

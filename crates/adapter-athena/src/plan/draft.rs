@@ -2,7 +2,7 @@
 
 use athena_api::glue::Table;
 use engine::adapter::{AdapterResult, Materialization, MaterializationRequest, RelationKind};
-use names::{RelationName, S3Uri};
+use names::{RelationName, S3Uri, UniqueId};
 use uuid::Uuid;
 
 use crate::{
@@ -60,7 +60,11 @@ impl<'a> Draft<'a> {
             existing = warehouse.table(&backup).await?;
             steps.push(Step::RenameTable { from: backup, to: relation.clone() });
         }
-        let number = warehouse.repetition(format!("plan\n{}", request.node));
+        let mut number = warehouse.repetition(format!("plan\n{}", request.node));
+        while is_built_already(warehouse, &request.node, &relation, existing.as_ref(), number) {
+            // Another plan than the one that built what is there: it needs another place.
+            number += 1;
+        }
         let keys = Keys(&request.config);
         let (last, on_failure) = (Vec::new(), Vec::new());
         let mut draft = Draft { warehouse, request, keys, relation, layout, existing, number, steps, last, on_failure };
@@ -229,4 +233,19 @@ impl<'a> Draft<'a> {
             self.steps.push(Step::Describe(Box::new(describe)));
         }
     }
+}
+
+/// The table that is there was built by this very plan, in an earlier attempt of a run.
+fn is_built_already(
+    warehouse: &Warehouse,
+    node: &UniqueId,
+    relation: &RelationName,
+    existing: Option<&Table>,
+    number: u32,
+) -> bool {
+    let Some(location) = existing.and_then(location_of) else { return false };
+    [relation.clone(), staged_name(relation)].iter().any(|name| {
+        let unique = warehouse.unique_id(node, &format!("{number}/{}", name.identifier));
+        location.key.contains(&unique.to_string()) || location.key.contains(&unique.simple().to_string())
+    })
 }

@@ -132,7 +132,13 @@ impl Ctas {
         sql: &str,
     ) -> AdapterResult<i64> {
         let text = ctas_text(relation, layout, location, sql);
-        match build.sql(&text, relation).await {
+        let mut done = build.sql(&text, relation).await;
+        if done.as_ref().is_ok_and(|outcome| outcome.is_found_again) && build.warehouse.table(relation).await?.is_none()
+        {
+            // An earlier attempt made it, used it and dropped it.
+            done = build.sql(&text, relation).await;
+        }
+        match done {
             Ok(outcome) => {
                 let Some(table) = build.warehouse.table(relation).await? else {
                     return Err(errors::mistake(

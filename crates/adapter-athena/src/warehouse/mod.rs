@@ -24,13 +24,14 @@ pub(crate) use deletion::target_of_build;
 pub(crate) use query::{Outcome, RawResult};
 pub(crate) use relations::{columns_of, folded, to_relation};
 
-use crate::{errors, profile::AthenaProfile};
+use crate::{InvocationOptions, errors, profile::AthenaProfile};
 
 /// One invocation's access to Athena, Glue and S3.
 pub(crate) struct Warehouse {
     pub(crate) profile: AthenaProfile,
     pub(crate) services: Services,
     invocation_id: String,
+    options: InvocationOptions,
     cancelled: AtomicBool,
     /// Executions that have been started and have not ended.
     running: Mutex<HashSet<String>>,
@@ -54,11 +55,17 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Warehouse {
-    pub(crate) fn new(profile: AthenaProfile, services: Services, invocation_id: String) -> Self {
+    pub(crate) fn new(
+        profile: AthenaProfile,
+        services: Services,
+        invocation_id: String,
+        options: InvocationOptions,
+    ) -> Self {
         Self {
             profile,
             services,
             invocation_id,
+            options,
             cancelled: AtomicBool::new(false),
             running: Mutex::default(),
             repetitions: Mutex::default(),

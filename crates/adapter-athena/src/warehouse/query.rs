@@ -13,7 +13,7 @@ use engine::adapter::{AdapterResponse, AdapterResult, CancelReport, StatementOri
 use md5::{Digest, Md5};
 
 use super::{Warehouse, lock};
-use crate::{errors, statement};
+use crate::{errors, journal::JournalEntry, statement};
 
 /// How long one wait lasts before the cancellation is looked at again.
 const WAIT: Duration = Duration::from_secs(20);
@@ -27,6 +27,8 @@ pub(crate) struct Outcome {
     pub(crate) data_scanned_in_bytes: u64,
     /// Rows written; `None` of a query or DDL.
     pub(crate) rows: Option<i64>,
+    /// An earlier attempt of the run submitted it.
+    pub(crate) is_found_again: bool,
     /// Its results have no header row.
     is_plain_text: bool,
 }
@@ -70,12 +72,19 @@ impl Warehouse {
         }
         let token_base = self.token_base(origin, &text);
         let mut conflicts = 0;
+        let mut again = "";
         loop {
-            let token = hex::encode(Md5::digest(format!("{token_base}\n{conflicts}")));
-            let id = self.start(&text, token, context).await?;
+            let token = hex::encode(Md5::digest(format!("{token_base}\n{conflicts}{again}")));
+            let id = self.start(&text, token, origin, context).await?;
             let execution = self.wait(&id, &text).await?;
+            self.note(|| JournalEntry::ended(&execution));
             if execution.status.state == QueryExecutionState::Succeeded {
                 return self.outcome(execution).await;
+            }
+            if self.is_found_again(&execution) && again.is_empty() && !self.is_cancelled() {
+                // How it ended for an earlier attempt is why there is another one.
+                again = "\nagain";
+                continue;
             }
             if is_commit_conflict(&execution) && conflicts < self.profile.num_iceberg_retries && !self.is_cancelled() {
                 conflicts += 1;
@@ -136,7 +145,24 @@ impl Warehouse {
         format!("{key}\n{repetition}")
     }
 
-    async fn start(&self, text: &str, token: String, context: Option<(&str, &str)>) -> AdapterResult<String> {
+    /// Submitted before this attempt began.
+    fn is_found_again(&self, execution: &QueryExecution) -> bool {
+        self.options.resumed_at.is_some_and(|began| execution.status.submission_date_time.0 < began)
+    }
+
+    fn note(&self, entry: impl FnOnce() -> JournalEntry) {
+        if let Some(journal) = &self.options.journal {
+            journal.write(&entry());
+        }
+    }
+
+    async fn start(
+        &self,
+        text: &str,
+        token: String,
+        origin: &StatementOrigin,
+        context: Option<(&str, &str)>,
+    ) -> AdapterResult<String> {
         let (catalog, database) = context.unwrap_or((&self.profile.database, &self.profile.schema));
         let output = self.profile.s3_staging_dir.as_ref().map(|staging| ResultConfiguration {
             output_location: Some(staging.to_string()),
@@ -153,8 +179,25 @@ impl Warehouse {
             work_group: self.profile.work_group.clone(),
             ..StartQueryExecutionRequest::default()
         };
+        let node = origin.node.as_ref().map(|node| node.as_str().to_owned());
+        let work_group = self.profile.work_group.clone().unwrap_or_else(|| "primary".to_owned());
+        let region = self.profile.region_name.clone();
+        self.note(|| JournalEntry::Starting {
+            token: token.clone(),
+            node: node.clone(),
+            step: origin.step.clone(),
+            work_group: work_group.clone(),
+            region: region.clone(),
+        });
         let start = || self.services.athena.start_query_execution(request.clone());
         let started = self.with_retries(&token, self.profile.num_retries, text, start).await?;
+        self.note(|| JournalEntry::Started {
+            token: token.clone(),
+            query_execution_id: started.clone(),
+            node,
+            work_group,
+            region,
+        });
         lock(&self.running).insert(started.clone());
         if self.is_cancelled() {
             // Cancelled while it was being started: the sweep has not seen it.
@@ -212,6 +255,7 @@ impl Warehouse {
         // CTAS counts its rows although Athena calls it DDL.
         let writes = !is_explain && (writes(&execution.query) || is_dml && !is_query && !substatement.is_empty());
         let mut outcome = Outcome {
+            is_found_again: self.is_found_again(&execution),
             id: execution.query_execution_id,
             data_scanned_in_bytes: execution
                 .statistics

@@ -1,6 +1,6 @@
 //! The adapter's own questions and answers.
 
-use adapter_athena::{AthenaAdapter, AthenaProfile};
+use adapter_athena::{AthenaAdapter, AthenaProfile, InvocationOptions, Journal, JournalEntry};
 use engine::adapter::{Adapter, StatementOrigin};
 use jinja::{CallArgs, Value};
 use names::RelationName;
@@ -9,8 +9,13 @@ use serde_json::json;
 use crate::warehouse::Warehouse;
 
 fn adapter(warehouse: &Warehouse) -> AthenaAdapter {
+    adapter_with(warehouse, InvocationOptions::default())
+}
+
+fn adapter_with(warehouse: &Warehouse, options: InvocationOptions) -> AthenaAdapter {
     let profile = json!({"type": "athena", "lakehouse": "embedded", "schema": "shop", "poll_interval": 0});
-    AthenaAdapter::new(AthenaProfile::parse(profile.as_object().unwrap()).unwrap(), warehouse.services(), "invocation")
+    let profile = AthenaProfile::parse(profile.as_object().unwrap()).unwrap();
+    AthenaAdapter::with_options(profile, warehouse.services(), "invocation", options)
 }
 
 fn world() -> Warehouse {
@@ -183,4 +188,65 @@ fn table_request() -> engine::adapter::MaterializationRequest {
         comment: None,
         provenance: Default::default(),
     }
+}
+
+#[tokio::test]
+async fn queries_are_noted_before_they_start_when_they_run_and_when_they_are_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal");
+    let warehouse = world();
+    let journal = Some(Journal::open(&path).unwrap());
+    let adapter = adapter_with(&warehouse, InvocationOptions { journal, resumed_at: None });
+    adapter.execute("select 1", &origin("main"), None).await.unwrap();
+    adapter.execute("alter table `shop`.`nope` rename to `shop`.`x`", &origin("main"), None).await.unwrap_err();
+    let text = fs_err::read_to_string(path).unwrap();
+    let entries: Vec<JournalEntry> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(entries.len(), 6, "{text}");
+    assert!(matches!(&entries[0], JournalEntry::Starting { node: Some(node), .. } if node == "model.shop.orders"));
+    assert!(matches!(&entries[1], JournalEntry::Started { query_execution_id, .. } if query_execution_id == "query-0"));
+    assert!(matches!(&entries[2], JournalEntry::Ended { data_scanned_in_bytes: 10, is_ddl: false, .. }), "{text}");
+    assert!(matches!(&entries[5], JournalEntry::Ended { is_ddl: true, .. }), "{text}");
+}
+
+#[tokio::test]
+async fn what_failed_for_an_earlier_attempt_is_asked_anew_once() {
+    // The warehouse of these tests says of every query that it was submitted in 1970.
+    let resumed = || InvocationOptions {
+        journal: None,
+        resumed_at: Some(chrono::DateTime::UNIX_EPOCH + chrono::TimeDelta::days(1)),
+    };
+    let warehouse = world();
+    let rename = "alter table `shop`.`nope` rename to `shop`.`x`";
+    adapter_with(&warehouse, resumed()).execute(rename, &origin("main"), None).await.unwrap_err();
+    let tokens = warehouse.world().tokens.clone();
+    assert!(tokens.len() == 2 && tokens[0] != tokens[1], "{tokens:?}");
+    // What succeeded is believed.
+    let warehouse = world();
+    adapter_with(&warehouse, resumed()).execute("select 1", &origin("main"), None).await.unwrap();
+    assert_eq!(warehouse.world().tokens.len(), 1);
+}
+
+#[tokio::test]
+async fn a_node_that_an_earlier_attempt_finished_is_built_at_another_place() {
+    let location = |warehouse: &Warehouse| {
+        let adapter = adapter(warehouse);
+        async move {
+            adapter.prepare(&[("awsdatacatalog".to_owned(), "shop".to_owned())]).await.unwrap();
+            let plan = adapter.plan(table_request()).await.unwrap();
+            let sql = plan
+                .steps()
+                .into_iter()
+                .find_map(|step| step.sql.filter(|sql| sql.contains("external_location")))
+                .unwrap();
+            sql.split("external_location='").nth(1).unwrap().split('\'').next().unwrap().to_owned()
+        }
+    };
+    let warehouse = world();
+    let first = location(&warehouse).await;
+    assert_eq!(location(&warehouse).await, first);
+    warehouse.world().given_table("shop.orders", "hive", &first, &[]);
+    let second = location(&warehouse).await;
+    assert_ne!(second, first);
+    warehouse.world().given_table("shop.orders", "hive", &second, &[]);
+    assert_ne!(location(&warehouse).await, second);
 }
