@@ -638,6 +638,9 @@ pub enum Command {
     Lake(LakeCommand),
     /// Show the relations of another state here, as views on them
     Clone(CloneArgs),
+    /// Run one command of a schedule; the server speaks to it through pipes
+    #[command(hide = true)]
+    ExecSupervised,
     #[command(hide = true)]
     Up(Rest),
     /// The schedules of the project
@@ -693,6 +696,7 @@ impl Command {
             Self::Clean => "clean",
             Self::Plan(_) => "plan",
             Self::Sql(_) => "sql",
+            Self::ExecSupervised => "exec-supervised",
             Self::Lake(_) => "lake",
             Self::Clone(_) => "clone",
             Self::Init(_) => "init",

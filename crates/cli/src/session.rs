@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use adapter_athena::{AthenaAdapter, AthenaProfile};
+use adapter_athena::{AthenaAdapter, AthenaProfile, InvocationOptions, Journal};
 use chrono::{DateTime, Utc};
 use diagnostic::{Diagnostic, Severity};
 use engine::{
@@ -195,8 +195,25 @@ impl Session {
     }
 
     /// The adapter over a connection.
-    pub fn adapter(&self, connection: &Connection) -> Arc<dyn Adapter> {
-        Arc::new(AthenaAdapter::new(self.athena.clone(), connection.services.clone(), self.invocation_id.clone()))
+    ///
+    /// The scheduler sets two variables: `OWLET_QUERY_JOURNAL`, the file where queries are noted, and `OWLET_RUN_TOKEN_SEED`, from which the tokens
+    /// of statements are derived instead of this invocation's id, so that the next attempt finds the queries of one that was lost.
+    ///
+    /// # Errors
+    /// The journal cannot be written: then nobody could stop the queries of a crashed run.
+    pub fn adapter(&self, connection: &Connection) -> anyhow::Result<Arc<dyn Adapter>> {
+        let given = |name: &str| self.environment.get(name).filter(|value| !value.is_empty());
+        let journal = given("OWLET_QUERY_JOURNAL").map(|path| Journal::open(Path::new(path))).transpose();
+        let journal = journal.map_err(|error| {
+            anyhow::anyhow!(
+                "The query journal cannot be written\n  cause: {error}\n  \
+                 fix:   make the file that OWLET_QUERY_JOURNAL names writable, or unset it"
+            )
+        })?;
+        let seed = given("OWLET_RUN_TOKEN_SEED");
+        let options = InvocationOptions { journal, resumed_at: seed.map(|_| self.started_at) };
+        let id = seed.unwrap_or(&self.invocation_id).to_owned();
+        Ok(Arc::new(AthenaAdapter::with_options(self.athena.clone(), connection.services.clone(), id, options)))
     }
 
     /// A compiler over a connection. `selected` is what `selected_resources` shows.

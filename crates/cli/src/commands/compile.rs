@@ -30,7 +30,7 @@ pub async fn run(session: &Session, args: &CompileArgs) -> anyhow::Result<Outcom
     };
     if let Some(sql) = &args.inline {
         let connection = connect().await?;
-        let compiler = session.compiler(manifest, session.adapter(&connection), &[]);
+        let compiler = session.compiler(manifest, session.adapter(&connection)?, &[]);
         let sql = sql.clone();
         let compiled = tokio::task::spawn_blocking(move || compiler.compile_inline(&sql)).await?;
         connection.close().await;
@@ -44,7 +44,7 @@ pub async fn run(session: &Session, args: &CompileArgs) -> anyhow::Result<Outcom
         return Ok(Outcome::Success);
     }
     let connection = connect().await?;
-    let compiler = session.compiler(manifest, session.adapter(&connection), &selected);
+    let compiler = session.compiler(manifest, session.adapter(&connection)?, &selected);
     let compiled = compile_all(session, &compiler, &selected).await;
     connection.close().await;
     let compiled = compiled?;

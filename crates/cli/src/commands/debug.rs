@@ -61,7 +61,7 @@ pub async fn run(opening: Opening, settings: Settings, environment: Environment)
 
 async fn try_connection(session: &Session) -> anyhow::Result<String> {
     let connection = session.connect().await?;
-    let adapter = session.adapter(&connection);
+    let adapter = session.adapter(&connection)?;
     let origin = StatementOrigin { node: None, step: "debug".to_owned(), comment: None };
     let answer = adapter.execute("select 1 as id", &origin, Some(None)).await;
     let description = connection.description.clone();

@@ -26,7 +26,7 @@ pub async fn generate(session: &Session, args: &DocsGenerateArgs) -> anyhow::Res
     types.push(ResourceType::Source);
     let selected = selection::select(session, &manifest, &args.selection, &types, EmptyNodes::Keep)?;
     let connection = session.connect().await?;
-    let adapter = session.adapter(&connection);
+    let adapter = session.adapter(&connection)?;
     let compiler = session.compiler(manifest.clone(), std::sync::Arc::clone(&adapter), &selected);
     if !args.no_compile {
         compile_all(session, &compiler, &selected).await?;

@@ -70,6 +70,9 @@ pub async fn dispatch(cli: Cli, environment: Environment) -> anyhow::Result<Outc
     if let Some(message) = not_yet(&cli.command) {
         anyhow::bail!("{message}");
     }
+    if let Command::ExecSupervised = &cli.command {
+        return exec_supervised().await;
+    }
     let current_dir = std::env::current_dir().context("finding the current folder")?;
     let mut settings = Settings::resolve(&cli.global, &environment, &current_dir)?.with_command(&cli.command);
     // A clone is of what another state has, whether or not it is asked to defer.
@@ -166,6 +169,21 @@ fn not_yet(command: &Command) -> Option<String> {
         _ => return None,
     };
     Some(format!("`owlet {name}` is not available yet\n  cause: this version does not have it\n  fix:   {instead}"))
+}
+
+#[cfg(feature = "server")]
+async fn exec_supervised() -> anyhow::Result<Outcome> {
+    scheduler::worker::supervise::supervise().await.context(
+        "`owlet exec-supervised` is started by `owlet up` and reads an order from a pipe; there is nothing to do here by hand",
+    )?;
+    Ok(Outcome::Success)
+}
+
+#[cfg(not(feature = "server"))]
+async fn exec_supervised() -> anyhow::Result<Outcome> {
+    anyhow::bail!(
+        "`owlet exec-supervised` is not in this build\n  cause: it was built without the feature `server`\n  fix:   build with it"
+    )
 }
 
 #[cfg(feature = "lakehouse")]

@@ -16,7 +16,7 @@ pub async fn run(session: &Session, args: &OperationArgs) -> anyhow::Result<Outc
     let arguments = parse_mapping("--args", &args.args)?.to_json();
     let manifest = session.parse().await?;
     let connection = session.connect().await?;
-    let compiler = session.compiler(manifest, session.adapter(&connection), &[]);
+    let compiler = session.compiler(manifest, session.adapter(&connection)?, &[]);
     let started = Instant::now();
     let (id, answer) = match compiler.find_macro(&args.name) {
         Some(id) => {

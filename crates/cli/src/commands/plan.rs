@@ -52,7 +52,7 @@ pub async fn run(session: &Session, args: &PlanArgs) -> anyhow::Result<Outcome> 
     let graph = selection::graph_of(session, &manifest)?;
     let order = BuildQueue::new(&graph, &selected, Edges::Dependencies).into_order();
     let connection = session.connect().await?;
-    let context = context(session, manifest, &connection, &selected);
+    let context = context(session, manifest, &connection, &selected)?;
     let plan = plan(&context, &order).await;
     connection.close().await;
     let plan = plan?;
@@ -69,9 +69,9 @@ fn context(
     manifest: engine::Manifest,
     connection: &Connection,
     selected: &[UniqueId],
-) -> Arc<RunContext> {
-    let adapter = session.adapter(connection);
-    Arc::new(RunContext {
+) -> anyhow::Result<Arc<RunContext>> {
+    let adapter = session.adapter(connection)?;
+    Ok(Arc::new(RunContext {
         compiler: session.compiler(manifest, Arc::clone(&adapter), selected),
         adapter,
         events: session.events.clone(),
@@ -80,7 +80,7 @@ fn context(
         project_version: session.project.root.version.clone(),
         target_dir: session.target_dir.clone(),
         options: super::run::options(session, RunCommand::Build),
-    })
+    }))
 }
 
 async fn plan(context: &Arc<RunContext>, order: &[UniqueId]) -> anyhow::Result<BuildPlan> {

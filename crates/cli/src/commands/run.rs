@@ -104,7 +104,7 @@ pub async fn run_nodes(
     }
     let cancel = interrupt::on_interrupt();
     let connection = session.connect().await?;
-    let adapter = session.adapter(&connection);
+    let adapter = session.adapter(&connection)?;
     let context = Arc::new(RunContext {
         compiler: session.compiler(manifest, Arc::clone(&adapter), &selected),
         adapter,

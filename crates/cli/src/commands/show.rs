@@ -30,7 +30,7 @@ pub async fn run(session: &Session, args: &ShowArgs) -> anyhow::Result<Outcome> 
         return Ok(Outcome::Success);
     }
     let connection = session.connect().await?;
-    let adapter = session.adapter(&connection);
+    let adapter = session.adapter(&connection)?;
     let compiler = session.compiler(manifest, std::sync::Arc::clone(&adapter), &selected);
     let mut queries: Vec<(Option<names::UniqueId>, Option<String>, String)> = Vec::new();
     if let Some(sql) = &args.inline {

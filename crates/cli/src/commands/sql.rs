@@ -33,7 +33,7 @@ use crate::{
 pub async fn in_project(session: &Session, args: &SqlArgs) -> anyhow::Result<Outcome> {
     let text = query_text(args)?;
     let connection = session.connect().await?;
-    let adapter = session.adapter(&connection);
+    let adapter = session.adapter(&connection)?;
     let mut console =
         Console { adapter, compiler: None, session: Some(session), args, colors: session.settings.colors };
     let outcome = console.run(text, &connection.description).await;
