@@ -19,4 +19,5 @@ mod settings;
 mod slots;
 mod supervise;
 mod trigger;
+mod worker;
 mod world;

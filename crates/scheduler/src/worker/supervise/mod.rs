@@ -55,11 +55,8 @@ pub enum SuperviseError {
 /// A command under its supervisor.
 #[derive(Debug)]
 pub struct Supervised {
-    child: Child,
-    frames: BufReader<ChildStdout>,
+    frames: mpsc::Receiver<Frame>,
     words: Words,
-    group: Option<ProcessGroup>,
-    ended: bool,
 }
 
 /// Words to a supervisor; cheap to clone. When the last one and the [`Supervised`] are dropped, the command is ended.
@@ -77,6 +74,11 @@ impl Words {
             *stopping = Some(reason.into());
         }
         let _ = self.sender.send(Word::Stop);
+    }
+
+    /// Says that the lease is lost: the command ends as if its server had died.
+    pub fn abandon(&self) {
+        let _ = self.sender.send(Word::Abandon);
     }
 
     /// Says that the lease still holds. Without it the supervisor stops the command after the order's `lease`.
@@ -123,41 +125,49 @@ impl Supervisor {
         let (sender, receiver) = mpsc::unbounded_channel();
         tokio::spawn(pass_on(receiver, stdin));
         let words = Words { sender, stopping: Arc::default() };
-        Ok(Supervised { child, frames: BufReader::with_capacity(1 << 16, stdout), words, group: None, ended: false })
+        let (frames, received) = mpsc::channel(64);
+        tokio::spawn(receive(child, BufReader::with_capacity(1 << 16, stdout), frames));
+        Ok(Supervised { frames: received, words })
     }
 }
 
 impl Supervised {
-    /// What comes next; the last is [`Frame::Ended`], and then `None`. Not reading holds the command back.
+    /// What comes next; the last is [`Frame::Ended`], and then `None`. Not reading holds the command back. Nothing is lost when the future is dropped.
     pub async fn next(&mut self) -> Option<Frame> {
-        if self.ended {
-            return None;
-        }
-        let frame = match wire::read_frame(&mut self.frames).await {
-            Ok(Some(frame)) => frame,
-            // Without its last word: somebody killed the supervisor. Then nobody else looks after the command.
-            Ok(None) | Err(_) => {
-                if let Some(group) = &self.group {
-                    group.kill();
-                }
-                Frame::Ended(Ended { why: Why::Lost, stopped: false, server_gone: false })
-            }
-        };
-        match &frame {
-            Frame::Started(group) => self.group = Some(group.clone()),
-            Frame::Ended(_) => {
-                self.ended = true;
-                let _ = self.child.wait().await;
-            }
-            Frame::Line { .. } => {}
-        }
-        Some(frame)
+        self.frames.recv().await
     }
 
     /// To stop it from elsewhere.
     pub fn words(&self) -> Words {
         self.words.clone()
     }
+}
+
+/// Reads frames until the last one, and sees to it that there is a last one.
+async fn receive(mut child: Child, mut pipe: BufReader<ChildStdout>, frames: mpsc::Sender<Frame>) {
+    let mut group: Option<ProcessGroup> = None;
+    loop {
+        let frame = match wire::read_frame(&mut pipe).await {
+            Ok(Some(frame)) => frame,
+            // Without its last word: somebody killed the supervisor. Then nobody else looks after the command.
+            Ok(None) | Err(_) => {
+                if let Some(group) = &group {
+                    group.kill();
+                }
+                Frame::Ended(Ended { why: Why::Lost, stopped: false, server_gone: false })
+            }
+        };
+        if let Frame::Started(started) = &frame {
+            group = Some(started.clone());
+        }
+        let is_last = matches!(frame, Frame::Ended(_));
+        if frames.send(frame).await.is_err() || is_last {
+            break;
+        }
+    }
+    // Whoever reads no more has dropped the words too, at which the supervisor ends.
+    drop(pipe);
+    let _ = child.wait().await;
 }
 
 /// Writes words until nobody is left who could say one; dropping the pipe is the last word.

@@ -15,8 +15,8 @@ const OUTPUT: &str = "output-after.bin";
 /// How a command stood when its supervisor last wrote it down.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Remains {
-    /// Where the supervisor itself runs.
-    pub supervisor: u32,
+    /// The supervisor itself, which leads a group too.
+    pub supervisor: ProcessGroup,
     /// The command's processes.
     pub group: ProcessGroup,
     /// `None` while it runs, and for ever when the supervisor was killed too.
@@ -27,6 +27,11 @@ impl Remains {
     /// What is written in a folder; `None` when the command was never started there.
     pub fn read(folder: &Path) -> Option<Self> {
         serde_json::from_slice(&fs_err::read(folder.join(STATUS)).ok()?).ok()
+    }
+
+    /// The supervisor lives.
+    pub fn is_supervised(&self) -> bool {
+        self.supervisor.is_alive()
     }
 
     /// Replaces the file in one step.

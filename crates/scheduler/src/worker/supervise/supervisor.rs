@@ -92,7 +92,8 @@ async fn attend(
     frames: &mpsc::Sender<Frame>,
 ) -> Ended {
     let leader = ProcessGroup::led_by(child.id().unwrap_or_default());
-    let mut remains = Remains { supervisor: std::process::id(), group: leader.clone(), ended: None };
+    let mut remains =
+        Remains { supervisor: ProcessGroup::led_by(std::process::id()), group: leader.clone(), ended: None };
     let _ = remains.write(&folder_of(order));
     let _ = frames.send(Frame::Started(leader.clone())).await;
     let max = order.max_line_in_bytes;
@@ -104,19 +105,24 @@ async fn attend(
         readers.push(tokio::spawn(read_lines(stderr, Stream::Stderr, max, frames.clone())));
     }
 
-    let mut words = tokio::spawn(listen(input, order.lease));
+    let (stops, mut stopped) = mpsc::channel(2);
+    let words = tokio::spawn(listen(input, order.lease, stops));
     let mut stop: Option<Stop> = None;
     let mut kill_at: Option<Instant> = None;
     let status = loop {
         tokio::select! {
             status = child.wait() => break status,
-            heard = &mut words, if stop.is_none() => {
-                stop = Some(heard.unwrap_or(Stop::ServerGone));
-                signal_all(&leader, match order.stop_with {
-                    StopSignal::Terminate => Signal::Term,
-                    StopSignal::Interrupt => Signal::Int,
-                });
-                kill_at = Some(Instant::now() + order.grace);
+            Some(reason) = stopped.recv() => {
+                if stop.is_none() {
+                    signal_all(&leader, match order.stop_with {
+                        StopSignal::Terminate => Signal::Term,
+                        StopSignal::Interrupt => Signal::Int,
+                    });
+                }
+                stop = Some(reason);
+                let grace = if reason == Stop::Asked { order.grace } else { order.grace_without_server };
+                let end = Instant::now() + grace;
+                kill_at = Some(kill_at.map_or(end, |before| before.min(end)));
             }
             () = tokio::time::sleep_until(kill_at.unwrap_or_else(Instant::now)), if kill_at.is_some() => {
                 signal_all(&leader, Signal::Kill);
@@ -150,21 +156,30 @@ enum Stop {
     ServerGone,
 }
 
-/// Waits for a reason to stop.
-async fn listen(input: BufReader<impl AsyncRead + Unpin>, lease: Option<Duration>) -> Stop {
+/// Passes reasons to stop on: first that somebody asked, last that the server is gone.
+async fn listen(input: BufReader<impl AsyncRead + Unpin>, lease: Option<Duration>, stops: mpsc::Sender<Stop>) {
     let mut input = input.lines();
+    let mut asked = false;
     loop {
         let next = match lease {
-            Some(lease) => match tokio::time::timeout(lease, input.next_line()).await {
-                Ok(next) => next,
-                Err(_) => return Stop::ServerGone,
-            },
+            Some(lease) => tokio::time::timeout(lease, input.next_line()).await.unwrap_or(Ok(None)),
             None => input.next_line().await,
         };
-        let Ok(Some(line)) = next else { return Stop::ServerGone };
-        match serde_json::from_str(&line) {
-            Ok(Word::Stop) => return Stop::Asked,
-            Ok(Word::Beat) | Err(_) => {}
+        let word = match next {
+            Ok(Some(line)) => serde_json::from_str(&line).unwrap_or(Word::Beat),
+            Ok(None) | Err(_) => Word::Abandon,
+        };
+        match word {
+            Word::Beat => {}
+            Word::Stop if asked => {}
+            Word::Stop => {
+                asked = true;
+                let _ = stops.send(Stop::Asked).await;
+            }
+            Word::Abandon => {
+                let _ = stops.send(Stop::ServerGone).await;
+                return;
+            }
         }
     }
 }

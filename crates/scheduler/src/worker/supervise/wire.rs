@@ -23,6 +23,8 @@ pub struct Order {
     pub stop_with: StopSignal,
     /// From that to SIGKILL.
     pub grace: Duration,
+    /// The same when the server is gone: soon another one takes its runs over.
+    pub grace_without_server: Duration,
     /// How long it may run without a [`Word::Beat`]; `None`: for ever.
     pub lease: Option<Duration>,
     /// A longer line comes in pieces of this size.
@@ -47,6 +49,8 @@ pub enum Word {
     Stop,
     /// The lease holds.
     Beat,
+    /// The lease is lost: end the command, and soon.
+    Abandon,
 }
 
 /// Which output.

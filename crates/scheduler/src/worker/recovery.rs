@@ -1,0 +1,229 @@
+//! What a dead server left of a run: processes, the end of its logs, its artifacts, its queries. Afterwards the run is finished as lost, and the
+//! schedule's policy decides about another attempt.
+
+use std::{path::Path, time::Duration};
+
+use adapter_athena::JournalEntry;
+use athena_api::{ApiError, athena::QueryExecution};
+use store::sqlx;
+use tokio::time::Instant;
+use vault::Masker;
+
+use super::{
+    Inner, LeftQueries,
+    artifacts::Artifacts,
+    attempt::journal_of,
+    configuration::Configuration,
+    environment,
+    logs::LogWriter,
+    owner::{Done, Gone, Owner},
+    queries::{self, JournalReader},
+    supervise::{Frame, Remains},
+};
+use crate::{
+    SchedulerError,
+    model::{Outcome, Run, RunState},
+};
+
+/// Beyond its grace: how long a supervisor may take to end.
+const MARGIN: Duration = Duration::from_secs(5);
+const LOOK: Duration = Duration::from_millis(50);
+
+/// A command that its server did not end.
+struct Open {
+    id: i64,
+    position: i64,
+    host: String,
+    directory: Option<String>,
+}
+
+/// Clears up after the run's last owner. `None`: the lease is not ours any more.
+pub(super) async fn recover(worker: &Inner, owner: &Owner, run: &Run) -> Option<Outcome> {
+    try_recover(worker, owner, run).await.ok()
+}
+
+async fn try_recover(worker: &Inner, owner: &Owner, run: &Run) -> Result<Outcome, Gone> {
+    // Without its configuration secrets cannot be masked, and queries cannot be stopped; the processes can.
+    let configuration = worker.configurations.of(run).await.ok();
+    let masker = configuration.as_ref().map(environment::masker);
+    let folder = worker.folder_of(run.id);
+    let host = &worker.settings.host;
+    let open = owner.insist(|| open_commands(owner)).await?;
+    let server = open.first().map_or_else(|| "before its first command".to_owned(), |command| command.host.clone());
+    for command in open {
+        let place = folder.join("commands").join(command.position.to_string());
+        let mut return_code = 137;
+        if command.host == *host {
+            end_processes(&place, worker.settings.grace).await;
+            let remains = Remains::read(&place);
+            if let Some(ended) = remains.and_then(|remains| remains.ended) {
+                return_code = ended.why.return_code();
+            }
+            if let Some(masker) = &masker {
+                save_log(owner, &command, &place, masker).await?;
+            }
+            if let Some(project) = &command.directory {
+                save_artifacts(worker, owner, &command, Path::new(project)).await?;
+            }
+            let entries = JournalReader::new(&journal_of(&place)).read();
+            queries::write(owner, command.id, &entries, &worker.settings.prices).await?;
+        }
+        // A command that ended well while nobody looked counts as lost all the same: what followed from it did not happen.
+        let return_code = if return_code == 0 { 137 } else { return_code };
+        owner.end(command.id, Done { state: RunState::Error, return_code }).await?;
+    }
+    let left = end_queries(worker, owner, configuration.as_ref()).await?;
+    if let Err(error) = super::checkout::remove(&folder).await {
+        tracing::warn!("run {}: its folder cannot be removed: {error}", run.id);
+    }
+    let mut outcome = Outcome::lost(&server);
+    outcome.reason.push_str(&left);
+    Ok(outcome)
+}
+
+async fn open_commands(owner: &Owner) -> Result<Vec<Open>, SchedulerError> {
+    let select = "SELECT id, position, host, working_directory FROM command WHERE run_id = $1 AND ended_at IS NULL ORDER BY position";
+    let rows: Vec<(i64, i64, Option<String>, Option<String>)> = sqlx::query_as(select)
+        .bind(owner.lease.run_id)
+        .fetch_all(owner.scheduler.database().readers())
+        .await
+        .map_err(|source| owner.scheduler.failed("looking for open commands in", source))?;
+    let open = rows.into_iter().map(|(id, position, host, directory)| Open {
+        id,
+        position,
+        host: host.unwrap_or_default(),
+        directory,
+    });
+    Ok(open.collect())
+}
+
+/// The supervisor ends the command by itself when its server is gone; one that was killed too left it behind.
+async fn end_processes(place: &Path, grace: Duration) {
+    let until = Instant::now() + grace + MARGIN;
+    loop {
+        let Some(remains) = Remains::read(place) else { return };
+        if remains.ended.is_some() || (!remains.group.is_alive() && !remains.is_supervised()) {
+            return;
+        }
+        if !remains.is_supervised() {
+            remains.group.terminate();
+        }
+        if Instant::now() >= until {
+            remains.group.kill();
+            return;
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+async fn save_log(owner: &Owner, command: &Open, place: &Path, masker: &Masker) -> Result<(), Gone> {
+    let next: i64 = owner
+        .insist(|| async {
+            let select = "SELECT COALESCE(max(sequence) + 1, 0) FROM log_chunk WHERE command_id = $1";
+            sqlx::query_scalar(select)
+                .bind(command.id)
+                .fetch_one(owner.scheduler.database().readers())
+                .await
+                .map_err(|source| owner.scheduler.failed("reading the log of", source))
+        })
+        .await?;
+    let mut log = LogWriter::new(command.id, masker, next);
+    for frame in Remains::output(place).await {
+        if let Frame::Line { stream, bytes } = frame {
+            log.push(stream, &bytes);
+        }
+    }
+    log.complain("[owlet: the server that ran this command died; lines of its last moment may be missing]");
+    log.end(masker);
+    while let Err(error) = log.flush(owner).await {
+        if owner.scheduler.must_stop(owner.lease) {
+            return Err(Gone);
+        }
+        tracing::warn!("run {}: {error}; trying again", owner.lease.run_id);
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    Ok(())
+}
+
+/// What the command had written: with run_results.json the next attempt goes on where this one stopped.
+async fn save_artifacts(worker: &Inner, owner: &Owner, command: &Open, project: &Path) -> Result<(), Gone> {
+    let targets = environment::target_folders(project, &Default::default(), &[]);
+    let mut complain = |line: String| tracing::warn!("run {}: {line}", owner.lease.run_id);
+    let storage = &worker.settings.artifacts;
+    Artifacts::default().collect(owner, storage, command.id, (project, &targets), &mut complain).await.map(|_| ())
+}
+
+/// Queries of the run that may still run. Answers a sentence about those that do.
+async fn end_queries(worker: &Inner, owner: &Owner, configuration: Option<&Configuration>) -> Result<String, Gone> {
+    let open: Vec<(i64, String, String)> = owner
+        .insist(|| async {
+            let select = "SELECT command_id, query_execution_id, region FROM query_execution WHERE run_id = $1 AND ended_at IS NULL";
+            sqlx::query_as(select)
+                .bind(owner.lease.run_id)
+                .fetch_all(owner.scheduler.database().readers())
+                .await
+                .map_err(|source| owner.scheduler.failed("looking for running queries in", source))
+        })
+        .await?;
+    let (mut stopped, mut adopted, mut unknown) = (0, 0, Vec::new());
+    for (command, id, region) in open {
+        let connection = configuration.and_then(|configuration| configuration.connection.as_ref());
+        let services = match worker.warehouses.services(connection, &region).await {
+            Ok(services) => services,
+            Err(problem) => {
+                unknown.push(format!("{id}: {problem}"));
+                continue;
+            }
+        };
+        let execution = match services.athena.get_query_execution(&id).await {
+            Ok(execution) if execution.status.state.is_terminal() => Ok(execution),
+            Ok(_) if worker.settings.left_queries == LeftQueries::Adopt => {
+                adopted += 1;
+                continue;
+            }
+            Ok(_) => {
+                stopped += 1;
+                stop(&services, &id).await
+            }
+            Err(error) => Err(error),
+        };
+        match execution {
+            Ok(execution) => {
+                let entry = JournalEntry::ended(&execution);
+                queries::write(owner, command, &[entry], &worker.settings.prices).await?;
+            }
+            Err(error) => unknown.push(format!("{id}: {error}")),
+        }
+    }
+    let mut told = String::new();
+    if stopped > 0 {
+        told.push_str(&format!("; {stopped} of its queries were still running and were stopped"));
+    }
+    if adopted > 0 {
+        told.push_str(&format!("; {adopted} of its queries go on, and the next attempt takes them over"));
+    }
+    if !unknown.is_empty() {
+        told.push_str(&format!("; some of its queries may still run ({})", unknown.join(", ")));
+    }
+    Ok(told)
+}
+
+async fn stop(services: &athena_api::Services, id: &str) -> Result<QueryExecution, ApiError> {
+    services.athena.stop_query_execution(id).await?;
+    services.athena.wait_query_execution(id, Duration::from_secs(20)).await
+}
+
+/// Ends commands of this host whose server and supervisor are gone: at a start, before any run is taken over. Those of servers that live are left.
+pub(super) fn end_unsupervised(runs: &Path) {
+    let Ok(entries) = fs_err::read_dir(runs) else { return };
+    for run in entries.flatten() {
+        let Ok(commands) = fs_err::read_dir(run.path().join("commands")) else { continue };
+        for command in commands.flatten() {
+            let Some(remains) = Remains::read(&command.path()) else { continue };
+            if remains.ended.is_none() && !remains.is_supervised() && remains.group.is_alive() {
+                tracing::warn!("ending process group {}, which a dead server left", remains.group.id);
+                remains.group.kill();
+            }
+        }
+    }
+}
