@@ -641,6 +641,10 @@ pub enum Command {
     /// Run one command of a schedule; the server speaks to it through pipes
     #[command(hide = true)]
     ExecSupervised,
+    /// Serve everything: schedules, their runs, API, pages and the lakehouse
+    #[cfg(feature = "server")]
+    Up(crate::server_args::UpArgs),
+    #[cfg(not(feature = "server"))]
     #[command(hide = true)]
     Up(Rest),
     /// The schedules of the project

@@ -1,6 +1,6 @@
 //! The command line of the server: `token`, and the part of `bolt` that speaks to a running one.
 
-use std::path::PathBuf;
+use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Subcommand};
 
@@ -15,6 +15,28 @@ pub struct StateArgs {
     /// Keep the scheduler's state in Postgres: postgres://user:password@host/database
     #[arg(long, value_name = "URL", env = "OWLET_DATABASE_URL", hide_env_values = true)]
     pub database_url: Option<String>,
+}
+
+/// `up`
+#[derive(Debug, Clone, Args)]
+pub struct UpArgs {
+    /// Address and port of the pages and the API. Any but loopback needs tokens: `owlet token create`
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8585")]
+    pub listen: SocketAddr,
+    /// Address and port of the embedded lakehouse
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:4566")]
+    pub lake_listen: SocketAddr,
+    #[command(flatten)]
+    pub state: StateArgs,
+    /// How clients reach this server, if a proxy stands before it: https://owlet.example.com
+    #[arg(long, value_name = "URL")]
+    pub public_url: Option<String>,
+    /// How many runs this server works on at once
+    #[arg(long, value_name = "N", default_value = "4", value_parser = clap::value_parser!(u16).range(1..))]
+    pub max_runs: u16,
+    /// Don't deploy the schedules of this folder
+    #[arg(long)]
+    pub no_deploy: bool,
 }
 
 /// `token …`

@@ -19,9 +19,9 @@ mod run;
 mod show;
 mod sql;
 #[cfg(feature = "server")]
-mod state;
-#[cfg(feature = "server")]
 mod token;
+#[cfg(feature = "server")]
+mod up;
 
 use std::process::ExitCode;
 
@@ -88,7 +88,9 @@ pub async fn dispatch(cli: Cli, environment: Environment) -> anyhow::Result<Outc
         Command::Init(args) => return init::run(args, &settings, &environment, &current_dir),
         Command::Bolt(command) => return bolt::run(command, &settings, &current_dir).await,
         #[cfg(feature = "server")]
-        Command::Token(command) => return token::run(command, &settings, &current_dir).await,
+        Command::Token(command) => return token::run(command, &settings).await,
+        #[cfg(feature = "server")]
+        Command::Up(args) => return Box::pin(up::run(args, &settings, &environment)).await,
         Command::Sql(args) if settings.project_dir.is_none() => {
             return sql::without_project(args, &settings, &environment, &current_dir).await;
         }
@@ -157,7 +159,8 @@ async fn with_project(
 /// Commands of the design that are not there yet say so instead of "unrecognized".
 fn not_yet(command: &Command) -> Option<String> {
     let (name, instead) = match command {
-        Command::Up(_) => ("up", "`owlet lake serve` serves the lakehouse; run `owlet build` from cron or CI"),
+        #[cfg(not(feature = "server"))]
+        Command::Up(_) => ("up", "build with the feature `server`"),
         #[cfg(not(feature = "server"))]
         Command::Env(_) => ("env", "build with the feature `server`"),
         #[cfg(not(feature = "server"))]

@@ -1,16 +1,15 @@
 //! `token`: who may use the server. Works on the state itself, so it needs no server and no token.
 
-use std::path::Path;
-
 use anyhow::anyhow;
 use chrono::{DateTime, Utc};
 use scheduler::clock::{Clock, SystemClock};
 use serde_json::json;
 use web::{NewToken, Role, Scope, TokenError, TokenKind, TokenRow, Tokens};
 
-use super::{Outcome, state};
+use super::Outcome;
 use crate::{
     args::TextOrJson,
+    server,
     server_args::{StateArgs, TokenCommand},
     settings::Settings,
     table::{Cell, Table},
@@ -24,7 +23,7 @@ const ACTOR: &str = "owlet token";
 ///
 /// # Errors
 /// The state cannot be opened, or there is no such token.
-pub async fn run(command: &TokenCommand, settings: &Settings, current_dir: &Path) -> anyhow::Result<Outcome> {
+pub async fn run(command: &TokenCommand, settings: &Settings) -> anyhow::Result<Outcome> {
     let now = SystemClock::new().now();
     match command {
         TokenCommand::Create { name, role, scope, expires, email, pair, company, format, state } => {
@@ -42,7 +41,7 @@ pub async fn run(command: &TokenCommand, settings: &Settings, current_dir: &Path
                     _ => TokenKind::Workspace,
                 },
             };
-            let tokens = open(state, settings, current_dir).await?;
+            let tokens = open(state, settings).await?;
             let created = tokens.create(&new, ACTOR, now).await.map_err(explained)?;
             match format {
                 TextOrJson::Json => {
@@ -63,8 +62,7 @@ pub async fn run(command: &TokenCommand, settings: &Settings, current_dir: &Path
             }
         }
         TokenCommand::List { format, state } => {
-            let rows =
-                open(state, settings, current_dir).await?.list().await.map_err(|error| explained(error.into()))?;
+            let rows = open(state, settings).await?.list().await.map_err(|error| explained(error.into()))?;
             match format {
                 TextOrJson::Json => {
                     let items: Vec<_> = rows.iter().map(shape).collect();
@@ -74,17 +72,16 @@ pub async fn run(command: &TokenCommand, settings: &Settings, current_dir: &Path
             }
         }
         TokenCommand::Revoke { token, state } => {
-            let revoked =
-                open(state, settings, current_dir).await?.revoke(token, ACTOR, now).await.map_err(explained)?;
+            let revoked = open(state, settings).await?.revoke(token, ACTOR, now).await.map_err(explained)?;
             Stream::Stderr.write_line(&format!("{} ({}) is not valid any more", revoked.name, revoked.prefix));
         }
     }
     Ok(Outcome::Success)
 }
 
-async fn open(args: &StateArgs, settings: &Settings, current_dir: &Path) -> anyhow::Result<Tokens> {
-    let folder = state::folder(args, settings, current_dir);
-    Ok(Tokens::new(state::open(args, &folder).await?))
+async fn open(args: &StateArgs, settings: &Settings) -> anyhow::Result<Tokens> {
+    let folder = server::directory(args, settings);
+    Ok(Tokens::new(server::database(args, &folder).await?))
 }
 
 fn explained(error: TokenError) -> anyhow::Error {

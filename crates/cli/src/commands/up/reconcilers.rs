@@ -1,0 +1,122 @@
+//! The loops beside the workers: the clock, signs of life, the outbox, retention. Each is safe to run at any time; a timer wakes it, and a nudge.
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use anyhow::anyhow;
+use notify::Notifier;
+use scheduler::{
+    Scheduler,
+    outbox::{NoDetails, Outbox, OutboxOptions},
+    request::Retention,
+    settings::Settings as WorkspaceSettings,
+    worker::storage::ArtifactStorage,
+};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use web::Workspace;
+
+/// A slot is looked for this often, and at its own instant.
+const TICK: Duration = Duration::from_secs(1);
+const BEAT: Duration = Duration::from_secs(5);
+const DELIVER: Duration = Duration::from_secs(2);
+const RETAIN: Duration = Duration::from_secs(3600);
+
+/// Starts them; they end when `stop` is cancelled.
+pub fn start(
+    scheduler: &Scheduler,
+    settings: &WorkspaceSettings,
+    workspace: &Workspace,
+    public_url: &str,
+    storage: ArtifactStorage,
+    stop: &CancellationToken,
+) -> anyhow::Result<JoinSet<()>> {
+    let mut tasks = JoinSet::new();
+    tasks.spawn(keep_ticking(scheduler.clone(), stop.clone()));
+    let beating = scheduler.clone();
+    tasks.spawn(every(BEAT, stop.clone(), move || {
+        let scheduler = beating.clone();
+        async move {
+            if let Err(error) = scheduler.beat().await {
+                tracing::warn!(%error, "this server's sign of life could not be written");
+            }
+        }
+    }));
+    let notifier = Notifier::new().map_err(|error| anyhow!("Notifications cannot be sent\n  cause: {error}"))?;
+    let options = OutboxOptions {
+        workspace: workspace.name.clone(),
+        workspace_uid: workspace.uid.clone(),
+        public_url: Some(public_url.to_owned()),
+        ..OutboxOptions::default()
+    };
+    let clock = Arc::clone(scheduler.clock());
+    let outbox = Outbox::new(settings.clone(), clock, scheduler.server(), notifier, Arc::new(NoDetails), options);
+    tasks.spawn(every(DELIVER, stop.clone(), move || {
+        let outbox = outbox.clone();
+        async move {
+            if let Err(error) = outbox.round().await {
+                tracing::warn!(%error, "messages could not be delivered");
+            }
+        }
+    }));
+    let retaining = scheduler.clone();
+    tasks.spawn(every(RETAIN, stop.clone(), move || retain(retaining.clone(), storage.clone())));
+    Ok(tasks)
+}
+
+async fn keep_ticking(scheduler: Scheduler, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        let wait = match scheduler.tick().await {
+            Ok(ticked) => {
+                if ticked.runs > 0 {
+                    scheduler.nudge();
+                }
+                let until = ticked.next_slot_at.map_or(i64::MAX, |at| at - scheduler.clock().now());
+                TICK.min(Duration::from_micros(u64::try_from(until).unwrap_or(0).max(1_000)))
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the slots could not be decided");
+                TICK
+            }
+        };
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            () = scheduler.nudged() => {}
+            () = stop.cancelled() => {}
+        }
+    }
+}
+
+async fn every<F, T>(period: Duration, stop: CancellationToken, work: F)
+where
+    F: Fn() -> T,
+    T: Future<Output = ()>,
+{
+    while !stop.is_cancelled() {
+        work().await;
+        tokio::select! {
+            () = tokio::time::sleep(period) => {}
+            () = stop.cancelled() => {}
+        }
+    }
+}
+
+async fn retain(scheduler: Scheduler, storage: ArtifactStorage) {
+    loop {
+        match scheduler.retain(Retention::default()).await {
+            Ok(retained) => {
+                for key in &retained.storage_keys {
+                    if let Err(error) = storage.delete(key).await {
+                        tracing::warn!(%error, "an old artifact could not be deleted");
+                    }
+                }
+                if !retained.has_more {
+                    return;
+                }
+            }
+            Err(error) => {
+                tracing::warn!(%error, "old history could not be removed");
+                return;
+            }
+        }
+    }
+}
