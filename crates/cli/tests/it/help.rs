@@ -28,7 +28,7 @@ fn what_cannot_run_exits_with_2() {
         &["build", "--defer-sate"],
         &["build", "--threads", "0"],
         &["build"],
-        &["up"],
+        &["doctor"],
         &["clone", "--state", "x"],
     ] {
         let done = owlet(folder.path(), arguments);
@@ -43,7 +43,7 @@ fn errors_say_what_cause_and_fix() {
     let told = |arguments: &[&str]| owlet(folder.path(), arguments).shown(folder.path());
     settings().bind(|| {
         insta::assert_snapshot!("no_project", told(&["build"]));
-        insta::assert_snapshot!("not_yet", told(&["up", "--listen", "127.0.0.1:1"]));
+        insta::assert_snapshot!("not_yet", told(&["doctor", "--target", "prod"]));
         insta::assert_snapshot!("wrong_project_dir", told(&["ls", "--project-dir", "nowhere"]));
         insta::assert_snapshot!("wrong_vars", told(&["parse", "--vars", "[1, 2]"]));
     });

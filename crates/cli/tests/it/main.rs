@@ -12,6 +12,8 @@ mod processes;
 mod project;
 #[cfg(feature = "server")]
 mod server_settings;
+#[cfg(all(feature = "server", feature = "lakehouse"))]
+mod up;
 
 use std::{
     path::Path,
