@@ -24,6 +24,9 @@ struct Request {
 
 type Answers = VecDeque<(u16, Vec<(&'static str, String)>, &'static str)>;
 
+/// Status, headers, body.
+type Answer<'a> = (u16, &'a [(&'static str, &'a str)], &'static str);
+
 #[derive(Clone, Default)]
 struct Server {
     answers: Arc<Mutex<Answers>>,
@@ -31,7 +34,7 @@ struct Server {
 }
 
 impl Server {
-    async fn start(answers: &[(u16, &[(&'static str, &str)], &'static str)]) -> (Self, String) {
+    async fn start(answers: &[Answer<'_>]) -> (Self, String) {
         let server = Self::default();
         for (status, headers, body) in answers {
             let headers = headers.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();

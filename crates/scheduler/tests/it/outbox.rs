@@ -26,11 +26,14 @@ use scheduler::{
 use store::{Database, Interference, Moment, sqlx};
 use vault::KeyRing;
 
+/// A status, and `Retry-After`.
+type Answer = (u16, Option<&'static str>);
+
 /// What the receiver saw: the id and the body of each request, in order.
 #[derive(Clone, Default)]
 struct Receiver {
     seen: Arc<Mutex<Vec<(String, serde_json::Value)>>>,
-    answers: Arc<Mutex<Vec<(u16, Option<&'static str>)>>>,
+    answers: Arc<Mutex<Vec<Answer>>>,
 }
 
 impl Receiver {
@@ -44,7 +47,7 @@ impl Receiver {
     }
 
     /// What it answers next; 200 when nothing is left.
-    fn answers(&self, answers: &[(u16, Option<&'static str>)]) {
+    fn answers(&self, answers: &[Answer]) {
         self.answers.lock().expect("answers").extend(answers.iter().rev());
     }
 

@@ -47,7 +47,8 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
         let is_json =
             content_type.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"));
         let is_empty = request.headers().get(header::CONTENT_LENGTH).is_none_or(|length| length == "0");
-        if !is_json && !(is_empty && content_type.is_empty()) {
+        let is_left_out = is_empty && content_type.is_empty();
+        if !is_json && !is_left_out {
             return Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body must be JSON")
                 .fix("send the header `Content-Type: application/json`"));
         }

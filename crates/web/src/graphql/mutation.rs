@@ -205,6 +205,7 @@ impl Mutation {
         Err(other::unsupported("custom integrations").into())
     }
 
+    #[expect(clippy::too_many_arguments, reason = "the clients' document has them")]
     async fn add_custom_integration_nodes(
         &self,
         chart_like_nodes: Vec<IntegrationNodeChartLike>,

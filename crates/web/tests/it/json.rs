@@ -34,7 +34,8 @@ fn check(document: &Value, schema: &Value, value: &Value, place: &str) -> Result
         Value::Array(several) => several.iter().filter_map(Value::as_str).collect(),
         _ => return Ok(()),
     };
-    if !allowed.contains(&kind) && !(kind == "integer" && allowed.contains(&"number")) {
+    let is_allowed = allowed.contains(&kind) || kind == "integer" && allowed.contains(&"number");
+    if !is_allowed {
         return Err(format!("{place} is {kind}, not {}", allowed.join(" or ")));
     }
     if let (Some(items), Some(item)) = (value.as_array(), schema.get("items")) {

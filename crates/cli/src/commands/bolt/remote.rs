@@ -1,7 +1,7 @@
 //! `bolt` commands that speak to a running server.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{HashMap, HashSet, hash_map::Entry},
     io::{BufRead, IsTerminal, Write},
     path::Path,
     time::Duration,
@@ -353,8 +353,8 @@ impl Shown {
         if self.finished.contains(&id) {
             return Ok(());
         }
-        if !self.next.contains_key(&id) {
-            self.next.insert(id, String::new());
+        if let Entry::Vacant(unseen) = self.next.entry(id) {
+            unseen.insert(String::new());
             Stream::Stderr.write_line(&format!("$ {}", command["command"].as_str().unwrap_or_default()));
         }
         loop {
