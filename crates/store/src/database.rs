@@ -85,6 +85,7 @@ impl Database {
             fs_err::create_dir_all(directory)
                 .map_err(|source| DatabaseError::Directory { path: directory.to_owned(), source })?;
         }
+        make_private(path);
         let url = format!("sqlite://{}?mode=rwc", url_path(path));
         let synchronous = match durability {
             Durability::Process => "NORMAL",
@@ -292,6 +293,19 @@ async fn is_usable(connection: &mut AnyConnection) -> Result<bool, sqlx::Error> 
         connection.ping().await?;
     }
     Ok(!connection.is_in_transaction())
+}
+
+/// Makes a new file for its owner alone: logs and messages of runs are in it. SQLite gives its companions the same rights.
+/// What stands in the way is told when SQLite opens it.
+fn make_private(path: &Path) {
+    let mut options = fs_err::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    {
+        use fs_err::os::unix::fs::OpenOptionsExt;
+        options.mode(0o600);
+    }
+    drop(options.open(path));
 }
 
 /// Connects once outside any pool: a pool would try again and again, and in the end know no more than that time ran out.

@@ -200,3 +200,18 @@ async fn a_restarted_server_is_found_again() {
     insert(&database, 3).await.unwrap();
     assert_eq!(count(&database).await, 2);
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_new_file_is_its_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("scheduler.db");
+    let database = Database::sqlite(&path, Durability::Process).await.unwrap();
+    database.migrate(&FIRST).await.unwrap();
+    insert(&database, 1).await.unwrap();
+    for name in ["scheduler.db", "scheduler.db-wal"] {
+        let mode = fs_err::metadata(directory.path().join(name)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{name}");
+    }
+}
