@@ -39,7 +39,7 @@ pub struct Session {
     pub settings: Settings,
     pub environment: Environment,
     pub events: Events,
-    pub project: Project,
+    pub project: Arc<Project>,
     pub profile: Profile,
     pub athena: AthenaProfile,
     /// Canonical.
@@ -155,7 +155,7 @@ impl Session {
             target_dir,
             project_dir,
             events,
-            project,
+            project: Arc::new(project),
             profile,
             athena,
             arguments: opening.arguments,
@@ -170,10 +170,12 @@ impl Session {
     pub async fn parse(&self) -> anyhow::Result<Manifest> {
         self.events.emit(Event::Phase(Phase::Parsing));
         let started = std::time::Instant::now();
-        let (project, host) = (self.project.clone(), self.offline_host());
+        let (project, host) = (Arc::clone(&self.project), self.offline_host());
         let (manifest, diagnostics) = tokio::task::spawn_blocking(move || engine::parse(&project, &host)).await?;
         report(&self.events, &self.settings, diagnostics)?;
         let manifest = manifest.with_selectors(crate::selection::of_project(self)?.manifest_json());
+        // It is needed until the process ends, which then need not give back its many small pieces one by one.
+        std::mem::forget(manifest.clone());
         self.events.emit(Event::ProjectParsed {
             counts: crate::commands::counts(&manifest),
             elapsed_seconds: started.elapsed().as_secs_f64(),

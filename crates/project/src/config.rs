@@ -1,5 +1,6 @@
 //! Config trees of `dbt_project.yml` (`models:`, `seeds:`, …) and how layers of configs are merged.
 
+use indexmap::IndexMap;
 use serde_json::{Map as JsonMap, Value as Json};
 
 use crate::yaml::Map;
@@ -75,89 +76,72 @@ impl ConfigKind {
 /// One tree: `models:` of one project file.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ConfigTree {
-    rendered: Config,
-    unrendered: Config,
+    rendered: Level,
+    unrendered: Level,
+}
+
+/// A folder of the tree: what it configures, and the folders and names below it.
+#[derive(Debug, Clone, Default, PartialEq)]
+struct Level {
+    configs: Config,
+    below: IndexMap<String, Level>,
+}
+
+impl Level {
+    /// Keys with `+` are configs, and keys without whose value is not a mapping.
+    fn new(tree: Config, name: fn(&str) -> &str) -> Self {
+        let mut level = Self::default();
+        for (key, value) in tree {
+            match (key.strip_prefix('+'), value) {
+                (Some(config), value) => {
+                    level.configs.insert(name(config.trim()).to_owned(), value);
+                }
+                (None, Json::Object(below)) => {
+                    level.below.insert(key, Self::new(below, name));
+                }
+                (None, value) => {
+                    level.configs.insert(name(&key).to_owned(), value);
+                }
+            }
+        }
+        level
+    }
+
+    fn resolve<'a>(&'a self, fqn: &'a [String]) -> impl Iterator<Item = &'a Config> {
+        let mut parts = fqn.iter();
+        std::iter::successors(Some(self), move |level| level.below.get(parts.next()?))
+            .map(|level| &level.configs)
+            .filter(|configs| !configs.is_empty())
+    }
+
+    fn collect_paths<'a>(&'a self, path: &mut Vec<&'a str>, found: &mut Vec<Vec<&'a str>>) {
+        for (key, below) in &self.below {
+            path.push(key);
+            below.collect_paths(path, found);
+            path.pop();
+        }
+        if !self.configs.is_empty() {
+            found.push(path.clone());
+        }
+    }
 }
 
 impl ConfigTree {
     /// A tree as it is after and before rendering.
     pub fn new(rendered: &Map, unrendered: &Map) -> Self {
-        Self { rendered: rendered.to_json(), unrendered: unrendered.to_json() }
-    }
-
-    /// The layers that apply to a node, from the tree's root down its `fqn`; merge them in this order.
-    pub fn resolve(&self, fqn: &[String]) -> Vec<Config> {
-        let mut found = layers(&self.rendered, fqn);
-        for layer in &mut found {
-            *layer = std::mem::take(layer).into_iter().map(|(key, value)| (canonical_key(&key), value)).collect();
+        Self {
+            rendered: Level::new(rendered.to_json(), canonical_key),
+            unrendered: Level::new(unrendered.to_json(), |key| key),
         }
-        found
     }
-
-    /// The same before rendering, with keys spelled as written (`pre_hook`): dbt keeps them so in `unrendered_config`, where
-    /// each layer's values replace those below.
-    pub fn resolve_unrendered(&self, fqn: &[String]) -> Vec<Config> {
-        layers(&self.unrendered, fqn)
-    }
-
-    /// The paths below this tree that hold configs.
-    fn config_paths(&self) -> Vec<Vec<&str>> {
-        let mut paths = Vec::new();
-        collect_paths(&self.rendered, &mut Vec::new(), &mut paths);
-        paths
-    }
-}
-
-fn layers(tree: &Config, fqn: &[String]) -> Vec<Config> {
-    let mut found = Vec::new();
-    let mut level = Some(tree);
-    let mut parts = fqn.iter();
-    while let Some(current) = level {
-        let configs = configs_of(current);
-        if !configs.is_empty() {
-            found.push(configs);
-        }
-        level = parts.next().and_then(|part| current.get(part)).and_then(Json::as_object);
-    }
-    found
-}
-
-/// Keys with `+`, and keys without whose value is not a mapping.
-fn configs_of(level: &Config) -> Config {
-    level
-        .iter()
-        .filter_map(|(key, value)| {
-            if let Some(name) = key.strip_prefix('+') {
-                return Some((name.trim().to_owned(), value.clone()));
-            }
-            (!value.is_object()).then(|| (key.clone(), value.clone()))
-        })
-        .collect()
 }
 
 /// `pre_hook` and `pre-hook` are one config.
-pub fn canonical_key(key: &str) -> String {
+pub fn canonical_key(key: &str) -> &str {
     match key {
-        "pre_hook" => "pre-hook".to_owned(),
-        "post_hook" => "post-hook".to_owned(),
-        other => other.to_owned(),
-    }
-}
-
-fn collect_paths<'a>(level: &'a Config, path: &mut Vec<&'a str>, found: &mut Vec<Vec<&'a str>>) {
-    let mut has_configs = false;
-    for (key, value) in level {
-        match value.as_object() {
-            Some(below) if !key.starts_with('+') => {
-                path.push(key);
-                collect_paths(below, path, found);
-                path.pop();
-            }
-            _ => has_configs = true,
-        }
-    }
-    if has_configs {
-        found.push(path.clone());
+        "pre_hook" => "pre-hook",
+        "post_hook" => "post-hook",
+        other => other,
     }
 }
 
@@ -179,14 +163,15 @@ impl ConfigTrees {
         self.trees.iter().find(|(other, _)| *other == kind).map(|(_, tree)| tree)
     }
 
-    /// The layers of `kind` that apply to a node; see [`ConfigTree::resolve`].
-    pub fn resolve(&self, kind: ConfigKind, fqn: &[String]) -> Vec<Config> {
-        self.get(kind).map(|tree| tree.resolve(fqn)).unwrap_or_default()
+    /// The layers of `kind` that apply to a node, from the tree's root down its `fqn`; merge them in this order.
+    pub fn resolve<'a>(&'a self, kind: ConfigKind, fqn: &'a [String]) -> impl Iterator<Item = &'a Config> {
+        self.get(kind).into_iter().flat_map(|tree| tree.rendered.resolve(fqn))
     }
 
-    /// The same before rendering.
-    pub fn resolve_unrendered(&self, kind: ConfigKind, fqn: &[String]) -> Vec<Config> {
-        self.get(kind).map(|tree| tree.resolve_unrendered(fqn)).unwrap_or_default()
+    /// The same before rendering, with keys spelled as written (`pre_hook`): dbt keeps them so in `unrendered_config`, where
+    /// each layer's values replace those below.
+    pub fn resolve_unrendered<'a>(&'a self, kind: ConfigKind, fqn: &'a [String]) -> impl Iterator<Item = &'a Config> {
+        self.get(kind).into_iter().flat_map(|tree| tree.unrendered.resolve(fqn))
     }
 
     /// Dotted paths (`models.shop.staging`) that no resource of their kind lies under. `fqns_of` gives the fqns of all
@@ -195,7 +180,9 @@ impl ConfigTrees {
         let mut unused = Vec::new();
         for (kind, tree) in &self.trees {
             let fqns = fqns_of(*kind);
-            for path in tree.config_paths() {
+            let mut paths = Vec::new();
+            tree.rendered.collect_paths(&mut Vec::new(), &mut paths);
+            for path in paths {
                 let used = fqns.iter().any(|fqn| path.len() <= fqn.len() && path.iter().zip(fqn).all(|(a, b)| a == b));
                 if !used {
                     unused.push(std::iter::once(kind.key()).chain(path).collect::<Vec<_>>().join("."));
@@ -241,7 +228,7 @@ impl MergeRule {
 pub fn merge_config(base: &mut Config, layer: &Config) {
     for (key, value) in layer {
         let key = canonical_key(key);
-        let merged = match (MergeRule::of(&key), base.get(&key)) {
+        let merged = match (MergeRule::of(key), base.get(key)) {
             (MergeRule::Append, below) => {
                 let mut items = below.map(listed).unwrap_or_default();
                 items.extend(listed(value));
@@ -262,7 +249,12 @@ pub fn merge_config(base: &mut Config, layer: &Config) {
             },
             _ => value.clone(),
         };
-        base.insert(key, merged);
+        match base.get_mut(key) {
+            Some(below) => *below = merged,
+            None => {
+                base.insert(key.to_owned(), merged);
+            }
+        }
     }
 }
 

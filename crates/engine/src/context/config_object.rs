@@ -27,11 +27,11 @@ impl ConfigObject {
         let mut capture = self.0.capture();
         for (key, value) in entries {
             let key = canonical_key(&key);
-            if capture.config.contains_key(&key) {
-                merge_config(&mut capture.config, &JsonMap::from_iter([(key, value)]));
+            if capture.config.contains_key(key) {
+                merge_config(&mut capture.config, &JsonMap::from_iter([(key.to_owned(), value)]));
             } else {
                 // As it is written: `+select` in grants counts when it meets the layers below.
-                capture.config.insert(key, value);
+                capture.config.insert(key.to_owned(), value);
             }
         }
         Ok("".into())

@@ -1,5 +1,7 @@
 //! A node's final config: defaults, project files, property file, `config()`.
 
+use std::sync::OnceLock;
+
 use artifacts::{JsonMap, manifest::ResourceType};
 use project::{ConfigKind, Project, merge_config};
 use serde_json::{Value as Json, json};
@@ -38,11 +40,11 @@ pub(super) fn resolve(
     fqn: &[String],
     layers: &Layers<'_>,
 ) -> JsonMap {
-    let mut config = defaults(kind);
+    let mut config = defaults(kind).clone();
     let tree = tree_of(kind);
     if let Some(own) = project.get(package) {
         for layer in own.configs.resolve(tree, fqn) {
-            merge_config(&mut config, &layer);
+            merge_config(&mut config, layer);
         }
     }
     for layer in [layers.patch, layers.call].into_iter().flatten() {
@@ -50,7 +52,7 @@ pub(super) fn resolve(
     }
     if package != project.root.name {
         for layer in project.root.configs.resolve(tree, fqn) {
-            merge_config(&mut config, &layer);
+            merge_config(&mut config, layer);
         }
     }
     finish(kind, &mut config);
@@ -75,19 +77,25 @@ pub(super) fn resolve_unrendered(
         }
     };
     if let Some(own) = project.get(package).filter(|_| has_tree) {
-        own.configs.resolve_unrendered(tree, fqn).iter().for_each(&mut put);
+        own.configs.resolve_unrendered(tree, fqn).for_each(&mut put);
     }
     for layer in [layers.patch, layers.call].into_iter().flatten() {
         put(layer);
     }
     if package != project.root.name && has_tree {
-        project.root.configs.resolve_unrendered(tree, fqn).iter().for_each(&mut put);
+        project.root.configs.resolve_unrendered(tree, fqn).for_each(&mut put);
     }
     config
 }
 
+/// [`known_configs`] of each type, made once.
+fn defaults(kind: ResourceType) -> &'static JsonMap {
+    static OF_TYPE: [OnceLock<JsonMap>; 32] = [const { OnceLock::new() }; 32];
+    OF_TYPE[kind as usize].get_or_init(|| known_configs(kind))
+}
+
 /// Every key dbt knows for the type, in the order in which it writes them.
-fn defaults(kind: ResourceType) -> JsonMap {
+fn known_configs(kind: ResourceType) -> JsonMap {
     let mut config = JsonMap::new();
     let mut put = |key: &str, value: Json| {
         config.insert(key.to_owned(), value);

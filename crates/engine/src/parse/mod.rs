@@ -83,7 +83,7 @@ pub fn parse(project: &Project, host: &Host) -> (Manifest, Vec<Diagnostic>) {
         host: host.clone(),
         docs: &docs,
         created_at,
-        names: nodes::NameMacros,
+        names: nodes::NameMacros::new(project, &scope.macros),
     };
 
     let drafts = drafts(&parser, project, &files, &properties, &patches, &mut diagnostics);

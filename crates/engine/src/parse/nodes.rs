@@ -1,6 +1,6 @@
 //! Files into nodes: render once to see what a node needs, then give it its config, its place and its names.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use artifacts::{
     JsonMap,
@@ -8,7 +8,7 @@ use artifacts::{
 };
 use diagnostic::{Diagnostic, Location};
 use indexmap::IndexSet;
-use jinja::{CallArgs, State, Template, UndefinedMode, Value};
+use jinja::{CallArgs, MacroDef, State, Template, UndefinedMode, Value};
 use names::UniqueId;
 use project::{Project, SourceFile};
 use serde_json::Value as Json;
@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     context::{
-        Host, ProjectScope,
+        Host, MacroRegistry, ProjectScope,
         node::{Capture, ContextParts, Phase, node_relation},
     },
     manifest::version_text,
@@ -379,15 +379,7 @@ impl<'a> Parser<'a> {
 
     fn generate(&self, node: &mut Node, part: &'static str, custom: Option<Json>) -> jinja::Result<Option<String>> {
         let text = |value: &Json| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        let macros = &self.scope.macros;
-        let name = self.names.macro_of(part);
-        let definition = macros.find(&node.package_name, name).filter(|found| !self.names.is_built_in(found.id()));
-        // The built-in macro dispatches, in the root project.
-        let definition = definition.cloned().or_else(|| {
-            let dispatched = macros.dispatch(&self.project.root.name, name, None).ok();
-            dispatched.filter(|found| !self.names.is_built_in(found.id()))
-        });
-        let Some(definition) = definition else {
+        let Some(definition) = self.names.get(&node.package_name, part).cloned() else {
             // What the built-in macros say.
             return Ok(match part {
                 "database" => {
@@ -430,22 +422,30 @@ impl<'a> Parser<'a> {
     }
 }
 
-/// The macros that give names.
+/// The macros that give names, where a project has its own: the answers of those that come with dbt are known without a call.
 #[derive(Debug, Clone, Default)]
-pub(super) struct NameMacros;
+pub(super) struct NameMacros(HashMap<String, HashMap<&'static str, Arc<MacroDef>>>);
 
 impl NameMacros {
-    fn macro_of(&self, part: &str) -> &'static str {
-        match part {
-            "database" => "generate_database_name",
-            "schema" => "generate_schema_name",
-            _ => "generate_alias_name",
-        }
+    pub fn new(project: &Project, macros: &MacroRegistry) -> Self {
+        let own = |found: &Arc<MacroDef>| !found.id().starts_with("macro.dbt.");
+        let of_package = |package: &str| -> HashMap<&'static str, Arc<MacroDef>> {
+            ["database", "schema", "alias"]
+                .into_iter()
+                .filter_map(|part| {
+                    let name = format!("generate_{part}_name");
+                    let found = macros.find(package, &name).cloned().filter(own);
+                    // The built-in macro dispatches, in the root project.
+                    let dispatched = || macros.dispatch(&project.root.name, &name, None).ok().filter(own);
+                    Some((part, found.or_else(dispatched)?))
+                })
+                .collect()
+        };
+        Self(project.all().map(|project| (project.name.clone(), of_package(&project.name))).collect())
     }
 
-    /// Whether it is the one that comes with dbt, whose answer is known without calling it.
-    fn is_built_in(&self, id: &str) -> bool {
-        id.starts_with("macro.dbt.")
+    fn get(&self, package: &str, part: &str) -> Option<&Arc<MacroDef>> {
+        self.0.get(package)?.get(part)
     }
 }
 

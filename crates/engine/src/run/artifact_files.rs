@@ -1,6 +1,9 @@
 //! What a run leaves on disk: run_results.json, sources.json, compiled code.
 
-use std::path::Path;
+use std::{
+    io::{BufWriter, IntoInnerError},
+    path::Path,
+};
 
 use artifacts::{
     JsonMap, Metadata,
@@ -118,11 +121,18 @@ fn freshness_result(result: &NodeResult) -> FreshnessResult {
 /// # Errors
 /// A folder that cannot be written.
 pub fn write_json(path: &Path, artifact: &impl Serialize) -> Result<(), Diagnostic> {
-    let text = serde_json::to_string(artifact)
-        .map_err(|error| Diagnostic::error(format!("writing {}", path.display())).cause(error.to_string()))?;
     let partial = path.with_extension("json.partial");
-    write_text(&partial, &text)?;
-    fs_err::rename(&partial, path).map_err(|error| unwritable(path, &error))
+    let write = || -> std::io::Result<()> {
+        if let Some(folder) = path.parent() {
+            fs_err::create_dir_all(folder)?;
+        }
+        // Piece by piece: a large manifest is never in memory as one text.
+        let mut file = BufWriter::with_capacity(1 << 16, fs_err::File::create(&partial)?);
+        serde_json::to_writer(&mut file, artifact)?;
+        file.into_inner().map_err(IntoInnerError::into_error)?;
+        fs_err::rename(&partial, path)
+    };
+    write().map_err(|error| unwritable(path, &error))
 }
 
 /// Writes a node's compiled code to where dbt writes it.

@@ -1,12 +1,13 @@
 //! From the parser's events to the tree: anchors, aliases, merge keys, tags.
 
 use std::borrow::Cow;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use diagnostic::{Diagnostic, Location};
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span, Tag};
 
 use super::scalar::{int_value, parse_float, parse_int, parse_timestamp, resolve_plain};
+use super::value::Key;
 use super::{Map, Node, Position, Value, YamlError};
 
 /// Nesting beyond this is refused; hand-written files stay below twenty.
@@ -239,20 +240,20 @@ impl<'a> Composer<'a> {
             size += key_size + value_size;
             if is_merge { merge(value, &mut merged)? } else { own.push((key, value)) }
         }
-        let mut map = Map::new();
+        let mut map = Map::with_capacity(merged.len() + own.len());
+        let unhashable = |key: Node| YamlError::UnhashableKey { position: key.position };
         for (key, value) in merged {
-            let at = key.position;
-            map.insert_node(key, value).map_err(|_| YamlError::UnhashableKey { position: at })?;
-        }
-        let mut seen = Map::new();
-        for (key, value) in own {
-            let at = key.position;
-            let text = key.value.scalar_text().unwrap_or_default();
-            let unhashable = |_| YamlError::UnhashableKey { position: at };
-            if seen.insert_node(key.clone(), Node::default()).map_err(unhashable)?.is_some() {
-                self.duplicates.push(DuplicateKey { key: text, position: at });
-            }
             map.insert_node(key, value).map_err(unhashable)?;
+        }
+        // What `<<` has brought may come again, once.
+        let mut only_merged: HashSet<Key> = map.keys().cloned().collect();
+        for (key, value) in own {
+            let Some(replaced) = map.insert_node(key, value).map_err(unhashable)? else { continue };
+            let key = replaced.key;
+            if only_merged.is_empty() || Key::of(&key.value).is_some_and(|identity| !only_merged.remove(&identity)) {
+                let text = key.value.scalar_text().unwrap_or_default();
+                self.duplicates.push(DuplicateKey { key: text, position: key.position });
+            }
         }
         Ok((map, size))
     }

@@ -1,9 +1,10 @@
 //! The tree: [`Node`] = [`Value`] + [`Position`].
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 use chrono::{FixedOffset, NaiveDate, NaiveDateTime};
-use indexmap::IndexMap;
+use indexmap::{Equivalent, IndexMap};
 use num_bigint::BigInt;
 
 /// Where a value starts in its file; both 1-based, columns in characters. `0:0` for values that were not read from a file.
@@ -222,7 +223,7 @@ pub(crate) fn python_float(value: f64) -> String {
 }
 
 /// The identity of a mapping's key as Python's `dict` sees it: `1`, `1.0` and `True` are one key.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Key {
     /// `None`.
     Null,
@@ -232,6 +233,26 @@ pub enum Key {
     Other(String),
     /// Text.
     Str(String),
+}
+
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        match self {
+            Self::Null => state.write_u8(0),
+            Self::Int(value) => value.hash(state),
+            Self::Other(text) | Self::Str(text) => text.hash(state),
+        }
+    }
+}
+
+/// A text as a key: finds [`Key::Str`] without making one.
+#[derive(Hash)]
+struct TextKey<'a>(&'a str);
+
+impl Equivalent<Key> for TextKey<'_> {
+    fn equivalent(&self, key: &Key) -> bool {
+        matches!(key, Key::Str(text) if text == self.0)
+    }
 }
 
 impl Key {
@@ -262,7 +283,7 @@ pub struct Entry {
 /// A mapping in the order its keys were first written.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Map {
-    entries: IndexMap<Key, Entry>,
+    entries: IndexMap<Key, Entry, foldhash::fast::RandomState>,
 }
 
 impl Map {
@@ -271,39 +292,51 @@ impl Map {
         Self::default()
     }
 
+    /// An empty mapping with room for so many entries.
+    pub(crate) fn with_capacity(entries: usize) -> Self {
+        Self { entries: IndexMap::with_capacity_and_hasher(entries, Default::default()) }
+    }
+
+    /// The identities of all keys.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &Key> {
+        self.entries.keys()
+    }
+
     /// The value of a text key.
     pub fn get(&self, key: &str) -> Option<&Node> {
-        // Keys are short and mappings small; building a `Key` for the look-up is what it costs to keep Python's key rules.
-        self.entries.get(&Key::Str(key.to_owned())).map(|entry| &entry.value)
+        self.entries.get(&TextKey(key)).map(|entry| &entry.value)
     }
 
     /// The value of a text key, for changing.
     pub fn get_mut(&mut self, key: &str) -> Option<&mut Node> {
-        self.entries.get_mut(&Key::Str(key.to_owned())).map(|entry| &mut entry.value)
+        self.entries.get_mut(&TextKey(key)).map(|entry| &mut entry.value)
     }
 
     /// The entry of a text key.
     pub fn entry(&self, key: &str) -> Option<&Entry> {
-        self.entries.get(&Key::Str(key.to_owned()))
+        self.entries.get(&TextKey(key))
     }
 
     /// Whether there is such a text key.
     pub fn contains_key(&self, key: &str) -> bool {
-        self.entries.contains_key(&Key::Str(key.to_owned()))
+        self.entries.contains_key(&TextKey(key))
     }
 
     /// Sets a text key; a new key goes to the end.
     pub fn insert(&mut self, key: impl Into<String>, value: impl Into<Node>) -> Option<Node> {
         let key = key.into();
-        self.insert_node(Node::new(Value::Str(key)), value.into()).unwrap_or_default()
+        let replaced = self.insert_node(Node::new(Value::Str(key)), value.into()).unwrap_or_default();
+        replaced.map(|entry| entry.value)
     }
 
-    /// Sets any key. `Err` gives back a key that Python could not hash.
-    pub(crate) fn insert_node(&mut self, key: Node, value: Node) -> Result<Option<Node>, Node> {
+    /// Sets any key. Of a key that was there, gives back what is not kept: the key as it is spelled now, the value that was there.
+    /// `Err` gives back a key that Python could not hash.
+    pub(crate) fn insert_node(&mut self, key: Node, value: Node) -> Result<Option<Entry>, Node> {
         let Some(identity) = Key::of(&key.value) else { return Err(key) };
         match self.entries.entry(identity) {
             indexmap::map::Entry::Occupied(mut occupied) => {
-                Ok(Some(std::mem::replace(&mut occupied.get_mut().value, value)))
+                let value = std::mem::replace(&mut occupied.get_mut().value, value);
+                Ok(Some(Entry { key, value }))
             }
             indexmap::map::Entry::Vacant(vacant) => {
                 vacant.insert(Entry { key, value });
@@ -314,7 +347,7 @@ impl Map {
 
     /// Removes a text key, keeping the order of the others.
     pub fn remove(&mut self, key: &str) -> Option<Node> {
-        self.entries.shift_remove(&Key::Str(key.to_owned())).map(|entry| entry.value)
+        self.entries.shift_remove(&TextKey(key)).map(|entry| entry.value)
     }
 
     /// All entries, in order.

@@ -18,7 +18,7 @@ fn fqn(text: &str) -> Vec<String> {
 fn merged(project: &DbtProject, kind: ConfigKind, node: &str) -> Config {
     let mut config = Config::new();
     for layer in project.configs.resolve(kind, &fqn(node)) {
-        merge_config(&mut config, &layer);
+        merge_config(&mut config, layer);
     }
     config
 }

@@ -102,11 +102,12 @@ fn what_is_rendered_and_what_is_not() {
         project.query_comment,
         QueryComment::Custom { comment: Some("{{ q }}".into()), append: false, job_label: false }
     );
-    let layers = project.configs.resolve(project::ConfigKind::Models, &["shop".into(), "x".into()]);
+    let fqn = ["shop".to_owned(), "x".to_owned()];
+    let layers: Vec<_> = project.configs.resolve(project::ConfigKind::Models, &fqn).collect();
     assert_eq!(layers[0]["schema"], "rendered at models.shop.+schema");
     assert_eq!(layers[0]["post-hook"], "{{ h }}");
     assert_eq!(layers[0]["{{ key }}"], "x");
-    let raw = project.configs.resolve_unrendered(project::ConfigKind::Models, &["shop".into(), "x".into()]);
+    let raw: Vec<_> = project.configs.resolve_unrendered(project::ConfigKind::Models, &fqn).collect();
     assert_eq!(raw[0]["schema"], "{{ s }}");
     assert_eq!(diagnostics.len(), 1);
     assert!(diagnostics[0].what.contains("Could not render {{ fail }}: Env var required"), "{}", diagnostics[0].what);
