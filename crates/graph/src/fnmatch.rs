@@ -46,14 +46,31 @@ pub fn glob_path_matches(path: &str, pattern: &str) -> bool {
     parts_match(&path, &pattern)
 }
 
+/// As [`matches`]: on a mismatch, the last `**` takes one directory more.
 fn parts_match(path: &[&str], pattern: &[&str]) -> bool {
-    match pattern.split_first() {
-        None => path.is_empty(),
-        Some((&"**", rest)) => (0..=path.len()).any(|skip| parts_match(&path[skip..], rest)),
-        Some((first, rest)) => {
-            path.split_first().is_some_and(|(part, below)| matches(part, first) && parts_match(below, rest))
+    let (mut at, mut p) = (0, 0);
+    let mut stars: Option<(usize, usize)> = None;
+    while at < path.len() {
+        match pattern.get(p) {
+            Some(&"**") => {
+                stars = Some((p, at));
+                p += 1;
+            }
+            Some(part) if matches(path[at], part) => {
+                p += 1;
+                at += 1;
+            }
+            _ => match stars {
+                Some((stars_p, stars_at)) => {
+                    stars = Some((stars_p, stars_at + 1));
+                    p = stars_p + 1;
+                    at = stars_at + 1;
+                }
+                None => return false,
+            },
         }
     }
+    pattern[p..].iter().all(|part| *part == "**")
 }
 
 enum Part {

@@ -4,6 +4,7 @@
 
 mod cycles;
 mod fixture;
+mod fuzz;
 mod queue;
 mod select;
 mod selectors;

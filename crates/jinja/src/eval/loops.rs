@@ -29,6 +29,7 @@ impl State<'_> {
         let Some(loop_name) = &each.loop_name else {
             let mut any = false;
             for item in items.iter()? {
+                self.pass()?;
                 self.locals.truncate(self.frame.scope);
                 self.assign_target(&each.target, item?)?;
                 if let Some(condition) = &each.condition
@@ -64,6 +65,7 @@ impl State<'_> {
             propagates: self.captures(),
         });
         for (index, item) in state.items.iter().enumerate() {
+            self.pass()?;
             state.index.store(index, Ordering::Relaxed);
             self.locals.truncate(self.frame.scope);
             let shown: Arc<dyn Object> = Arc::<Loop>::clone(&state);

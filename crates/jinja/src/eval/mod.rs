@@ -21,10 +21,19 @@ use crate::{CallArgs, Error, ErrorKind, MacroCall, Result, Template, Value};
 /// How many calls of macros may be under way at once.
 const MAX_CALLS: u32 = 250;
 
+/// How many passes through loops and macros one rendering may take, unless the host says otherwise: minutes of work, where
+/// a project's longest macros take some hundred thousand.
+const MAX_PASSES: u64 = 100_000_000;
+
 /// The names the host gives to templates.
 pub trait Globals: Send + Sync {
     /// The value of a name, `None` when the host has none.
     fn lookup(&self, name: &str) -> Option<Value>;
+
+    /// How many passes through loops and calls of macros one rendering may take.
+    fn max_passes(&self) -> u64 {
+        MAX_PASSES
+    }
 
     /// Told of every macro of the host that starts, with how many are running already (0: called by the node itself).
     fn enter_macro(&self, _call: &MacroCall, _depth: usize) {}
@@ -33,6 +42,10 @@ pub trait Globals: Send + Sync {
 impl<G: Globals + ?Sized> Globals for Arc<G> {
     fn lookup(&self, name: &str) -> Option<Value> {
         (**self).lookup(name)
+    }
+
+    fn max_passes(&self) -> u64 {
+        (**self).max_passes()
     }
 
     fn enter_macro(&self, call: &MacroCall, depth: usize) {
@@ -65,6 +78,8 @@ pub struct State<'g> {
     mode: UndefinedMode,
     stack: Vec<MacroCall>,
     calls: u32,
+    /// How many passes through loops and macros are left.
+    passes: u64,
     /// The variables of all frames, innermost last.
     locals: Vec<(u32, Value)>,
     frame: Frame,
@@ -92,7 +107,7 @@ impl<'g> State<'g> {
     /// A new evaluation.
     pub fn new(globals: &'g dyn Globals, mode: UndefinedMode) -> State<'g> {
         let frame = Frame { template: Arc::from(""), base: 0, scope: 0, native: false };
-        State { globals, mode, stack: Vec::new(), calls: 0, locals: Vec::new(), frame }
+        State { globals, mode, stack: Vec::new(), calls: 0, passes: globals.max_passes(), locals: Vec::new(), frame }
     }
 
     /// The host's names.
@@ -181,10 +196,25 @@ impl<'g> State<'g> {
         if self.calls >= MAX_CALLS {
             return Err(Error::new(ErrorKind::Recursion, "maximum recursion depth exceeded"));
         }
+        self.pass()?;
         self.calls += 1;
         let base = self.locals.len();
         let frame = Frame { template: Arc::clone(template), base, scope: base, native };
         Ok(std::mem::replace(&mut self.frame, frame))
+    }
+
+    /// Counts one pass through a loop or a macro.
+    fn pass(&mut self) -> Result<()> {
+        match self.passes.checked_sub(1) {
+            Some(left) => {
+                self.passes = left;
+                Ok(())
+            }
+            None => Err(Error::new(
+                ErrorKind::Recursion,
+                format!("stopped after {} passes through loops and macros", self.globals.max_passes()),
+            )),
+        }
     }
 
     fn leave_frame(&mut self, saved: Frame) {

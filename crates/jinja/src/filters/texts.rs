@@ -420,7 +420,7 @@ fn parse_integer(text: &str, base: i64) -> Option<num_bigint::BigInt> {
     if digits.is_empty() || !digits.chars().all(|digit| digit.is_digit(radix)) {
         return None;
     }
-    let number = num_bigint::BigInt::parse_bytes(digits.as_bytes(), radix)?;
+    let number = crate::value::parse_digits(digits, radix).ok()??;
     Some(if negative { -number } else { number })
 }
 

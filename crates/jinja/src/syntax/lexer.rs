@@ -2,8 +2,7 @@
 
 use std::borrow::Cow;
 
-use num_bigint::BigInt;
-
+use crate::value::parse_digits;
 use crate::{Error, Result, Value};
 
 #[derive(Clone, Debug, PartialEq)]
@@ -277,7 +276,11 @@ impl<'s> Lexer<'s> {
             if let Some(body) = rest.strip_prefix(prefix) {
                 let length = body.find(|c: char| !c.is_digit(radix) && c != '_').unwrap_or(body.len());
                 let text = body[..length].replace('_', "");
-                if let Some(number) = BigInt::parse_bytes(text.as_bytes(), radix) {
+                let number = match parse_digits(&text, radix) {
+                    Ok(number) => number,
+                    Err(message) => return self.fail(message, start),
+                };
+                if let Some(number) = number {
                     self.at += prefix.len() + length;
                     self.push(Token::Number(Value::from_big(number)), start);
                     return Ok(());
@@ -309,9 +312,10 @@ impl<'s> Lexer<'s> {
         let value = if float {
             Value::Float(text.parse().unwrap_or(f64::INFINITY))
         } else {
-            match text.parse::<BigInt>() {
-                Ok(number) => Value::from_big(number),
-                Err(_) => return self.fail("invalid number", start),
+            match parse_digits(&text, 10) {
+                Ok(Some(number)) => Value::from_big(number),
+                Ok(None) => return self.fail("invalid number", start),
+                Err(message) => return self.fail(message, start),
             }
         };
         self.push(Token::Number(value), start);

@@ -10,7 +10,7 @@ use crate::{Error, ErrorKind, Result};
 pub type ValueIter = Box<dyn Iterator<Item = Result<Value>> + Send>;
 
 /// An endless iterator collected into a list stops here instead of filling the memory.
-pub(crate) const MAX_COLLECTED: usize = 5_000_000;
+pub(crate) const MAX_COLLECTED: usize = 1_000_000;
 
 /// A Python iterator or generator: it can be walked once.
 struct OneShot {

@@ -12,6 +12,27 @@ use crate::{Error, ErrorKind, Result};
 /// A text, list or number may not grow beyond this many bytes, items or bits in one operation.
 const MAX_SIZE: usize = 100_000_000;
 
+/// An integer may not grow beyond this many bits; twice what Python still prints.
+const MAX_BITS: u64 = 32_768;
+
+/// Decimal digits that may be read as an integer, as in Python.
+const MAX_DIGITS: usize = 4300;
+
+/// Reads the digits of an integer.
+///
+/// # Errors
+/// Python's sentence for too many digits; `None` for what are no digits.
+pub(crate) fn parse_digits(digits: &str, radix: u32) -> Result<Option<BigInt>, String> {
+    if digits.len() > MAX_DIGITS {
+        return Err(format!(
+            "Exceeds the limit ({MAX_DIGITS} digits) for integer string conversion: value has {} digits; use \
+             sys.set_int_max_str_digits() to increase the limit",
+            digits.len()
+        ));
+    }
+    Ok(BigInt::parse_bytes(digits.as_bytes(), radix))
+}
+
 /// A binary operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Operator {
@@ -205,7 +226,7 @@ impl Value {
             Operator::Add => a + b,
             Operator::Subtract => a - b,
             Operator::Multiply => {
-                check_size(((a.bits() + b.bits()) / 8) as usize)?;
+                check_bits(a.bits() + b.bits())?;
                 a * b
             }
             Operator::Divide if b.is_zero() => return zero("division by zero"),
@@ -232,11 +253,7 @@ impl Value {
                         _ => Err(Error::new(ErrorKind::Overflow, "the result of ** is too large")),
                     };
                 };
-                check_size(
-                    usize::try_from(a.bits().saturating_mul(u64::from(exponent)) / 8)
-                        .unwrap_or(usize::MAX)
-                        .saturating_mul(50),
-                )?;
+                check_bits(a.bits().saturating_mul(u64::from(exponent)))?;
                 Pow::pow(a, exponent)
             }
         }))
@@ -336,6 +353,13 @@ impl Value {
             }
         })
     }
+}
+
+fn check_bits(bits: u64) -> Result<()> {
+    if bits > MAX_BITS {
+        return Err(Error::new(ErrorKind::Overflow, "the integer is too large for a template"));
+    }
+    Ok(())
 }
 
 fn check_size(size: usize) -> Result<()> {

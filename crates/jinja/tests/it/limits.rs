@@ -75,6 +75,10 @@ fn large_results_are_refused() {
         "{{ '%999999999d' % 1 }}",
         "{{ range(1, 200000) }}",
         "{{ modules.itertools.count()|list|length }}",
+        "{{ modules.itertools.count()|sum }}",
+        "{{ modules.itertools.repeat(1)|max }}",
+        "{{ 2 ** 40000 }}",
+        "{% set ns = namespace(x=7) %}{% for i in range(100) %}{% set ns.x = ns.x * ns.x %}{% endfor %}",
         "{{ modules.itertools.product(range(100), repeat=5)|list }}",
     ] {
         assert!(run(text).is_err(), "{text}");
@@ -83,6 +87,43 @@ fn large_results_are_refused() {
         run("{% for i in modules.itertools.count() %}{% if i > 3 %}{% break %}{% endif %}{{ i }}{% endfor %}"),
         Ok("0123".to_owned())
     );
+}
+
+#[test]
+fn long_numbers_are_refused_as_in_python() {
+    let digits = "9".repeat(4301);
+    let sentence = "Exceeds the limit (4300 digits) for integer string conversion: value has 4301 digits; use \
+                    sys.set_int_max_str_digits() to increase the limit";
+    assert_eq!(run(&format!("{{{{ {digits} }}}}")), Err(sentence.to_owned()));
+    assert_eq!(run(&format!("{{{{ '{digits}'|int(-1) }}}}")), Ok("-1".to_owned()));
+}
+
+struct FewPasses(jinja::Names);
+
+impl jinja::Globals for FewPasses {
+    fn lookup(&self, name: &str) -> Option<jinja::Value> {
+        self.0.lookup(name)
+    }
+
+    fn max_passes(&self) -> u64 {
+        10_000
+    }
+}
+
+#[test]
+fn loops_and_macros_that_multiply_are_stopped() {
+    let macros = "{% macro twice(n) %}{% if n > 0 %}{{ twice(n - 1) }}{{ twice(n - 1) }}{% endif %}{% endmacro %}";
+    let names = FewPasses(crate::cases::names("", macros));
+    let loops = "{% for x in l %}".repeat(20);
+    for text in [
+        "{{ twice(200) }}".to_owned(),
+        format!("{{% set l = range(10) %}}{loops}{}", "{% endfor %}".repeat(20)),
+        format!("{{% set l = range(10) %}}{loops}{{{{ loop.index }}}}{}", "{% endfor %}".repeat(20)),
+        "{% for i in modules.itertools.count() %}{% endfor %}".to_owned(),
+    ] {
+        let error = Template::compile(&text, "t").unwrap().render(&names, UndefinedMode::Strict).unwrap_err();
+        assert_eq!(error.message(), "stopped after 10000 passes through loops and macros", "{text}");
+    }
 }
 
 /// Templates cut off, with letters dropped, doubled and swapped.

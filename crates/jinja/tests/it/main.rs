@@ -4,5 +4,6 @@
 
 mod blocks;
 mod cases;
+mod fuzz;
 mod limits;
 mod macros;

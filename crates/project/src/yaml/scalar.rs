@@ -74,7 +74,13 @@ fn is_int(text: &str) -> bool {
     head.starts_with(|c: char| c.is_ascii_digit()) && is_digits_and_underscores(head) && is_sixtieths(groups)
 }
 
+/// More digits are an error in Python too.
+const MAX_DIGITS: usize = 4300;
+
 pub(super) fn parse_int(text: &str) -> Option<BigInt> {
+    if text.len() > MAX_DIGITS {
+        return None;
+    }
     let text = text.replace('_', "");
     let negative = text.starts_with('-');
     let digits = unsigned(&text);

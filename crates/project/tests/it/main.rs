@@ -6,6 +6,7 @@ mod config;
 mod dbt_project;
 mod deps;
 mod files;
+mod fuzz;
 mod profiles;
 mod properties;
 mod vars;
