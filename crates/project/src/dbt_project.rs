@@ -10,7 +10,7 @@ use crate::config::{ConfigKind, ConfigTree, ConfigTrees};
 use crate::fields::Fields;
 use crate::flags::ProjectFlags;
 use crate::properties::Quoting;
-use crate::render::{RenderYaml, render_tree};
+use crate::render::{RenderYaml, Step, render_tree};
 use crate::source::SourceText;
 use crate::version::VersionRequirement;
 use crate::yaml::{self, Map, Node, Value};
@@ -248,14 +248,15 @@ pub(crate) fn unreadable(file: &str, error: &std::io::Error) -> Diagnostic {
 }
 
 /// Hooks, the query comment and variables are rendered later, with more to see.
-fn is_kept_raw(path: &[String]) -> bool {
-    let Some(first) = path.first() else { return false };
-    match first.as_str() {
-        "on-run-start" | "on-run-end" | "query-comment" | "vars" => true,
-        "models" | "seeds" | "snapshots" | "tests" | "data_tests" => path.iter().skip(1).any(|step| {
-            let key = step.trim_start_matches(['+', ' ']);
-            matches!(key, "pre-hook" | "post-hook" | "pre_hook" | "post_hook")
-        }),
+fn is_kept_raw(path: &[Step<'_>]) -> bool {
+    match path.first().and_then(Step::key) {
+        Some("on-run-start" | "on-run-end" | "query-comment" | "vars") => true,
+        Some("models" | "seeds" | "snapshots" | "tests" | "data_tests") => {
+            path.iter().skip(1).filter_map(Step::key).any(|step| {
+                let key = step.trim_start_matches(['+', ' ']);
+                matches!(key, "pre-hook" | "post-hook" | "pre_hook" | "post_hook")
+            })
+        }
         _ => false,
     }
 }

@@ -4,11 +4,13 @@ use diagnostic::Diagnostic;
 use serde_json::{Map as JsonMap, Value as Json};
 
 use crate::source::SourceText;
-use crate::yaml::{Map, Node, Position, Value};
+use crate::yaml::{Entry, Map, Node, Position, Value, json_key};
 
 /// The mapping being read. What is not taken is left for [`Fields::extra`].
 pub(crate) struct Fields<'a> {
     map: Map,
+    /// Of each entry, whether it was taken.
+    taken: Vec<bool>,
     /// Where the mapping starts.
     pub position: Position,
     /// `model 'orders'`, for messages.
@@ -27,7 +29,10 @@ impl<'a> Fields<'a> {
     ) -> Option<Self> {
         let of = of.into();
         match &node.value {
-            Value::Map(map) => Some(Self { map: map.clone(), position: node.position, of, source, diagnostics }),
+            Value::Map(map) => {
+                let taken = vec![false; map.len()];
+                Some(Self { map: map.clone(), taken, position: node.position, of, source, diagnostics })
+            }
             other => {
                 diagnostics.push(wrong_type(source, node.position, &of, "a mapping", other));
                 None
@@ -41,21 +46,26 @@ impl<'a> Fields<'a> {
     }
 
     pub fn peek(&self, key: &str) -> Option<&Node> {
-        self.map.get(key)
+        let index = self.map.index_of(key)?;
+        if self.taken[index] { None } else { self.map.get(key) }
     }
 
     pub fn has(&self, key: &str) -> bool {
-        self.map.contains_key(key)
+        self.peek(key).is_some()
     }
 
     /// Takes a key as it is; null counts as present.
     pub fn take(&mut self, key: &str) -> Option<Node> {
-        self.map.remove(key)
+        let index = self.map.index_of(key)?;
+        if std::mem::replace(&mut self.taken[index], true) {
+            return None;
+        }
+        self.map.get(key).cloned()
     }
 
     /// Takes a key; null counts as absent.
     pub fn take_some(&mut self, key: &str) -> Option<Node> {
-        self.map.remove(key).filter(|node| !node.value.is_null())
+        self.take(key).filter(|node| !node.value.is_null())
     }
 
     pub fn report(&mut self, position: Position, what: String, cause: Option<String>, fix: &str) {
@@ -163,12 +173,17 @@ impl<'a> Fields<'a> {
 
     /// What nobody took.
     pub fn extra(self) -> JsonMap<String, Json> {
-        self.map.to_json()
+        self.rest().map(|entry| (json_key(&entry.key.value), entry.value.value.to_json())).collect()
     }
 
-    /// The keys nobody has taken yet.
-    pub fn rest(&self) -> &Map {
-        &self.map
+    /// The entries nobody has taken yet.
+    pub fn rest(&self) -> impl Iterator<Item = &Entry> {
+        self.map.entries().zip(&self.taken).filter(|(_, taken)| !**taken).map(|(entry, _)| entry)
+    }
+
+    /// Those of them with text keys.
+    pub fn rest_by_name(&self) -> impl Iterator<Item = (&str, &Node)> {
+        self.rest().filter_map(|entry| Some((entry.key.value.as_str()?, &entry.value)))
     }
 }
 

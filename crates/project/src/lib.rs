@@ -33,7 +33,7 @@ pub use metadata::ProjectMetadata;
 pub use packages::{GitCheckout, LOCK_FILE, PackageEntry, PackageSpec, PackagesFile};
 pub use profiles::{LakehouseChoice, Profile, ProfileSettings};
 pub use properties::PropertyFile;
-pub use render::{RenderError, RenderYaml, Verbatim, has_jinja, render_tree};
+pub use render::{RenderError, RenderYaml, Verbatim, has_jinja};
 pub use selectors_file::read_selectors_file;
 pub use source::SourceText;
 pub use vars::Vars;

@@ -292,7 +292,7 @@ fn read_package(fields: &mut Fields<'_>, node: &Node) -> Option<(PackageSpec, Op
 
 /// A key that nobody took.
 fn unknown_key(fields: &Fields<'_>) -> Option<(String, Position)> {
-    let unknown = fields.rest().entries().next()?;
+    let unknown = fields.rest().next()?;
     Some((unknown.key.value.scalar_text().unwrap_or_default(), unknown.key.position))
 }
 

@@ -185,7 +185,7 @@ fn read(
     let mut file = Fields::new(root, "profiles.yml", source, diagnostics)?;
     let flags = file.json("config");
     let Some(node) = file.take_some(name) else {
-        let known: Vec<&str> = file.rest().iter().map(|(key, _)| key).collect();
+        let known: Vec<&str> = file.rest_by_name().map(|(key, _)| key).collect();
         let cause = format!("{} has {}", source.file, listed(&known));
         let fix = did_you_mean(
             name,
@@ -209,7 +209,7 @@ fn read(
     };
     let mut outputs = profile.nested(&outputs, format!("outputs of profile '{name}'"))?;
     let Some(output) = outputs.take_some(&target) else {
-        let known: Vec<&str> = outputs.rest().iter().map(|(key, _)| key).collect();
+        let known: Vec<&str> = outputs.rest_by_name().map(|(key, _)| key).collect();
         let lines: Vec<String> = known.iter().map(|name| format!("   - {name}")).collect();
         let what = format!(
             "Runtime Error\n  The profile '{name}' does not have a target named '{target}'. The valid target names for this profile are:\n{}",

@@ -1,5 +1,8 @@
 //! Jinja in YAML values, through whoever knows the context.
 
+use std::borrow::Cow;
+use std::fmt;
+
 use diagnostic::Diagnostic;
 
 use crate::source::SourceText;
@@ -54,64 +57,98 @@ pub fn has_jinja(text: &str) -> bool {
     text.contains("{{") || text.contains("{%") || text.contains("{#")
 }
 
-/// Renders every text below `node`, except where `keep` says so of a path (keys and indices from the root of the file's
-/// value, such as `["models", "shop", "+schema"]`). A text that cannot be rendered is reported and left as it is.
-pub fn render_tree(
+/// A step of the path to a value.
+#[derive(Debug)]
+pub(crate) enum Step<'a> {
+    /// Into a mapping.
+    Key(Cow<'a, str>),
+    /// Into a list.
+    Index(usize),
+}
+
+impl Step<'_> {
+    /// The key; `None` of a list's index.
+    pub fn key(&self) -> Option<&str> {
+        match self {
+            Self::Key(key) => Some(key),
+            Self::Index(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for Step<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Key(key) => f.write_str(key),
+            Self::Index(index) => index.fmt(f),
+        }
+    }
+}
+
+/// Renders every text below `node`, except where `keep` says so of a path from the root of the file's value, such as `models`,
+/// `shop`, `+schema`. A text that cannot be rendered is reported and left as it is.
+pub(crate) fn render_tree(
     node: &Node,
     renderer: &dyn RenderYaml,
-    keep: &dyn Fn(&[String]) -> bool,
+    keep: &dyn Fn(&[Step<'_>]) -> bool,
     source: &SourceText,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Node {
-    Walk { renderer, keep, source, diagnostics, path: Vec::new() }.node(node)
+    let rendered = Walk { renderer, keep, source, diagnostics, path: Vec::new() }.value(node);
+    Node::at(rendered.unwrap_or_else(|| node.value.clone()), node.position)
 }
 
 struct Walk<'a> {
     renderer: &'a dyn RenderYaml,
-    keep: &'a dyn Fn(&[String]) -> bool,
+    keep: &'a dyn Fn(&[Step<'_>]) -> bool,
     source: &'a SourceText,
     diagnostics: &'a mut Vec<Diagnostic>,
-    path: Vec<String>,
+    path: Vec<Step<'a>>,
 }
 
-impl Walk<'_> {
-    fn node(&mut self, node: &Node) -> Node {
-        if !self.path.is_empty() && (self.keep)(&self.path) {
-            return node.clone();
-        }
-        let value = match &node.value {
-            Value::Str(text) if has_jinja(text) => self.text(text, node),
+impl<'a> Walk<'a> {
+    /// What a value becomes; `None` when there is nothing to render in it.
+    fn value(&mut self, node: &'a Node) -> Option<Value> {
+        match &node.value {
+            Value::Str(text) if has_jinja(text) => Some(self.text(text, node)),
             // Jinja drops a line break at the end, also of a text that it has nothing to do with.
-            Value::Str(text) if text.ends_with('\n') => Value::Str(text[..text.len() - 1].to_owned()),
+            Value::Str(text) => text.strip_suffix('\n').map(|text| Value::Str(text.to_owned())),
             Value::Seq(items) => {
-                Value::Seq(items.iter().enumerate().map(|(index, item)| self.below(index.to_string(), item)).collect())
+                let mut changed: Option<Vec<Node>> = None;
+                for (index, item) in items.iter().enumerate() {
+                    if let Some(value) = self.below(Step::Index(index), item) {
+                        changed.get_or_insert_with(|| items.clone())[index].value = value;
+                    }
+                }
+                changed.map(Value::Seq)
             }
-            Value::Map(map) => Value::Map(self.map(map)),
-            other => other.clone(),
-        };
-        Node::at(value, node.position)
-    }
-
-    fn map(&mut self, map: &Map) -> Map {
-        let mut rendered = Map::new();
-        for Entry { key, value } in map.entries() {
-            let name = key.value.scalar_text().unwrap_or_default();
-            let value = self.below(name, value);
-            // The key was hashable where it comes from.
-            let _ = rendered.insert_node(key.clone(), value);
+            Value::Map(map) => {
+                let mut changed: Option<Map> = None;
+                for (index, Entry { key, value }) in map.entries().enumerate() {
+                    let name = match &key.value {
+                        Value::Str(text) => Cow::Borrowed(text.as_str()),
+                        other => Cow::Owned(other.scalar_text().unwrap_or_default()),
+                    };
+                    if let Some(value) = self.below(Step::Key(name), value) {
+                        changed.get_or_insert_with(|| map.clone()).set_at(index, value);
+                    }
+                }
+                changed.map(Value::Map)
+            }
+            _ => None,
         }
-        rendered
     }
 
-    fn below(&mut self, step: String, node: &Node) -> Node {
+    fn below(&mut self, step: Step<'a>, node: &'a Node) -> Option<Value> {
         self.path.push(step);
-        let rendered = self.node(node);
+        let rendered = if (self.keep)(&self.path) { None } else { self.value(node) };
         self.path.pop();
         rendered
     }
 
     fn text(&mut self, text: &str, node: &Node) -> Value {
-        let path = self.path.join(".");
+        let path: Vec<String> = self.path.iter().map(Step::to_string).collect();
+        let path = path.join(".");
         match self.renderer.render(text, &path) {
             Ok(value) => value,
             Err(error) => {

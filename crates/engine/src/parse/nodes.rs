@@ -141,7 +141,7 @@ impl<'a> Parser<'a> {
             }
         };
         let patch_config = patch.map(|patch| patch.config());
-        let layers = Layers { patch: patch_config.as_ref(), call: Some(&capture.config) };
+        let layers = Layers { patch: patch_config.as_deref(), call: Some(&capture.config) };
         node.config = config::resolve(self.project, node.resource_type, &node.package_name, &node.fqn, &layers);
         let mut tags = tags;
         if patch_config.as_ref().is_some_and(|patch| patch.contains_key("tags")) {
@@ -151,7 +151,8 @@ impl<'a> Parser<'a> {
             tags.extend(config::texts(before.get("tags")));
         }
         let written = self.written(&node, template.as_ref(), &capture.config);
-        let unrendered = patch.filter(|patch| !patch.config().is_empty()).map(unrendered::of_patch);
+        let has_config = patch_config.as_ref().is_some_and(|config| !config.is_empty());
+        let unrendered = patch.filter(|_| has_config).map(unrendered::of_patch);
         let layers = Layers { patch: unrendered.as_ref(), call: Some(&written.call) };
         node.unrendered_config =
             config::resolve_unrendered(self.project, node.resource_type, &node.package_name, &node.fqn, &layers);

@@ -1,6 +1,9 @@
 //! What property files say about nodes, found by name.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    borrow::Cow,
+    collections::{HashMap, HashSet},
+};
 
 use artifacts::{
     JsonMap,
@@ -23,14 +26,17 @@ pub(super) struct Patch<'a> {
     pub version: Option<&'a VersionProperties>,
 }
 
-impl Patch<'_> {
+impl<'a> Patch<'a> {
     /// `shop://models/schema.yml`.
     pub fn path(&self) -> String {
         format!("{}://{}", self.file.package, self.file.source.file)
     }
 
-    pub fn config(&self) -> JsonMap {
-        self.version.map_or_else(|| self.node.config.clone(), |version| self.node.config_of(version))
+    pub fn config(&self) -> Cow<'a, JsonMap> {
+        match self.version {
+            None => Cow::Borrowed(&self.node.config),
+            Some(version) => Cow::Owned(self.node.config_of(version)),
+        }
     }
 
     /// What `config:` of the entry says before rendering; of a version, its own alone.
@@ -43,8 +49,11 @@ impl Patch<'_> {
         of_version.unwrap_or(&self.node.description)
     }
 
-    pub fn columns(&self) -> Vec<ColumnProperties> {
-        self.version.map_or_else(|| self.node.columns.clone(), |version| self.node.columns_of(version))
+    pub fn columns(&self) -> Cow<'a, [ColumnProperties]> {
+        match self.version {
+            None => Cow::Borrowed(&self.node.columns),
+            Some(version) => Cow::Owned(self.node.columns_of(version)),
+        }
     }
 
     pub fn constraints(&self) -> &[properties::Constraint] {

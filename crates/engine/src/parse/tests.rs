@@ -1,6 +1,9 @@
 //! Generic tests: entries of property files become nodes.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use artifacts::{
     JsonMap,
@@ -256,32 +259,47 @@ fn clean(value: &yaml::Value) -> String {
     cleaned
 }
 
+/// What tells tests of one name apart: dbt hashes the name and the Python text of what the test is called with.
 fn hash(name: &str, test: &TestDefinition, arguments: &yaml::Map) -> String {
-    let namespace = test.namespace.clone().unwrap_or_else(|| "None".to_owned());
-    let metadata = Value::dict([
-        ("kwargs", hashable(&from_yaml(&yaml::Value::Map(arguments.clone())))),
-        ("name", Value::str(test.name.as_str())),
-        ("namespace", Value::from(namespace)),
-    ]);
-    let digest = hex::encode(Md5::digest(format!("{name}{}", metadata.repr()).as_bytes()));
+    let mut text = name.to_owned();
+    text.push_str("{'kwargs': ");
+    write_hashable_map(&mut text, arguments);
+    text.push_str(", 'name': ");
+    Value::str(test.name.as_str()).write_repr(&mut text);
+    text.push_str(", 'namespace': ");
+    Value::str(test.namespace.as_deref().unwrap_or("None")).write_repr(&mut text);
+    text.push('}');
+    let digest = hex::encode(Md5::digest(text.as_bytes()));
     digest[digest.len() - 10..].to_owned()
 }
 
-/// Sorted keys, and every leaf as its text.
-fn hashable(value: &Value) -> Value {
+/// A mapping's Python text, with its keys sorted and every leaf as a text.
+fn write_hashable_map(out: &mut String, map: &yaml::Map) {
+    let entries: BTreeMap<String, &yaml::Node> =
+        map.entries().map(|entry| (from_yaml(&entry.key.value).to_string(), &entry.value)).collect();
+    out.push('{');
+    for (index, (key, value)) in entries.into_iter().enumerate() {
+        out.push_str(if index > 0 { ", " } else { "" });
+        Value::from(key).write_repr(out);
+        out.push_str(": ");
+        write_hashable(out, &value.value);
+    }
+    out.push('}');
+}
+
+fn write_hashable(out: &mut String, value: &yaml::Value) {
     match value {
-        Value::Dict(dict) => {
-            let mut entries: Vec<(String, Value)> =
-                dict.entries().iter().map(|(key, value)| (key.to_string(), hashable(value))).collect();
-            entries.sort_by(|(a, _), (b, _)| a.cmp(b));
-            let mut map = DictMap::default();
-            for (key, value) in entries {
-                map.insert(Key::from(key.as_str()), value);
+        yaml::Value::Map(map) => write_hashable_map(out, map),
+        yaml::Value::Seq(items) => {
+            out.push('[');
+            for (index, item) in items.iter().enumerate() {
+                out.push_str(if index > 0 { ", " } else { "" });
+                write_hashable(out, &item.value);
             }
-            Value::Dict(jinja::Dict::new(map))
+            out.push(']');
         }
-        Value::List(list) => Value::list(list.items().iter().map(hashable).collect()),
-        other => Value::from(other.to_string()),
+        yaml::Value::Str(text) => Value::str(text.as_str()).write_repr(out),
+        leaf => Value::from(from_yaml(leaf).to_string()).write_repr(out),
     }
 }
 

@@ -63,14 +63,14 @@ impl Parser<'_> {
         ["ref", "source", "config"].iter().any(|name| {
             [package, self.project.root.name.as_str()]
                 .iter()
-                .any(|package| self.scope.macros.get(&format!("macro.{package}.{name}")).is_some())
+                .any(|package| self.scope.macros.find_in(package, name).is_some())
         })
     }
 }
 
 /// The property file's part: its rendered config, with what `config:` itself says before rendering.
 pub(super) fn of_patch(patch: Patch<'_>) -> JsonMap {
-    let mut config = patch.config();
+    let mut config = patch.config().into_owned();
     deep_merge(&mut config, patch.unrendered_config());
     config
 }

@@ -186,8 +186,14 @@ fn is_python_space(c: char) -> bool {
 ///
 /// Source: the manifests of dbt Core 1.12.0 for models, snapshots, analyses, tests and Python models.
 fn text_checksum(text: &str) -> Checksum {
-    let words: Vec<&str> = text.split(is_python_space).filter(|word| !word.is_empty()).collect();
-    sha256(words.join(" ").as_bytes())
+    let mut joined = String::with_capacity(text.len());
+    for word in text.split(is_python_space).filter(|word| !word.is_empty()) {
+        if !joined.is_empty() {
+            joined.push(' ');
+        }
+        joined.push_str(word);
+    }
+    sha256(joined.as_bytes())
 }
 
 /// Seeds are hashed without surrounding white space and with Unix line ends.

@@ -14,7 +14,7 @@ use super::{
     UnitTestProperties,
 };
 use crate::fields::Fields;
-use crate::render::{RenderYaml, render_tree};
+use crate::render::{RenderYaml, Step, render_tree};
 use crate::source::SourceText;
 use crate::yaml::{self, Node, Value};
 
@@ -143,7 +143,7 @@ fn take_section(section: &str, fields: &mut Fields<'_>) -> Vec<Node> {
 }
 
 fn render_entry(section: &str, raw: &Node, fields: &mut Fields<'_>, renderer: &dyn RenderYaml) -> Node {
-    let keep = |path: &[String]| is_rendered_later(section, path);
+    let keep = |path: &[Step<'_>]| is_rendered_later(section, path);
     let mut diagnostics = Vec::new();
     let rendered = render_tree(raw, renderer, &keep, fields.source, &mut diagnostics);
     fields.diagnostics.extend(diagnostics);
@@ -151,18 +151,18 @@ fn render_entry(section: &str, raw: &Node, fields: &mut Fields<'_>, renderer: &d
 }
 
 /// Whether the value at `path` of an entry is left for later: descriptions, tests, freshness queries, hooks, filters.
-fn is_rendered_later(section: &str, path: &[String]) -> bool {
-    let names: Vec<&str> =
-        path.iter().map(String::as_str).filter(|step| !step.bytes().all(|b| b.is_ascii_digit())).collect();
-    let Some((last, above)) = names.split_last() else { return false };
-    let of_an_entry = above.iter().all(|step| matches!(*step, "columns" | "tables" | "versions" | "arguments"));
-    match *last {
-        "description" | "tests" | "data_tests" | "loaded_at_query" => of_an_entry,
-        "pre-hook" | "post-hook" | "pre_hook" | "post_hook" => above.last() == Some(&"config"),
-        "filter" | "where" => matches!(section, "metrics" | "semantic_models" | "saved_queries"),
+fn is_rendered_later(section: &str, path: &[Step<'_>]) -> bool {
+    let mut above = path.iter().rev().filter_map(Step::key);
+    let last = above.next();
+    match last {
+        Some("description" | "tests" | "data_tests" | "loaded_at_query") => {
+            above.all(|step| matches!(step, "columns" | "tables" | "versions" | "arguments"))
+        }
+        Some("pre-hook" | "post-hook" | "pre_hook" | "post_hook") => above.next() == Some("config"),
+        Some("filter" | "where") => matches!(section, "metrics" | "semantic_models" | "saved_queries"),
         // `relation: "{{ ref('x') }}"` and `input:` name nodes; they are looked up, not rendered.
-        "relation" => section == "snapshots" && above.is_empty(),
-        "input" => section == "unit_tests" && above == ["given"],
+        Some("relation") => section == "snapshots" && above.next().is_none(),
+        Some("input") => section == "unit_tests" && above.next() == Some("given") && above.next().is_none(),
         _ => false,
     }
 }

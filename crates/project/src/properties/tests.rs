@@ -181,7 +181,7 @@ fn take_config(entry: &mut Fields<'_>) -> Map {
 /// `arguments:`, or else whatever keys are left (deprecated).
 fn take_arguments(entry: &mut Fields<'_>) -> Map {
     let mut arguments = entry.mapping("arguments");
-    for (key, value) in entry.rest().iter() {
+    for (key, value) in entry.rest_by_name() {
         if !arguments.contains_key(key) {
             arguments.insert(key, value.clone());
         }

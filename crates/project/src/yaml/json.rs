@@ -54,7 +54,7 @@ impl Map {
     }
 }
 
-fn json_key(key: &Value) -> String {
+pub(crate) fn json_key(key: &Value) -> String {
     match key {
         Value::Null => "null".to_owned(),
         Value::Bool(value) => value.to_string(),

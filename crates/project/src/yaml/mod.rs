@@ -12,6 +12,7 @@ mod value;
 
 pub use compose::{DuplicateKey, parse, parse_file};
 pub use error::YamlError;
+pub(crate) use json::json_key;
 pub use scalar::resolve_plain;
 pub(crate) use value::python_float;
 pub use value::{Entry, Key, Map, Node, Position, Timestamp, Value};

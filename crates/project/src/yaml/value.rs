@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
+use std::sync::{Arc, LazyLock};
 
 use chrono::{FixedOffset, NaiveDate, NaiveDateTime};
 use indexmap::{Equivalent, IndexMap};
@@ -280,11 +281,20 @@ pub struct Entry {
     pub value: Node,
 }
 
-/// A mapping in the order its keys were first written.
-#[derive(Debug, Clone, PartialEq, Default)]
+/// A mapping in the order its keys were first written. Cloning shares the entries until one of the two is changed.
+#[derive(Debug, Clone, Default)]
 pub struct Map {
-    entries: IndexMap<Key, Entry, foldhash::fast::RandomState>,
+    /// `None` of an empty mapping that never held anything.
+    entries: Option<Arc<Entries>>,
 }
+
+impl PartialEq for Map {
+    fn eq(&self, other: &Self) -> bool {
+        self.len() == other.len() && self.keys().all(|key| self.find(key) == other.find(key))
+    }
+}
+
+type Entries = IndexMap<Key, Entry, foldhash::fast::RandomState>;
 
 impl Map {
     /// An empty mapping.
@@ -294,32 +304,52 @@ impl Map {
 
     /// An empty mapping with room for so many entries.
     pub(crate) fn with_capacity(entries: usize) -> Self {
-        Self { entries: IndexMap::with_capacity_and_hasher(entries, Default::default()) }
+        Self { entries: Some(Arc::new(Entries::with_capacity_and_hasher(entries, Default::default()))) }
+    }
+
+    fn find<'a>(&'a self, key: &Key) -> Option<&'a Entry> {
+        self.entries.as_ref()?.get(key)
+    }
+
+    fn changed(&mut self) -> &mut Entries {
+        Arc::make_mut(self.entries.get_or_insert_default())
     }
 
     /// The identities of all keys.
     pub(crate) fn keys(&self) -> impl Iterator<Item = &Key> {
-        self.entries.keys()
+        self.entries.iter().flat_map(|entries| entries.keys())
     }
 
     /// The value of a text key.
     pub fn get(&self, key: &str) -> Option<&Node> {
-        self.entries.get(&TextKey(key)).map(|entry| &entry.value)
+        self.entry(key).map(|entry| &entry.value)
     }
 
     /// The value of a text key, for changing.
     pub fn get_mut(&mut self, key: &str) -> Option<&mut Node> {
-        self.entries.get_mut(&TextKey(key)).map(|entry| &mut entry.value)
+        self.changed().get_mut(&TextKey(key)).map(|entry| &mut entry.value)
     }
 
     /// The entry of a text key.
     pub fn entry(&self, key: &str) -> Option<&Entry> {
-        self.entries.get(&TextKey(key))
+        self.entries.as_ref()?.get(&TextKey(key))
+    }
+
+    /// Where a text key stands among the entries.
+    pub(crate) fn index_of(&self, key: &str) -> Option<usize> {
+        self.entries.as_ref()?.get_index_of(&TextKey(key))
+    }
+
+    /// Changes the value of the entry at a place; there must be one.
+    pub(crate) fn set_at(&mut self, index: usize, value: Value) {
+        if let Some((_, entry)) = self.changed().get_index_mut(index) {
+            entry.value.value = value;
+        }
     }
 
     /// Whether there is such a text key.
     pub fn contains_key(&self, key: &str) -> bool {
-        self.entries.contains_key(&TextKey(key))
+        self.entry(key).is_some()
     }
 
     /// Sets a text key; a new key goes to the end.
@@ -333,7 +363,7 @@ impl Map {
     /// `Err` gives back a key that Python could not hash.
     pub(crate) fn insert_node(&mut self, key: Node, value: Node) -> Result<Option<Entry>, Node> {
         let Some(identity) = Key::of(&key.value) else { return Err(key) };
-        match self.entries.entry(identity) {
+        match self.changed().entry(identity) {
             indexmap::map::Entry::Occupied(mut occupied) => {
                 let value = std::mem::replace(&mut occupied.get_mut().value, value);
                 Ok(Some(Entry { key, value }))
@@ -347,26 +377,29 @@ impl Map {
 
     /// Removes a text key, keeping the order of the others.
     pub fn remove(&mut self, key: &str) -> Option<Node> {
-        self.entries.shift_remove(&TextKey(key)).map(|entry| entry.value)
+        // What is not there needs no change.
+        self.index_of(key)?;
+        self.changed().shift_remove(&TextKey(key)).map(|entry| entry.value)
     }
 
     /// All entries, in order.
     pub fn entries(&self) -> impl ExactSizeIterator<Item = &Entry> + DoubleEndedIterator {
-        self.entries.values()
+        static NONE: LazyLock<Entries> = LazyLock::new(Entries::default);
+        self.entries.as_deref().unwrap_or(&NONE).values()
     }
 
     /// The entries with text keys, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Node)> {
-        self.entries.values().filter_map(|entry| Some((entry.key.value.as_str()?, &entry.value)))
+        self.entries().filter_map(|entry| Some((entry.key.value.as_str()?, &entry.value)))
     }
 
     /// How many entries there are.
     pub fn len(&self) -> usize {
-        self.entries.len()
+        self.entries.as_ref().map_or(0, |entries| entries.len())
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.len() == 0
     }
 }
