@@ -1,5 +1,6 @@
 //! Plans → rows: DataFusion's session, its errors in our words, rows as text.
 
+mod pieces;
 mod session;
 
 use std::sync::Arc;

@@ -16,7 +16,7 @@ use datafusion::{
 use futures::{Stream, StreamExt};
 use tokio_util::sync::CancellationToken;
 
-use super::from_datafusion;
+use super::{from_datafusion, pieces::UnnestInPieces};
 use crate::{engine::EngineOptions, error::QueryError, output::Row, text::print, types::Type, value::values};
 
 /// What all statements share: the memory they may use, and where they spill.
@@ -39,6 +39,7 @@ impl Session {
             .with_config(self.config.clone())
             .with_runtime_env(Arc::clone(&self.runtime))
             .with_default_features()
+            .with_physical_optimizer_rule(Arc::new(UnnestInPieces))
             .build()
     }
 

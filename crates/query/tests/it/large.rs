@@ -52,6 +52,20 @@ async fn large_statements() {
             "100",
         ),
         (
+            "10¹² rows, of which three are read",
+            format!(
+                "SELECT count(*) FROM (SELECT a FROM {} LIMIT 3)",
+                list(3, ", ", |n| format!("UNNEST(sequence(1, 10000)) AS t{n} ({})", ["a", "b", "c"][n]))
+            ),
+            "3",
+        ),
+        (
+            "arrays of different lengths",
+            "SELECT count(*), sum(y) FROM UNNEST(sequence(0, 300)) AS t (x), UNNEST(sequence(0, x * (x % 7))) AS u (y)"
+                .to_owned(),
+            "136955\t59946558",
+        ),
+        (
             "30 WITH",
             format!(
                 "WITH a0 AS (SELECT 1 AS x), {} SELECT x FROM a29",
