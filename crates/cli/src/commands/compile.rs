@@ -1,6 +1,9 @@
 //! `compile`: SQL of nodes into target/compiled, and onto the terminal when it is of one node.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
 
 use engine::{
     Compiled, Compiler,
@@ -87,26 +90,32 @@ pub async fn compile_all(
             matches!(node.resource_type.as_str(), "model" | "test" | "snapshot" | "analysis") && !node.is_empty()
         })
     };
-    let mut waiting = selected.iter().filter(compiles);
-    let mut running = JoinSet::new();
+    let nodes: Arc<[UniqueId]> = selected.iter().filter(compiles).cloned().collect();
+    let next = Arc::new(AtomicUsize::new(0));
+    let mut threads = JoinSet::new();
+    for _ in 0..session.threads().min(nodes.len()) {
+        let (compiler, nodes, next) = (compiler.clone(), Arc::clone(&nodes), Arc::clone(&next));
+        let project_dir = session.project_dir.clone();
+        threads.spawn_blocking(move || {
+            let mut done = Vec::new();
+            loop {
+                let index = next.fetch_add(1, Ordering::Relaxed);
+                let Some(id) = nodes.get(index) else { return done };
+                let compiled = compiler.compile(id).and_then(|compiled| {
+                    engine::run::write_compiled(&project_dir, &compiled)?;
+                    Ok(compiled)
+                });
+                done.push((index, compiled));
+            }
+        });
+    }
+    let mut done: Vec<_> = threads.join_all().await.into_iter().flatten().collect();
+    done.sort_by_key(|(index, _)| *index);
     let (mut compiled, mut errors) = (Vec::new(), Vec::new());
-    loop {
-        while running.len() < session.threads()
-            && let Some(id) = waiting.next()
-        {
-            let (compiler, id, project_dir) = (compiler.clone(), id.clone(), session.project_dir.clone());
-            running.spawn_blocking(move || {
-                let compiled = compiler.compile(&id)?;
-                engine::run::write_compiled(&project_dir, &compiled)?;
-                Ok::<_, diagnostic::Diagnostic>(compiled)
-            });
-        }
-        match running.join_next().await {
-            None => break,
-            Some(done) => match done? {
-                Ok(done) => compiled.push(done),
-                Err(error) => errors.push(error),
-            },
+    for (_, result) in done {
+        match result {
+            Ok(node) => compiled.push(node),
+            Err(error) => errors.push(error),
         }
     }
     session.events.emit(Event::Phase(Phase::Idle));

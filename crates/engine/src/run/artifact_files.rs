@@ -146,12 +146,16 @@ pub fn write_compiled(project_dir: &Path, compiled: &Compiled) -> Result<(), Dia
     }
 }
 
-/// Writes a file and the folders above it.
+/// Writes a file, and makes the folders above it where they are missing.
 pub(super) fn write_text(path: &Path, text: &str) -> Result<(), Diagnostic> {
-    if let Some(folder) = path.parent() {
-        fs_err::create_dir_all(folder).map_err(|error| unwritable(path, &error))?;
-    }
-    fs_err::write(path, text).map_err(|error| unwritable(path, &error))
+    let write = || match (fs_err::write(path, text), path.parent()) {
+        (Err(error), Some(folder)) if error.kind() == std::io::ErrorKind::NotFound => {
+            fs_err::create_dir_all(folder)?;
+            fs_err::write(path, text)
+        }
+        (written, _) => written,
+    };
+    write().map_err(|error| unwritable(path, &error))
 }
 
 fn unwritable(path: &Path, error: &std::io::Error) -> Diagnostic {
