@@ -5,7 +5,7 @@ there the programs differ on purpose (crates/schedules/tests/cron/daylight_savin
 
     zone | expression | how many | the last one | SHA-256 of all, each as seconds since the epoch and a line feed, cut to 16 digits
 
-and before the lines of a zone stands `zone | | changes of clocks`, in seconds since the epoch.
+and before the lines of a zone stands `zone | | changes of clocks`, in seconds since the epoch. Zones can be named; all, else.
 """
 
 import hashlib
@@ -61,7 +61,7 @@ def local_times(expression: str) -> list[datetime]:
 
 def main() -> None:
     walked = {expression: local_times(expression) for expression in EXPRESSIONS}
-    for name in ZONES:
+    for name in sys.argv[1:] or ZONES:
         zone = ZoneInfo(name)
         moved = changes(zone)
         print(f"{name} | | {' '.join(map(str, moved))}")

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# What croniter says about crates/schedules/tests/cron/croniter.txt today: prints the lines that changed. --record writes them.
+# What croniter says about crates/schedules/tests/cron/croniter.txt today: prints the lines that changed. --record writes them; --quick asks for
+# three zones only, as CI does.
 # `cargo test -p schedules` compares our instants with the file.
 set -euo pipefail
 here="$(cd "$(dirname "$0")" && pwd)"
@@ -16,6 +17,9 @@ fi
 
 if [ "${1:-}" = --record ]; then
   "$venv/bin/python" "$here/record.py" > "$recorded"
+elif [ "${1:-}" = --quick ]; then
+  "$venv/bin/python" "$here/record.py" Europe/Lisbon America/New_York Australia/Lord_Howe |
+    sort | diff <(grep -E '^(Europe/Lisbon|America/New_York|Australia/Lord_Howe) ' "$recorded" | sort) -
 else
   "$venv/bin/python" "$here/record.py" | diff "$recorded" -
 fi

@@ -16,6 +16,12 @@ impl Environment {
         )
     }
 
+    /// The environment of a run's command, for what the server does in its stead.
+    #[cfg(feature = "server")]
+    pub fn of_command(variables: &std::collections::BTreeMap<String, String>) -> Self {
+        Self(variables.clone().into_iter().collect())
+    }
+
     /// From pairs.
     #[cfg(test)]
     pub fn new(pairs: &[(&str, &str)]) -> Self {

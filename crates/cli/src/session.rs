@@ -388,6 +388,16 @@ fn athena_keys(profile: &Profile) -> Map<String, Json> {
     keys
 }
 
+/// The Athena target that an invocation with these settings works on.
+#[cfg(feature = "server")]
+pub fn athena_target(
+    settings: &Settings,
+    environment: &Environment,
+    project_dir: &Path,
+) -> Result<AthenaProfile, Vec<Diagnostic>> {
+    AthenaProfile::parse(&athena_keys(&load_profile(settings, environment, project_dir)?))
+}
+
 /// `target` of dbt_project.yml's templates.
 fn target_names(profile: &Profile, athena: &AthenaProfile) -> Map<String, Json> {
     let mut target = athena.connection_keys();

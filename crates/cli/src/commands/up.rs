@@ -7,6 +7,7 @@ mod artifacts;
 mod folder;
 mod reconcilers;
 mod warehouses;
+mod warnings;
 
 use std::{path::Path, sync::Arc};
 
@@ -54,6 +55,7 @@ const INHERITED: [&str; 16] = [
 /// # Errors
 /// A port is in use, the directory is held, the database cannot be opened: nothing was started then.
 pub async fn run(args: &UpArgs, settings: &Settings, environment: &Environment) -> anyhow::Result<Outcome> {
+    warnings::write();
     let stop = on_interrupt();
     let say = |line: &str| Stream::Stderr.write_line(line);
     let directory =

@@ -29,6 +29,8 @@ use crate::model::{Code, ErrorClass, Outcome, Run, RunCommand, RunState};
 
 /// Between two looks at a journal.
 const JOURNAL: Duration = Duration::from_secs(1);
+/// The working copy, in the run's folder.
+pub(super) const CODE: &str = "code";
 /// The first command's position; the schedule's own begin behind checkout and packages.
 const CHECKOUT: i64 = 1;
 const DEPS: i64 = 2;
@@ -106,7 +108,7 @@ impl Attempt {
 
     /// Command 1.
     async fn check_out(&mut self, configuration: &Configuration, masker: &Masker) -> Result<WorkingCopy, Break> {
-        let (source, reference) = self.wanted(configuration);
+        let (source, reference) = wanted(&self.run, configuration);
         let text = match &source {
             Source::Folder(path) => format!("copy {}", path.display()),
             Source::Repository { url, .. } => {
@@ -118,7 +120,7 @@ impl Attempt {
         let mut log = LogWriter::new(command, masker, 0);
         let said: Mutex<Vec<String>> = Mutex::default();
         let say = |line: String| said.lock().unwrap_or_else(PoisonError::into_inner).push(line);
-        let to = self.folder.join("code");
+        let to = self.folder.join(CODE);
         let copied = {
             let copying = self.worker.checkouts.check_out(&source, &reference, &to, &say, self.control.token());
             tokio::pin!(copying);
@@ -161,29 +163,6 @@ impl Attempt {
             self.run.branch.clone_from(&copy.branch);
         }
         Ok(copy)
-    }
-
-    fn wanted(&self, configuration: &Configuration) -> (Source, Reference) {
-        let run = &self.run;
-        let number = run.pull_request.as_deref().and_then(|number| number.parse().ok());
-        let mut reference =
-            Reference { name: run.branch.clone(), pull_request: number, commit: run.commit_hash.clone() };
-        match &configuration.environment.code {
-            Code::Local { path } => {
-                let path = PathBuf::from(path);
-                let is_repository =
-                    path.join(".git").exists() || (path.join("HEAD").is_file() && path.join("objects").is_dir());
-                if !is_repository {
-                    return (Source::Folder(path), reference);
-                }
-                let url = path.display().to_string();
-                (Source::Repository { url, credentials: super::checkout::Credentials::Host }, reference)
-            }
-            Code::Git { url, branch, .. } => {
-                reference.name = reference.name.or_else(|| branch.clone());
-                (Source::Repository { url: url.clone(), credentials: configuration.credentials(url) }, reference)
-            }
-        }
     }
 
     /// Environment, profile and state.
@@ -281,7 +260,8 @@ impl Attempt {
             return Err(Break::Halted);
         }
         let host = &self.worker.settings.host;
-        Ok(self.owner.begin(&Begun { position, kind, text, continue_on_error, host }).await?)
+        let directory = &self.folder.join(CODE);
+        Ok(self.owner.begin(&Begun { position, kind, text, continue_on_error, host, directory }).await?)
     }
 
     /// One line, from its row to its end, its log and its artifacts.
@@ -460,6 +440,28 @@ impl Attempt {
     async fn close_log(&self, log: &mut LogWriter, masker: &Masker) -> Result<(), Gone> {
         log.end(masker);
         self.write_log(log).await
+    }
+}
+
+/// Where the code of a run is, and which of it.
+pub(super) fn wanted(run: &Run, configuration: &Configuration) -> (Source, Reference) {
+    let number = run.pull_request.as_deref().and_then(|number| number.parse().ok());
+    let mut reference = Reference { name: run.branch.clone(), pull_request: number, commit: run.commit_hash.clone() };
+    match &configuration.environment.code {
+        Code::Local { path } => {
+            let path = PathBuf::from(path);
+            let is_repository =
+                path.join(".git").exists() || (path.join("HEAD").is_file() && path.join("objects").is_dir());
+            if !is_repository {
+                return (Source::Folder(path), reference);
+            }
+            let url = path.display().to_string();
+            (Source::Repository { url, credentials: super::checkout::Credentials::Host }, reference)
+        }
+        Code::Git { url, branch, .. } => {
+            reference.name = reference.name.or_else(|| branch.clone());
+            (Source::Repository { url: url.clone(), credentials: configuration.credentials(url) }, reference)
+        }
     }
 }
 

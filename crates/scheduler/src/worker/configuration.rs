@@ -1,5 +1,7 @@
 //! What people set that a run needs: its environment, connection, variables, the credential of its repository. It comes in from outside.
 
+use std::{collections::BTreeMap, path::Path};
+
 use async_trait::async_trait;
 use athena_api::Services;
 use vault::{Connection, Resolved, Secret};
@@ -47,6 +49,23 @@ pub trait Warehouses: Send + Sync {
     /// # Errors
     /// Credentials that do not work, no such endpoint: in words for people.
     async fn services(&self, connection: Option<&Connection>, region: &str) -> Result<Services, String>;
+
+    /// The services that a command of a run without connection reached, by the project's own profiles.yml.
+    ///
+    /// # Errors
+    /// There is no such profile, or as above.
+    async fn of_profile(&self, command: &CommandInProject<'_>, region: &str) -> Result<Services, String>;
+}
+
+/// A command of a run as the project's profiles.yml sees it.
+#[derive(Debug, Clone, Copy)]
+pub struct CommandInProject<'a> {
+    /// A working copy of the run's code.
+    pub project: &'a Path,
+    /// The command's environment, for `env_var()`, `HOME`, `DBT_PROFILES_DIR`.
+    pub variables: &'a BTreeMap<String, String>,
+    /// Its words: `dbt`, then what may hold `--target` and `--profile`.
+    pub words: &'a [String],
 }
 
 impl Configuration {

@@ -1,6 +1,6 @@
 //! What happens between a claimed run and its end: a working copy, an environment, commands one after the other, their logs and artifacts.
 //!
-//! Reading order: [`Workers`] (the server's loop), `attempt` (one run, top to bottom), `recovery` (what a dead server left). Below them:
+//! Reading order: [`Workers`] (the server's loop), `attempt` (one run, top to bottom), `recovery` and `left_queries` (what a dead server left). Below them:
 //! [`checkout`], [`environment`], `words` and `engine` (a line becomes a process), [`supervise`] (the process), `logs`, `artifacts` with
 //! [`storage`], `queries` (journal and cost), `state` (deferral, retry), `failure` (what kind of failure it was), `owner` (rows, fenced).
 //!
@@ -16,6 +16,7 @@ mod engine;
 pub mod environment;
 mod failure;
 mod from_settings;
+mod left_queries;
 mod logs;
 mod owner;
 mod pull_request;
@@ -57,6 +58,9 @@ pub use from_settings::FromSettings;
 pub use pull_request::DropSchemaError;
 pub use queries::Prices;
 pub use words::{CommandLine, WordsError, split as split_words};
+
+/// Where the folders of runs are, in the server's directory.
+const RUNS: &str = "runs";
 
 /// What becomes of queries that still run when their server is dead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -109,7 +113,7 @@ struct Inner {
 
 impl Inner {
     fn folder_of(&self, run_id: i64) -> PathBuf {
-        self.settings.directory.join("runs").join(run_id.to_string())
+        self.settings.directory.join(RUNS).join(run_id.to_string())
     }
 
     fn active(&self) -> std::sync::MutexGuard<'_, HashMap<Lease, Arc<Control>>> {
@@ -135,7 +139,7 @@ impl Workers {
     ///
     /// A failing database is waited for: runs go on while their leases can be renewed in time, and are stopped before others may take them over.
     pub async fn run(&self, end: CancellationToken) {
-        recovery::end_unsupervised(&self.inner.settings.directory.join("runs"));
+        recovery::end_unsupervised(&self.inner.settings.directory.join(RUNS));
         let lease = self.inner.scheduler.options().lease;
         let mut beat = tokio::time::interval((lease / 6).max(Duration::from_millis(20)));
         beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);

@@ -1,6 +1,6 @@
 //! The rows of a run's commands, written by their owner alone: every write names its lease, and a write that lost its lease changes nothing.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use store::sqlx;
 
@@ -32,6 +32,8 @@ pub(super) struct Begun<'a> {
     pub(super) text: &'a str,
     pub(super) continue_on_error: bool,
     pub(super) host: &'a str,
+    /// The working copy; above it the run's folder, in which another server of this host finds what a dead one left.
+    pub(super) directory: &'a Path,
 }
 
 /// A command as it ends.
@@ -68,9 +70,9 @@ impl Owner {
 
     async fn try_begin(&self, begun: &Begun<'_>) -> Result<Option<i64>, SchedulerError> {
         let failed = |source| self.scheduler.failed("beginning a command in", source);
-        let insert = "INSERT INTO command (run_id, position, kind, text, continue_on_error, state, started_at, host) \
-                      SELECT $1, $2, $3, $4, $5, 'RUNNING', $6, $7 \
-                      WHERE EXISTS (SELECT 1 FROM run WHERE id = $1 AND lease_fence = $8) \
+        let insert = "INSERT INTO command (run_id, position, kind, text, continue_on_error, state, started_at, host, working_directory) \
+                      SELECT $1, $2, $3, $4, $5, 'RUNNING', $6, $7, $8 \
+                      WHERE EXISTS (SELECT 1 FROM run WHERE id = $1 AND lease_fence = $9) \
                       ON CONFLICT (run_id, position) DO UPDATE SET text = excluded.text RETURNING id";
         let mut change = self.scheduler.database().write().await?;
         let id: Option<i64> = sqlx::query_scalar(insert)
@@ -81,6 +83,7 @@ impl Owner {
             .bind(i64::from(begun.continue_on_error))
             .bind(self.scheduler.now())
             .bind(begun.host)
+            .bind(begun.directory.display().to_string())
             .bind(self.lease.fence)
             .fetch_optional(&mut *change)
             .await

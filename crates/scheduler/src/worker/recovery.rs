@@ -1,20 +1,20 @@
 //! What a dead server left of a run: processes, the end of its logs, its artifacts, its queries. Afterwards the run is finished as lost, and the
 //! schedule's policy decides about another attempt.
 
-use std::{path::Path, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
-use adapter_athena::JournalEntry;
-use athena_api::{ApiError, athena::QueryExecution};
 use store::sqlx;
 use tokio::time::Instant;
 use vault::Masker;
 
 use super::{
-    Inner, LeftQueries,
+    Inner, RUNS,
     artifacts::Artifacts,
     attempt::journal_of,
-    configuration::Configuration,
-    environment,
+    environment, left_queries,
     logs::LogWriter,
     owner::{Done, Gone, Owner},
     queries::{self, JournalReader},
@@ -46,14 +46,17 @@ async fn try_recover(worker: &Inner, owner: &Owner, run: &Run) -> Result<Outcome
     // Without its configuration secrets cannot be masked, and queries cannot be stopped; the processes can.
     let configuration = worker.configurations.of(run).await.ok();
     let masker = configuration.as_ref().map(environment::masker);
-    let folder = worker.folder_of(run.id);
     let host = &worker.settings.host;
     let open = owner.insist(|| open_commands(owner)).await?;
     let server = open.first().map_or_else(|| "before its first command".to_owned(), |command| command.host.clone());
+    let mut folder = worker.folder_of(run.id);
     for command in open {
-        let place = folder.join("commands").join(command.position.to_string());
         let mut return_code = 137;
         if command.host == *host {
+            if let Some(left) = command.directory.as_deref().and_then(|directory| folder_above(directory, run.id)) {
+                folder = left;
+            }
+            let place = folder.join("commands").join(command.position.to_string());
             end_processes(&place, worker.settings.grace).await;
             let remains = Remains::read(&place);
             if let Some(ended) = remains.and_then(|remains| remains.ended) {
@@ -72,13 +75,23 @@ async fn try_recover(worker: &Inner, owner: &Owner, run: &Run) -> Result<Outcome
         let return_code = if return_code == 0 { 137 } else { return_code };
         owner.end(command.id, Done { state: RunState::Error, return_code }).await?;
     }
-    let left = end_queries(worker, owner, configuration.as_ref()).await?;
+    let left = left_queries::end(worker, owner, run, configuration.as_ref(), &folder).await?;
     if let Err(error) = super::checkout::remove(&folder).await {
         tracing::warn!("run {}: its folder cannot be removed: {error}", run.id);
     }
     let mut outcome = Outcome::lost(&server);
     outcome.reason.push_str(&left);
     Ok(outcome)
+}
+
+/// The folder of a run by a working copy in it: another server of this host may have another directory.
+fn folder_above(working_copy: &str, run_id: i64) -> Option<PathBuf> {
+    let run_id = run_id.to_string();
+    let folder = Path::new(working_copy).ancestors().find(|folder| {
+        folder.file_name().is_some_and(|name| *name == *run_id)
+            && folder.parent().is_some_and(|parent| parent.ends_with(RUNS))
+    });
+    folder.map(Path::to_path_buf)
 }
 
 async fn open_commands(owner: &Owner) -> Result<Vec<Open>, SchedulerError> {
@@ -153,66 +166,6 @@ async fn save_artifacts(worker: &Inner, owner: &Owner, command: &Open, project: 
     Artifacts::default().collect(owner, storage, command.id, (project, &targets), &mut complain).await.map(|_| ())
 }
 
-/// Queries of the run that may still run. Answers a sentence about those that do.
-async fn end_queries(worker: &Inner, owner: &Owner, configuration: Option<&Configuration>) -> Result<String, Gone> {
-    let open: Vec<(i64, String, String)> = owner
-        .insist(|| async {
-            let select = "SELECT command_id, query_execution_id, region FROM query_execution WHERE run_id = $1 AND ended_at IS NULL";
-            sqlx::query_as(select)
-                .bind(owner.lease.run_id)
-                .fetch_all(owner.scheduler.database().readers())
-                .await
-                .map_err(|source| owner.scheduler.failed("looking for running queries in", source))
-        })
-        .await?;
-    let (mut stopped, mut adopted, mut unknown) = (0, 0, Vec::new());
-    for (command, id, region) in open {
-        let connection = configuration.and_then(|configuration| configuration.connection.as_ref());
-        let services = match worker.warehouses.services(connection, &region).await {
-            Ok(services) => services,
-            Err(problem) => {
-                unknown.push(format!("{id}: {problem}"));
-                continue;
-            }
-        };
-        let execution = match services.athena.get_query_execution(&id).await {
-            Ok(execution) if execution.status.state.is_terminal() => Ok(execution),
-            Ok(_) if worker.settings.left_queries == LeftQueries::Adopt => {
-                adopted += 1;
-                continue;
-            }
-            Ok(_) => {
-                stopped += 1;
-                stop(&services, &id).await
-            }
-            Err(error) => Err(error),
-        };
-        match execution {
-            Ok(execution) => {
-                let entry = JournalEntry::ended(&execution);
-                queries::write(owner, command, &[entry], &worker.settings.prices).await?;
-            }
-            Err(error) => unknown.push(format!("{id}: {error}")),
-        }
-    }
-    let mut told = String::new();
-    if stopped > 0 {
-        told.push_str(&format!("; {stopped} of its queries were still running and were stopped"));
-    }
-    if adopted > 0 {
-        told.push_str(&format!("; {adopted} of its queries go on, and the next attempt takes them over"));
-    }
-    if !unknown.is_empty() {
-        told.push_str(&format!("; some of its queries may still run ({})", unknown.join(", ")));
-    }
-    Ok(told)
-}
-
-async fn stop(services: &athena_api::Services, id: &str) -> Result<QueryExecution, ApiError> {
-    services.athena.stop_query_execution(id).await?;
-    services.athena.wait_query_execution(id, Duration::from_secs(20)).await
-}
-
 /// Ends commands of this host whose server and supervisor are gone: at a start, before any run is taken over. Those of servers that live are left.
 pub(super) fn end_unsupervised(runs: &Path) {
     let Ok(entries) = fs_err::read_dir(runs) else { return };
@@ -225,5 +178,19 @@ pub(super) fn end_unsupervised(runs: &Path) {
                 remains.group.kill();
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_runs_folder_is_found_whatever_directory_its_server_had() {
+        let found = |path: &str| folder_above(path, 7).map(|folder| folder.display().to_string());
+        assert_eq!(found("/srv/a/runs/7/code/dbt").as_deref(), Some("/srv/a/runs/7"));
+        assert_eq!(found("/srv/a/runs/7/code").as_deref(), Some("/srv/a/runs/7"));
+        assert_eq!(found("/srv/a/runs/8/code/7"), None);
+        assert_eq!(found("/home/7"), None);
     }
 }

@@ -15,7 +15,7 @@ use scheduler::{
     worker::{
         LeftQueries, Prices, WorkerSettings, Workers,
         checkout::Limits,
-        configuration::{Configuration, ConfigurationError, Configurations, Warehouses},
+        configuration::{CommandInProject, Configuration, ConfigurationError, Configurations, Warehouses},
         environment::ServedLakehouse,
         storage::ArtifactStorage,
         supervise::Supervisor,
@@ -71,6 +71,10 @@ struct Nowhere;
 #[async_trait]
 impl Warehouses for Nowhere {
     async fn services(&self, _: Option<&Connection>, _: &str) -> Result<athena_api::Services, String> {
+        Err("there is no warehouse in this test".to_owned())
+    }
+
+    async fn of_profile(&self, _: &CommandInProject<'_>, _: &str) -> Result<athena_api::Services, String> {
         Err("there is no warehouse in this test".to_owned())
     }
 }
