@@ -41,9 +41,9 @@ def arguments():
     return parser.parse_args()
 
 
-def odd_schedule(number, dice, folder, hook):
+def odd_schedule(number, dice, folder, hook, options):
     """Short crons, commands that take their time, every policy."""
-    every = dice.choice([1, 2, 2, 3, 5])
+    every = dice.choice([2, 3, 5, 5, 10] if options.schedules > 50 else [1, 1, 2, 3])
     overlap = dice.choice(["skip", "skip", "skip", "skip", "queue_one", "allow"])
     schedule = {
         "name": f"Chaos {number}",
@@ -55,7 +55,7 @@ def odd_schedule(number, dice, folder, hook):
         "retry": {"attempts": dice.choice([0, 2, 4]), "backoff_seconds": 1, "max_backoff_seconds": 4, "on": ["infrastructure", "throttling"]},
         "notifications": {"webhooks": [{"channel": hook, "events": ["passed", "failed", "skipped", "sla"]}]},
     }
-    seconds, code = round(dice.choice([dice.uniform(0.2, 3), dice.uniform(5, 30)]), 1), dice.choice([0, 0, 0, 0, 3])
+    seconds, code = round(dice.choice([dice.uniform(0.2, 3), dice.uniform(0.2, 3), dice.uniform(5, 30)]), 1), dice.choice([0, 0, 0, 0, 3])
     mark = f"{sys.executable} -S {HERE / 'mark.py'} {folder} {seconds} {'SHARED' if overlap == 'allow' else 'ALONE'} {code}"
     schedule["commands"] = [mark]
     if number % 4 == 0:
@@ -94,7 +94,7 @@ class Chaos:
         for server in self.servers:
             wait_until(server.answers, 60, f"the start of {server.name}")
         environments(self.options.owlet, self.project, self.database, self.servers[0], self.target)
-        self.deployed = [odd_schedule(number, self.dice, self.folder, self.receiver.url) for number in range(self.options.schedules)]
+        self.deployed = [odd_schedule(number, self.dice, self.folder, self.receiver.url, self.options) for number in range(self.options.schedules)]
         self.deploy(self.deployed)
 
     def deploy(self, schedules):
@@ -145,7 +145,7 @@ class Chaos:
                 server.process.send_signal(signal.SIGCONT)
             elif what == "step":
                 if faketime_library():
-                    seconds = dice.choice([-1, 1]) * dice.choice([2, 30, 70, 200, 900]) if abs(server.offset) < 60 else -server.offset
+                    seconds = dice.choice([-1, 1]) * dice.choice([2, 30, 70, 200, 400]) if abs(server.offset) < 60 else -server.offset
                     self.count(f"{server.name}: clock stepped by {seconds} s")
                     server.step(seconds)
             else:

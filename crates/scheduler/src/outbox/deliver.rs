@@ -24,6 +24,9 @@ use crate::{
     settings::{NotificationSettings, Settings, SettingsError},
 };
 
+/// Servers' clocks may differ by so much.
+const TOLERANCE: Micros = 60 * SECOND;
+
 /// How patient it is.
 #[derive(Debug, Clone)]
 pub struct OutboxOptions {
@@ -180,13 +183,20 @@ impl Outbox {
     }
 
     /// Rows whose time has come, the longest waiting first; as many as are sent at once.
+    ///
+    /// What a clock that was ahead has written waits for nothing: a new message of the future, an attempt farther away than any wait.
     async fn due(&self) -> Result<Vec<i64>, OutboxError> {
+        let now = self.inner.clock.now();
+        let farthest = now + micros(self.inner.options.longest_wait.mul_f64(1.25)) + TOLERANCE;
         let due = sqlx::query_scalar(
-            "SELECT id FROM outbox WHERE state = $1 AND next_attempt_at <= $2 ORDER BY next_attempt_at, id LIMIT $3",
+            "SELECT id FROM outbox WHERE state = $1 AND (next_attempt_at <= $2 OR next_attempt_at > $4 OR (attempts = 0 AND created_at > $5)) \
+             ORDER BY next_attempt_at, id LIMIT $3",
         )
         .bind(PENDING)
-        .bind(self.inner.clock.now())
+        .bind(now)
         .bind(i64::try_from(self.inner.options.parallel.max(1)).unwrap_or(8))
+        .bind(farthest)
+        .bind(now + TOLERANCE)
         .fetch_all(self.inner.database.readers())
         .await;
         Ok(due.map_err(|source| self.failed("reading the outbox of", source))?)

@@ -318,3 +318,33 @@ async fn announcements_reach_the_workspaces_receivers_once() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn messages_of_a_clock_that_was_ahead_do_not_wait_for_its_time() {
+    on_each_database(async |database| {
+        let (receiver, url) = Receiver::start().await;
+        let clock = clock();
+        let outbox = outbox(&database, &clock, "a");
+        clock.step(900);
+        put(&database, &clock, "new", "webhook", &url).await;
+        put(&database, &clock, "tried", "webhook", &url).await;
+        receiver.answers(&[(503, None), (503, None)]);
+        assert_eq!(outbox.round().await.expect("a round").postponed, 2);
+        put(&database, &clock, "newer", "webhook", &url).await;
+        clock.step(-900);
+        assert_eq!(outbox.round().await.expect("a round").delivered, 1);
+        // An attempt that is planned within the longest wait is believed.
+        assert_eq!(outbox.round().await.expect("a round").delivered, 0);
+        clock.pass(std::time::Duration::from_secs(910));
+        assert_eq!(outbox.round().await.expect("a round").delivered, 2);
+
+        clock.step(86_400);
+        put(&database, &clock, "far", "webhook", &url).await;
+        receiver.answers(&[(503, None)]);
+        assert_eq!(outbox.round().await.expect("a round").postponed, 1);
+        clock.step(-86_400);
+        assert_eq!(outbox.round().await.expect("a round").delivered, 1);
+        assert_eq!(receiver.ids().len(), 7);
+    })
+    .await;
+}
