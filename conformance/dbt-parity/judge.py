@@ -8,7 +8,7 @@ Runs in the Python that dbt Core is installed in; everything happens in one proc
     manifest.json    as dbt wrote it
     parse.json       {"exit": 0, "error": null, "events": [{"name": …, "message": …}]}    deprecations and warnings of the parse
     ls.json          [{"arguments": […], "exit": 0, "lines": […]}]                       one for each generated selection
-    compiled.json    {unique id: compiled code}                                          with --compile
+    compiled.json    {unique id: {status, code, message}}                                 with --compile
 
 into OUT. The installed packages of the project are used as they are.
 """
@@ -67,14 +67,24 @@ def main() -> int:
             lister = Lister(parsed.result, [*where, *QUIET])
             write(options.out / "ls.json", [lister.list(arguments) for arguments in selections(manifest, options.selections)])
     if options.compile:
-        invoke(["compile"], manifest=parsed.result)
-        found = {}
-        compiled = json.loads((options.project / "target" / "manifest.json").read_text())
-        for unique_id, node in compiled["nodes"].items():
-            if node.get("compiled"):
-                found[unique_id] = node["compiled_code"]
-        write(options.out / "compiled.json", found)
+        done = invoke(["compile"], manifest=parsed.result)
+        write(options.out / "compiled.json", compiled(parsed.result, done))
     return 0
+
+
+def compiled(manifest, done) -> dict:
+    """Each node's status and code; of ephemeral models, which have no result of their own, what their children left."""
+    found = {}
+    for unique_id, node in manifest.nodes.items():
+        if getattr(node, "compiled_code", None) is not None:
+            found[unique_id] = {"status": "success", "code": node.compiled_code}
+    if done.result is None:
+        print(done.exception, file=sys.stderr)
+        return found
+    for result in done.result.results:
+        status = "success" if str(result.status) == "success" else "error"
+        found[result.node.unique_id] = {"status": status, "code": getattr(result.node, "compiled_code", None), "message": str(result.message or "")[:1000]}
+    return found
 
 
 class Lister:

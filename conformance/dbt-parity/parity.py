@@ -138,10 +138,16 @@ class Report:
                 found.append(("lines", sorted(extra)[:5], sorted(lacking)[:5]))
             self.resource("ls", "selection", " ".join(a["arguments"]), found)
 
-    def compiled(self, ours: dict, theirs: dict):
-        for unique_id, code in theirs.items():
+    def compiled(self, ours: dict, failed: set, theirs: dict):
+        """`failed`: what we could not compile."""
+        for unique_id, judged in theirs.items():
             mine = ours.get("nodes", {}).get(unique_id, {}).get("compiled_code")
-            self.resource("compiled", unique_id.split(".")[0], unique_id, [] if mine == code else [("compiled_code", mine, code)])
+            found = []
+            if (judged["status"] == "error") != (unique_id in failed):
+                found = [("status", "error" if unique_id in failed else "success", judged.get("message") or judged["status"])]
+            elif judged["status"] != "error" and mine != judged["code"]:
+                found = [("compiled_code", mine, judged["code"])]
+            self.resource("compiled", unique_id.split(".")[0], unique_id, found)
 
     def print(self, verbose: bool):
         for (section, kind, shape), found in sorted(self.classes.items(), key=lambda item: -len(item[1])):
@@ -249,7 +255,9 @@ def main() -> int:
         if options.compile:
             _, compiled, log = owlet.manifest("compile", out / "ours-compiled.json")
             (out / "ours-compile.log").write_text(log)
-            report.compiled(compiled, json.loads((out / "compiled.json").read_text()))
+            results = json.loads((project / "target" / "run_results.json").read_text())["results"] if (project / "target" / "run_results.json").exists() else []
+            failed = {result["unique_id"] for result in results if result["status"] == "error"}
+            report.compiled(compiled, failed, json.loads((out / "compiled.json").read_text()))
     report.print(options.verbose)
     (out / "report.json").write_text(json.dumps(report.json(), indent=1))
     return 1 if report.classes else 0
