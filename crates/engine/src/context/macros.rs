@@ -120,7 +120,11 @@ impl MacroRegistry {
 
     /// Whether a macro is one of the internal packages'.
     pub fn is_internal(&self, id: &str) -> bool {
-        id.split('.').nth(1).is_some_and(|package| self.internal.iter().any(|internal| internal == package))
+        id.split('.').nth(1).is_some_and(|package| self.is_internal_package(package))
+    }
+
+    fn is_internal_package(&self, package: &str) -> bool {
+        self.internal.iter().any(|internal| internal == package)
     }
 
     fn prefixes(&self) -> [&str; 2] {
@@ -175,7 +179,8 @@ impl MacroRegistry {
     /// What `depends_on` understands by a name in a macro or test of `package`: that package's own, then the root project's, any
     /// package's, the internal ones. Calls look in fewer places.
     pub fn named(&self, package: &str, name: &str) -> Option<&Arc<MacroDef>> {
-        let own = self.packages.get(package).and_then(|own| own.get(name));
+        let own = if self.is_internal_package(package) { Some(&self.global) } else { self.packages.get(package) };
+        let own = own.and_then(|own| own.get(name));
         own.or_else(|| self.packages.get(&self.root).and_then(|root| root.get(name)))
             .or_else(|| self.last_of_packages.get(name))
             .or_else(|| self.global.get(name))
@@ -223,6 +228,14 @@ impl MacroRegistry {
                 None if matches!(call.name.as_str(), "ref" | "source" | "config") => None,
                 None => self.named(package, &call.name),
                 Some(("adapter", _)) => None,
+                // dbt's own materializations are no macros here.
+                Some((qualifier, name))
+                    if self.is_internal_package(qualifier)
+                        && name.starts_with("materialization_")
+                        && name.ends_with("_default") =>
+                {
+                    None
+                }
                 Some((qualifier, name)) if !name.contains('.') => self.named(qualifier, name),
                 Some(_) => None,
             };

@@ -38,7 +38,7 @@ pub(crate) enum Phase {
 }
 
 /// What a rendering left behind.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Capture {
     pub refs: Vec<Ref>,
     pub sources: Vec<Vec<String>>,

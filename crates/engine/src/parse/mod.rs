@@ -6,12 +6,15 @@ mod builder;
 mod built_in;
 mod checksums;
 mod config;
+mod deprecated;
 mod docs;
 pub(crate) mod errors;
+mod homes;
 mod macros;
 mod nodes;
 mod others;
 mod patches;
+mod python;
 pub(crate) mod resolve;
 mod semantic;
 mod semantic_shapes;
@@ -46,6 +49,7 @@ use crate::{
     manifest::{HookTime, Lookup},
 };
 use builder::Builder;
+use homes::Homes;
 use nodes::{Draft, ParsedNode, Parser};
 use patches::Patches;
 use sources::ParsedSource;
@@ -71,12 +75,6 @@ pub fn parse(project: &Project, host: &Host) -> (Manifest, Vec<Diagnostic>) {
     let scope = Arc::new(scope);
     let docs = docs::Docs::load(&files, &scope, host, &mut diagnostics);
     let properties = read_properties(&files, &scope, host, &mut diagnostics);
-    let stems: HashSet<(String, String)> = files
-        .iter()
-        .flat_map(|project| project.of_kind(FileKind::Model))
-        .map(|file| (file.package.clone(), file.stem().to_owned()))
-        .collect();
-    let patches = Patches::new(&properties, &stems, &mut diagnostics);
     let parser = Parser {
         project,
         scope: Arc::clone(&scope),
@@ -86,7 +84,9 @@ pub fn parse(project: &Project, host: &Host) -> (Manifest, Vec<Diagnostic>) {
         names: nodes::NameMacros::new(project, &scope.macros),
     };
 
-    let drafts = drafts(&parser, project, &files, &properties, &patches, &mut diagnostics);
+    let mut drafts = drafts(&parser, project, &files, &properties, &mut diagnostics);
+    let patches = Patches::new(&properties, &Homes::new(&parser, &drafts), &mut diagnostics);
+    patches.apply(&mut drafts);
     let parsed: Vec<ParsedNode> = drafts.into_par_iter().map(|draft| parser.parse(draft)).collect();
     let parsed_sources: Vec<ParsedSource<'_>> = properties
         .iter()
@@ -136,6 +136,7 @@ pub fn parse(project: &Project, host: &Host) -> (Manifest, Vec<Diagnostic>) {
     resolve::primary_keys(&mut artifact);
     resolve::check(&artifact, &mut diagnostics);
     resolve::maps(&mut artifact);
+    deprecated::report(&artifact, host.started_at, &mut diagnostics);
     validate::validate(artifact.nodes.values().map(|node| &**node), &mut diagnostics);
     report_unused_paths(project, &artifact, &mut diagnostics);
     patches.report_unused(&used_patches(&artifact, &files), &mut diagnostics);
@@ -223,53 +224,39 @@ fn drafts<'a>(
     parser: &Parser<'a>,
     project: &Project,
     files: &[ProjectFiles],
-    properties: &'a [PropertyFile],
-    patches: &Patches<'a>,
+    properties: &[PropertyFile],
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Vec<Draft<'a>> {
     let mut drafts = Vec::new();
     for package in files {
         for file in package.of_kind(FileKind::Model) {
-            if file.extension() == "py" {
-                diagnostics.push(
-                    Diagnostic::error(format!("Parsing Error\n  Python models are not supported: {}", file.path))
-                        .at(Location::file(&file.path))
-                        .cause("they need Athena for Apache Spark, which this engine does not drive")
-                        .fix("write the model in SQL, or exclude the file with .dbtignore"),
-                );
-                continue;
-            }
             let mut draft = parser.draft(ResourceType::Model, file, file.stem(), Arc::clone(&file.contents));
-            if let Some(patch) = patches.model(&file.package, file.stem()) {
-                Parser::apply_version(&mut draft, patch);
+            if file.extension() == "py" {
+                draft.node.language = "python".to_owned();
             }
             drafts.push(draft);
         }
         for file in package.of_kind(FileKind::Snapshot) {
-            snapshot_blocks(parser, file, patches, &mut drafts, diagnostics);
+            snapshot_blocks(parser, file, &mut drafts, diagnostics);
         }
         for file in package.of_kind(FileKind::Analysis) {
             let mut draft = parser.draft(ResourceType::Analysis, file, file.stem(), Arc::clone(&file.contents));
             draft.node.fqn.insert(1, "analysis".to_owned());
             draft.node.path = format!("analysis/{}", draft.node.path);
-            draft.patch = patches.other(ResourceType::Analysis, &file.package, file.stem());
             drafts.push(draft);
         }
         for file in package.of_kind(FileKind::SingularTest) {
-            let mut draft = parser.draft(ResourceType::Test, file, file.stem(), Arc::clone(&file.contents));
-            draft.patch = patches.other(ResourceType::Test, &file.package, file.stem());
-            drafts.push(draft);
+            drafts.push(parser.draft(ResourceType::Test, file, file.stem(), Arc::clone(&file.contents)));
         }
         for file in package.of_kind(FileKind::Seed) {
             let mut draft = parser.draft(ResourceType::Seed, file, file.stem(), Arc::from(""));
             let root = project.get(&file.package).map(|project| project.root.display().to_string());
             draft.node.root_path = root;
-            draft.patch = patches.other(ResourceType::Seed, &file.package, file.stem());
             drafts.push(draft);
         }
     }
     for file in properties {
-        yaml_snapshots(parser, file, patches, &mut drafts);
+        yaml_snapshots(parser, file, &mut drafts);
     }
     for project in project.all() {
         for (when, hooks) in [(HookTime::Start, &project.on_run_start), (HookTime::End, &project.on_run_end)] {
@@ -284,7 +271,6 @@ fn drafts<'a>(
 fn snapshot_blocks<'a>(
     parser: &Parser<'a>,
     file: &project::SourceFile,
-    patches: &Patches<'a>,
     drafts: &mut Vec<Draft<'a>>,
     diagnostics: &mut Vec<Diagnostic>,
 ) {
@@ -304,7 +290,6 @@ fn snapshot_blocks<'a>(
         let mut draft = parser.draft(ResourceType::Snapshot, file, block.name, Arc::from(block.contents));
         draft.node.fqn.insert(draft.node.fqn.len() - 1, file.stem().to_owned());
         draft.lines_before = file.lines_before + block.line as usize - 1;
-        draft.patch = patches.other(ResourceType::Snapshot, &file.package, block.name);
         drafts.push(draft);
     }
 }
@@ -315,7 +300,7 @@ fn sha256(text: &str) -> String {
     hex::encode(Sha256::digest(words.join(" ").as_bytes()))
 }
 
-fn yaml_snapshots<'a>(parser: &Parser<'a>, file: &'a PropertyFile, patches: &Patches<'a>, drafts: &mut Vec<Draft<'a>>) {
+fn yaml_snapshots<'a>(parser: &Parser<'a>, file: &PropertyFile, drafts: &mut Vec<Draft<'a>>) {
     for entry in &file.snapshots {
         let Some(raw_code) = entry.snapshot_raw_code() else { continue };
         let mut fqn = vec![file.package.clone()];
@@ -341,7 +326,7 @@ fn yaml_snapshots<'a>(parser: &Parser<'a>, file: &'a PropertyFile, patches: &Pat
         drafts.push(Draft {
             node,
             lines_before: 0,
-            patch: patches.other(ResourceType::Snapshot, &file.package, &entry.name),
+            patch: None,
             tags: Vec::new(),
             known: None,
             test_arguments: None,

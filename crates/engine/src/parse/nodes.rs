@@ -1,6 +1,6 @@
 //! Files into nodes: render once to see what a node needs, then give it its config, its place and its names.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{borrow::Cow, collections::HashMap, sync::Arc};
 
 use artifacts::{
     JsonMap,
@@ -16,8 +16,8 @@ use serde_json::Value as Json;
 use super::{
     config::{self, Layers},
     errors,
-    patches::{self, Describe, Patch},
-    unrendered,
+    patches::{self, AsWritten, Describe, Patch},
+    python, unrendered,
 };
 use crate::{
     context::{
@@ -53,6 +53,7 @@ impl ParsedNode {
 }
 
 /// A node before it is parsed.
+#[derive(Debug, Clone)]
 pub(super) struct Draft<'a> {
     pub node: Node,
     pub lines_before: usize,
@@ -140,9 +141,23 @@ impl<'a> Parser<'a> {
                 capture
             }
         };
-        let patch_config = patch.map(|patch| patch.config());
+        let mut patch_config = patch.map(|patch| patch.config());
+        let speaking = patch.filter(|_| patch_config.as_ref().is_some_and(|config| !config.is_empty()));
+        if node.language == "python" {
+            // A Python model is a table unless its own entry or code says something else.
+            let config = patch_config.get_or_insert_with(Cow::default);
+            config.to_mut().entry("materialized").or_insert_with(|| "table".into());
+        }
+        // A config of another package's property file is resolved as if the node were that package's.
+        let speaker = speaking.map(|patch| patch.file.package.as_str());
         let layers = Layers { patch: patch_config.as_deref(), call: Some(&capture.config) };
-        node.config = config::resolve(self.project, node.resource_type, &node.package_name, &node.fqn, &layers);
+        node.config = config::resolve(
+            self.project,
+            node.resource_type,
+            speaker.unwrap_or(&node.package_name),
+            &node.fqn,
+            &layers,
+        );
         let mut tags = tags;
         if patch_config.as_ref().is_some_and(|patch| patch.contains_key("tags")) {
             // The node takes its tags before it is patched: those of the property file come last.
@@ -151,11 +166,18 @@ impl<'a> Parser<'a> {
             tags.extend(config::texts(before.get("tags")));
         }
         let written = self.written(&node, template.as_ref(), &capture.config);
-        let has_config = patch_config.as_ref().is_some_and(|config| !config.is_empty());
-        let unrendered = patch.filter(|_| has_config).map(unrendered::of_patch);
+        let mut unrendered = speaking.map(unrendered::of_patch);
+        if node.language == "python" {
+            unrendered.get_or_insert_default().entry("materialized").or_insert_with(|| "table".into());
+        }
         let layers = Layers { patch: unrendered.as_ref(), call: Some(&written.call) };
-        node.unrendered_config =
-            config::resolve_unrendered(self.project, node.resource_type, &node.package_name, &node.fqn, &layers);
+        node.unrendered_config = config::resolve_unrendered(
+            self.project,
+            node.resource_type,
+            speaker.unwrap_or(&node.package_name),
+            &node.fqn,
+            &layers,
+        );
         if unrendered.is_none() {
             node.unrendered_config.extend(written.over);
         }
@@ -193,7 +215,8 @@ impl<'a> Parser<'a> {
         lines_before: usize,
         diagnostics: &mut Vec<Diagnostic>,
     ) -> (Capture, Option<Template>) {
-        if node.resource_type == ResourceType::Seed || !project::has_jinja(&node.raw_code) {
+        let is_python = node.language == "python";
+        if node.resource_type == ResourceType::Seed || !(is_python || project::has_jinja(&node.raw_code)) {
             return (Capture::default(), None);
         }
         let parts = ContextParts {
@@ -203,6 +226,13 @@ impl<'a> Parser<'a> {
             node: Arc::clone(node),
         };
         let mut context = parts.build();
+        if is_python {
+            let capture = python::capture(node, &context).unwrap_or_else(|error| {
+                diagnostics.push(error);
+                Capture::default()
+            });
+            return (capture, None);
+        }
         let template = match Template::compile(&node.raw_code, &node.original_file_path) {
             Ok(template) => template,
             Err(error) => {
@@ -319,14 +349,16 @@ impl<'a> Parser<'a> {
     fn apply_patch(&self, node: &mut Node, patch: Patch<'_>, diagnostics: &mut Vec<Diagnostic>) {
         node.patch_path = Some(patch.path());
         let package = &patch.file.package;
-        match self.docs.describe(patch.description(), package) {
+        // dbt leaves the descriptions of what is switched off as they are written.
+        let docs = if node.config_bool("enabled").unwrap_or(true) { self.docs } else { &AsWritten };
+        match docs.describe(patch.description(), package) {
             Ok((description, blocks)) => {
                 node.description = description;
                 node.doc_blocks = blocks;
             }
             Err(error) => diagnostics.push(errors::in_yaml(patch.file, patch.node.position, &error)),
         }
-        node.columns = patches::columns(&patch.columns(), package, self.docs, &mut |column, error| {
+        node.columns = patches::columns(&patch.columns(), package, docs, &mut |column, error| {
             diagnostics.push(errors::in_yaml(patch.file, column.position, &error));
         });
         if node.resource_type == ResourceType::Model {

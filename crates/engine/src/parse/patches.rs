@@ -9,6 +9,7 @@ use artifacts::{
     JsonMap,
     manifest::{Column, ColumnConfig, Constraint, ResourceType},
 };
+use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime};
 use diagnostic::Diagnostic;
 use indexmap::IndexMap;
 use names::UniqueId;
@@ -17,6 +18,11 @@ use project::{
     properties::{self, ColumnProperties, NodeProperties, VersionProperties},
 };
 use serde_json::Value as Json;
+
+use super::{
+    homes::Homes,
+    nodes::{Draft, Parser},
+};
 
 /// A patch: the entry of a property file for one node (or one version of a model).
 #[derive(Debug, Clone, Copy)]
@@ -61,9 +67,18 @@ impl<'a> Patch<'a> {
         of_version.unwrap_or(&self.node.constraints)
     }
 
+    /// As a moment: a date is its midnight.
     pub fn deprecation_date(&self) -> Option<String> {
-        let of_version = self.version.and_then(|version| version.deprecation_date.clone());
-        of_version.or_else(|| self.node.deprecation_date.clone())
+        let of_version = self.version.and_then(|version| version.deprecation_date.as_deref());
+        let written = of_version.or(self.node.deprecation_date.as_deref())?;
+        let moment = match written.parse::<NaiveDate>() {
+            Ok(date) => date.and_time(NaiveTime::MIN).and_utc().fixed_offset(),
+            Err(_) => match DateTime::parse_from_rfc3339(written) {
+                Ok(moment) => moment,
+                Err(_) => written.replacen(' ', "T", 1).parse::<NaiveDateTime>().ok()?.and_utc().fixed_offset(),
+            },
+        };
+        Some(moment.to_rfc3339())
     }
 }
 
@@ -79,16 +94,11 @@ pub(super) struct Patches<'a> {
 }
 
 impl<'a> Patches<'a> {
-    pub fn new(files: &'a [PropertyFile], stems: &HashSet<Key>, diagnostics: &mut Vec<Diagnostic>) -> Self {
+    pub fn new(files: &'a [PropertyFile], homes: &Homes<'_>, diagnostics: &mut Vec<Diagnostic>) -> Self {
         let mut patches = Self::default();
-        let mut elsewhere: HashMap<&str, &str> = HashMap::new();
-        for (package, stem) in stems {
-            let first = elsewhere.entry(stem).or_insert(package);
-            *first = (*first).min(package);
-        }
         for file in files {
             for node in &file.models {
-                patches.add_model(file, node, stems, &elsewhere, diagnostics);
+                patches.add_model(file, node, homes, diagnostics);
             }
             let sections = [
                 (ResourceType::Seed, &file.seeds),
@@ -99,7 +109,8 @@ impl<'a> Patches<'a> {
             for (kind, nodes) in sections {
                 for node in nodes {
                     let patch = Patch { file, node, version: None };
-                    let key = (kind, file.package.clone(), node.name.clone());
+                    let package = homes.package_of(kind, &file.package, &node.name);
+                    let key = (kind, package.to_owned(), node.name.clone());
                     if let Some(earlier) = patches.others.insert(key, patch) {
                         diagnostics.push(duplicate(kind.as_str(), patch, earlier));
                     }
@@ -113,18 +124,10 @@ impl<'a> Patches<'a> {
         &mut self,
         file: &'a PropertyFile,
         node: &'a NodeProperties,
-        stems: &HashSet<Key>,
-        elsewhere: &HashMap<&str, &str>,
+        homes: &Homes<'_>,
         diagnostics: &mut Vec<Diagnostic>,
     ) {
-        let key = |stem: &str| {
-            let own = (file.package.clone(), stem.to_owned());
-            // An entry may be about a model of another package.
-            match elsewhere.get(stem) {
-                Some(package) if !stems.contains(&own) => ((*package).to_owned(), stem.to_owned()),
-                _ => own,
-            }
-        };
+        let key = |stem: &str| (homes.package_of(ResourceType::Model, &file.package, stem).to_owned(), stem.to_owned());
         if node.versions.is_empty() {
             let patch = Patch { file, node, version: None };
             if let Some(earlier) = self.models.insert(key(&node.name), patch) {
@@ -136,7 +139,7 @@ impl<'a> Patches<'a> {
             let patch = Patch { file, node, version: Some(version) };
             let latest = node.latest_version.as_ref() == Some(&version.v);
             let mut stem = version.defined_in.clone().unwrap_or_else(|| format!("{}_v{}", node.name, version.v));
-            if latest && version.defined_in.is_none() && !stems.contains(&key(&stem)) {
+            if latest && version.defined_in.is_none() && !homes.is_known(ResourceType::Model, &stem) {
                 stem.clone_from(&node.name);
             }
             if let Some(earlier) = self.models.insert(key(&stem), patch) {
@@ -145,12 +148,20 @@ impl<'a> Patches<'a> {
         }
     }
 
-    pub fn model(&self, package: &str, stem: &str) -> Option<Patch<'a>> {
-        self.models.get(&(package.to_owned(), stem.to_owned())).copied()
-    }
-
-    pub fn other(&self, kind: ResourceType, package: &str, name: &str) -> Option<Patch<'a>> {
-        self.others.get(&(kind, package.to_owned(), name.to_owned())).copied()
+    /// Gives every draft its patch.
+    pub fn apply(&self, drafts: &mut [Draft<'a>]) {
+        for draft in drafts {
+            let node = &draft.node;
+            if node.resource_type == ResourceType::Model {
+                let key = (node.package_name.clone(), node.name.clone());
+                if let Some(patch) = self.models.get(&key) {
+                    Parser::apply_version(draft, *patch);
+                }
+            } else {
+                let key = (node.resource_type, node.package_name.clone(), node.name.clone());
+                draft.patch = self.others.get(&key).copied();
+            }
+        }
     }
 
     /// Warns of patches for nodes that are not there. YAML snapshots are nodes themselves.
@@ -215,6 +226,15 @@ fn duplicate(kind: &str, patch: Patch<'_>, earlier: Patch<'_>) -> Diagnostic {
 /// Descriptions with `doc()` rendered, and the blocks they use.
 pub(super) trait Describe: Sync {
     fn describe(&self, text: &str, package: &str) -> Result<(String, Vec<UniqueId>), jinja::Error>;
+}
+
+/// Descriptions of what is switched off.
+pub(super) struct AsWritten;
+
+impl Describe for AsWritten {
+    fn describe(&self, text: &str, _: &str) -> Result<(String, Vec<UniqueId>), jinja::Error> {
+        Ok((text.to_owned(), Vec::new()))
+    }
 }
 
 /// Columns as the manifest has them.

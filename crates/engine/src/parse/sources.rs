@@ -18,7 +18,7 @@ use super::{
     config::{self, Layers},
     errors,
     nodes::Parser,
-    patches,
+    patches::{self, AsWritten},
     tests::directories,
 };
 use crate::context::Relation;
@@ -105,7 +105,10 @@ impl<'a> Parser<'a> {
         let quoting = quoting(of.quoting, table.quoting);
         let flags = self.scope.quoting.with(&quoting);
         let relation = Relation::new(Some(&database), &schema, &identifier, flags);
-        let mut describe = |text: &str, position| match self.docs.describe(text, package) {
+        // dbt leaves the descriptions of what is switched off as they are written.
+        let is_enabled = config.get("enabled").and_then(Json::as_bool).unwrap_or(true);
+        let docs = if is_enabled { self.docs } else { &AsWritten };
+        let mut describe = |text: &str, position| match docs.describe(text, package) {
             Ok(described) => described,
             Err(error) => {
                 diagnostics.push(errors::in_yaml(file, position, &error));
@@ -114,7 +117,7 @@ impl<'a> Parser<'a> {
         };
         let (source_description, _) = describe(&of.description, of.position);
         let (description, doc_blocks) = describe(&table.description, table.position);
-        let columns = patches::columns(&table.columns, package, self.docs, &mut |column, error| {
+        let columns = patches::columns(&table.columns, package, docs, &mut |column, error| {
             diagnostics.push(errors::in_yaml(file, column.position, &error));
         });
         let source = Source {

@@ -99,7 +99,7 @@ pub(super) fn test_entries<'a>(
             }
         }
     }
-    for parsed in sources.iter().filter(|parsed| parsed.is_enabled()) {
+    for parsed in sources {
         let source = &parsed.source;
         let target = Target {
             file: parsed.file,

@@ -28,8 +28,7 @@ impl Parser<'_> {
         if rendered.is_empty() {
             return Written::default();
         }
-        if node.resource_type == ResourceType::Model
-            && !self.replaces_builtins(&node.package_name)
+        if self.is_read_statically(node)
             && let Some(configs) = static_configs(&node.raw_code)
         {
             let mut written = Written::default();
@@ -54,6 +53,7 @@ impl Parser<'_> {
     /// Whether dbt reads the model's code without Jinja.
     pub(super) fn is_read_statically(&self, node: &Node) -> bool {
         node.resource_type == ResourceType::Model
+            && node.language == "sql"
             && !self.replaces_builtins(&node.package_name)
             && static_configs(&node.raw_code).is_some()
     }

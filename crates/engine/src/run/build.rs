@@ -48,8 +48,20 @@ pub(super) async fn build_node(
         write_run_sql(context, node, &outcome.run_sql)?;
         return Ok(Outcome { response: Some(outcome.response), ..Outcome::default() });
     }
+    if node.language == "python" {
+        return Err(context.failure(no_python(node)));
+    }
     let request = request(context, node, MaterializationSource::Sql(Arc::clone(compiled))).await?;
     execute(context, node, request, Some(compiled), Hooks::ALL).await
+}
+
+fn no_python(node: &Node) -> Diagnostic {
+    Diagnostic::error(format!(
+        "Compilation Error in model {} ({})\n  Python models cannot be run",
+        node.name, node.original_file_path
+    ))
+    .cause("they need Athena for Apache Spark, which this engine does not drive")
+    .fix("write the model in SQL, or leave it out with `--exclude`")
 }
 
 /// Loads a seed.

@@ -14,3 +14,7 @@
 {% endtest %}
 
 {% test of_both(model) %}select 1 from {{ model }} where false{% endtest %}
+
+{# A package's name before a macro's: dbt's own macro, though the project has one of that name. #}
+{% macro current_timestamp_of() %}{{ dbt.default__helper(1) }}{{ corner_tools.tool() }}{{ dbt.type_string() }}{% endmacro %}
+{% materialization test, default %}{% do return(dbt.materialization_test_default()) %}{% endmaterialization %}
