@@ -67,6 +67,10 @@ def main() -> int:
             lister = Lister(parsed.result, [*where, *QUIET])
             write(options.out / "ls.json", [lister.list(arguments) for arguments in selections(manifest, options.selections)])
     if options.compile:
+        # One node that fails would end it.
+        from dbt.task.compile import CompileTask
+
+        CompileTask.raise_on_first_error = lambda self: False
         done = invoke(["compile"], manifest=parsed.result)
         write(options.out / "compiled.json", compiled(parsed.result, done))
     return 0
@@ -82,6 +86,9 @@ def compiled(manifest, done) -> dict:
         print(done.exception, file=sys.stderr)
         return found
     for result in done.result.results:
+        # Seeds have no code; a model below a failed one is only skipped.
+        if result.node.resource_type == "seed" or str(result.status) == "skipped":
+            continue
         status = "success" if str(result.status) == "success" else "error"
         found[result.node.unique_id] = {"status": status, "code": getattr(result.node, "compiled_code", None), "message": str(result.message or "")[:1000]}
     return found

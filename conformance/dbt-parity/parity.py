@@ -13,10 +13,12 @@ DIR/report.json has the numbers.
 import argparse
 import fnmatch
 import json
+import re
 import shutil
 import subprocess
 import sys
 from collections import Counter, defaultdict
+from datetime import date, timedelta
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -141,11 +143,14 @@ class Report:
     def compiled(self, ours: dict, failed: set, theirs: dict):
         """`failed`: what we could not compile."""
         for unique_id, judged in theirs.items():
+            # Seeds have no code; hooks are compiled when they run.
+            if unique_id.split(".")[0] in ("seed", "operation"):
+                continue
             mine = ours.get("nodes", {}).get(unique_id, {}).get("compiled_code")
             found = []
             if (judged["status"] == "error") != (unique_id in failed):
                 found = [("status", "error" if unique_id in failed else "success", judged.get("message") or judged["status"])]
-            elif judged["status"] != "error" and mine != judged["code"]:
+            elif judged["status"] != "error" and without_run(mine) != without_run(judged["code"]):
                 found = [("compiled_code", mine, judged["code"])]
             self.resource("compiled", unique_id.split(".")[0], unique_id, found)
 
@@ -179,6 +184,15 @@ class Report:
         }
 
 
+def without_run(code: str | None) -> str | None:
+    """Compiled code without the run's id and time."""
+    if code is None:
+        return None
+    code = re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "<id>", code)
+    today = rf"({date.today()}|{date.today() - timedelta(days=1)})"
+    return re.sub(today + r"[ T]\d\d:\d\d:\d\d(\.\d+)?", "<now>", code)
+
+
 def disabled(ours: list, theirs: list) -> list:
     if len(ours) != len(theirs):
         return [("(count)", len(ours), len(theirs))]
@@ -201,14 +215,38 @@ class Owlet:
         command, *rest = arguments
         return subprocess.run([self.binary, command, *self.common, *rest], cwd=self.project, capture_output=True, text=True)
 
-    def manifest(self, command: str, keep: Path) -> tuple[int, dict, str]:
+    def manifest(self, command: str, keep: Path, *arguments: str) -> tuple[int, dict, str]:
         shutil.rmtree(self.project / "target", ignore_errors=True)
-        done = self.run(command)
+        done = self.run(command, *arguments)
         written = self.project / "target" / "manifest.json"
         if not written.exists():
             return done.returncode, {}, done.stdout + done.stderr
         shutil.copy(written, keep)
         return done.returncode, json.loads(written.read_text()), done.stdout + done.stderr
+
+    def compile(self, judged: dict, keep: Path) -> tuple[dict, set, str]:
+        """Compiles what dbt Core could compile, and once more without each node that fails: it ends at the first. Answers the manifest,
+        the ids that failed with us or with dbt Core, and the log."""
+        failed = {unique_id for unique_id, node in judged.items() if node["status"] == "error"}
+        confirmed, log = set(), ""
+        for unique_id in sorted(failed):
+            # Alone, to see whether we fail as well.
+            name = unique_id.split(".", 2)[2].rsplit(".", 1)[0] if unique_id.startswith("test.") else unique_id.split(".", 2)[2]
+            done = self.run("compile", "--select", name)
+            log += done.stdout + done.stderr
+            if done.returncode:
+                confirmed.add(unique_id)
+        names = {unique_id.split(".")[2] for unique_id in failed}
+        for _ in range(20):
+            exclude = ["--exclude", *sorted(f"{name}+" for name in names)] if names else []
+            code, manifest, text = self.manifest("compile", keep, *exclude)
+            log += text
+            failing = re.search(r"Error in (?:model|test|snapshot|analysis) (\S+) \(", text) if code else None
+            if not failing or failing[1] in names:
+                break
+            names.add(failing[1])
+            confirmed |= {unique_id for unique_id in judged if unique_id.split(".")[2] == failing[1]}
+        return manifest, confirmed, log
 
     def list(self, arguments: list[str]) -> dict:
         done = self.run("ls", "--quiet", *arguments)
@@ -253,11 +291,10 @@ def main() -> int:
             listed = json.loads((out / "ls.json").read_text())[: options.selections]
             report.selections([owlet.list(entry["arguments"]) for entry in listed], listed)
         if options.compile:
-            _, compiled, log = owlet.manifest("compile", out / "ours-compiled.json")
+            judged = json.loads((out / "compiled.json").read_text())
+            compiled, failed, log = owlet.compile(judged, out / "ours-compiled.json")
             (out / "ours-compile.log").write_text(log)
-            results = json.loads((project / "target" / "run_results.json").read_text())["results"] if (project / "target" / "run_results.json").exists() else []
-            failed = {result["unique_id"] for result in results if result["status"] == "error"}
-            report.compiled(compiled, failed, json.loads((out / "compiled.json").read_text()))
+            report.compiled(compiled, failed, judged)
     report.print(options.verbose)
     (out / "report.json").write_text(json.dumps(report.json(), indent=1))
     return 1 if report.classes else 0

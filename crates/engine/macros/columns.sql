@@ -19,8 +19,7 @@
     ) as __dbt_sbq
     where false
     limit 0
-
-{%- endmacro %}
+{% endmacro %}
 
 {% macro get_empty_schema_sql(columns) -%}
   {{ return(adapter.dispatch('get_empty_schema_sql', 'dbt')(columns)) }}

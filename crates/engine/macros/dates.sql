@@ -10,9 +10,9 @@
   {{ return(adapter.dispatch('current_timestamp_backcompat', 'dbt')()) }}
 {%- endmacro %}
 
-{% macro default__current_timestamp_backcompat() -%}
+{% macro default__current_timestamp_backcompat() %}
     current_timestamp::timestamp
-{%- endmacro %}
+{% endmacro %}
 
 {% macro current_timestamp_in_utc_backcompat() -%}
   {{ return(adapter.dispatch('current_timestamp_in_utc_backcompat', 'dbt')()) }}
@@ -64,39 +64,47 @@
 {%- endmacro %}
 
 {% macro default_last_day(date, datepart) -%}
-    cast({{ dbt.dateadd('day', '-1', dbt.dateadd(datepart, '1', dbt.date_trunc(datepart, date))) }} as date)
+    cast(
+        {{ dbt.dateadd('day', '-1', dbt.dateadd(datepart, '1', dbt.date_trunc(datepart, date))) }}
+        as date)
 {%- endmacro %}
 
 {% macro date_spine(datepart, start_date, end_date) -%}
   {{ return(adapter.dispatch('date_spine', 'dbt')(datepart, start_date, end_date)) }}
 {%- endmacro %}
 
-{% macro default__date_spine(datepart, start_date, end_date) -%}
-with rawdata as (
+{% macro default__date_spine(datepart, start_date, end_date) %}
 
-    {{ dbt.generate_series(dbt.get_intervals_between(start_date, end_date, datepart)) }}
 
-),
+    {# Rows are numbered from the first day on. #}
 
-all_periods as (
 
-    select (
-        {{ dbt.dateadd(datepart, "row_number() over (order by 1) - 1", start_date) }}
-    ) as date_{{ datepart }}
-    from rawdata
+    with rawdata as (
 
-),
+        {{ dbt.generate_series(dbt.get_intervals_between(start_date, end_date, datepart)) }}
 
-filtered as (
+    ),
 
-    select *
-    from all_periods
-    where date_{{ datepart }} <= {{ end_date }}
+    all_periods as (
 
-)
+        select (
+            {{ dbt.dateadd(datepart, "row_number() over (order by 1) - 1", start_date) }}
+        ) as date_{{ datepart }}
+        from rawdata
 
-select * from filtered
-{%- endmacro %}
+    ),
+
+    filtered as (
+
+        select *
+        from all_periods
+        where date_{{ datepart }} <= {{ end_date }}
+
+    )
+
+    select * from filtered
+
+{% endmacro %}
 
 {% macro get_intervals_between(start_date, end_date, datepart) -%}
   {{ return(adapter.dispatch('get_intervals_between', 'dbt')(start_date, end_date, datepart)) }}
@@ -128,7 +136,8 @@ select * from filtered
   {{ return(adapter.dispatch('generate_series', 'dbt')(upper_bound)) }}
 {%- endmacro %}
 
-{% macro default__generate_series(upper_bound) -%}
+{% macro default__generate_series(upper_bound) %}
+
     {% set n = dbt.get_powers_of_two(upper_bound) %}
 
     with p as (
@@ -138,7 +147,8 @@ select * from filtered
     select
 
     {% for i in range(n) %}
-    p{{ i }}.generated_number * power(2, {{ i }}){{ ' + ' if not loop.last }}
+    p{{ i }}.generated_number * power(2, {{ i }})
+    {{ ' + ' if not loop.last }}
     {% endfor %}
     + 1
     as generated_number
@@ -146,7 +156,8 @@ select * from filtered
     from
 
     {% for i in range(n) %}
-    p as p{{ i }}{{ ' cross join ' if not loop.last }}
+    p as p{{ i }}
+    {{ ' cross join ' if not loop.last }}
     {% endfor %}
 
     )
@@ -156,7 +167,7 @@ select * from filtered
     where generated_number <= {{ upper_bound }}
     order by generated_number
 
-{%- endmacro %}
+{% endmacro %}
 
 {% macro convert_datetime(date_str, date_fmt) %}
   {{ return(modules.datetime.datetime.strptime(date_str, date_fmt)) }}

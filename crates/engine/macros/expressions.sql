@@ -38,17 +38,21 @@
   {{ return(adapter.dispatch('except', 'dbt')()) }}
 {%- endmacro %}
 
-{% macro default__except() -%}
+{% macro default__except() %}
+
     except
-{%- endmacro %}
+
+{% endmacro %}
 
 {% macro intersect() -%}
   {{ return(adapter.dispatch('intersect', 'dbt')()) }}
 {%- endmacro %}
 
-{% macro default__intersect() -%}
+{% macro default__intersect() %}
+
     intersect
-{%- endmacro %}
+
+{% endmacro %}
 
 {% macro hash(field) -%}
   {{ return(adapter.dispatch('hash', 'dbt')(field)) }}
@@ -62,8 +66,11 @@ md5(cast({{ field }} as {{ api.Column.translate_type('string') }}))
   {{ return(adapter.dispatch('length', 'dbt')(expression)) }}
 {%- endmacro %}
 
-{% macro default__length(expression) -%}
-    length({{ expression }})
+{% macro default__length(expression) %}
+
+    length(
+        {{ expression }}
+    )
 {%- endmacro %}
 
 {% macro listagg(measure, delimiter_text="','", order_by_clause=none, limit_num=none) -%}
@@ -87,35 +94,55 @@ md5(cast({{ field }} as {{ api.Column.translate_type('string') }}))
   {{ return(adapter.dispatch('position', 'dbt')(substring_text, string_text)) }}
 {%- endmacro %}
 
-{% macro default__position(substring_text, string_text) -%}
-    position({{ substring_text }} in {{ string_text }})
+{% macro default__position(substring_text, string_text) %}
+
+    position(
+        {{ substring_text }} in {{ string_text }}
+    )
 {%- endmacro %}
 
 {% macro replace(field, old_chars, new_chars) -%}
   {{ return(adapter.dispatch('replace', 'dbt')(field, old_chars, new_chars)) }}
 {%- endmacro %}
 
-{% macro default__replace(field, old_chars, new_chars) -%}
-    replace({{ field }}, {{ old_chars }}, {{ new_chars }})
-{%- endmacro %}
+{% macro default__replace(field, old_chars, new_chars) %}
+
+    replace(
+        {{ field }},
+        {{ old_chars }},
+        {{ new_chars }}
+    )
+
+
+{% endmacro %}
 
 {% macro right(string_text, length_expression) -%}
   {{ return(adapter.dispatch('right', 'dbt')(string_text, length_expression)) }}
 {%- endmacro %}
 
-{% macro default__right(string_text, length_expression) -%}
-    right({{ string_text }}, {{ length_expression }})
+{% macro default__right(string_text, length_expression) %}
+
+    right(
+        {{ string_text }},
+        {{ length_expression }}
+    )
 {%- endmacro %}
 
 {% macro split_part(string_text, delimiter_text, part_number) -%}
   {{ return(adapter.dispatch('split_part', 'dbt')(string_text, delimiter_text, part_number)) }}
 {%- endmacro %}
 
-{% macro default__split_part(string_text, delimiter_text, part_number) -%}
-{% if part_number >= 0 %}
-    split_part({{ string_text }}, {{ delimiter_text }}, {{ part_number }})
-{% else %}
-    {{ dbt._split_part_negative(string_text, delimiter_text, part_number) }}
+{% macro default__split_part(string_text, delimiter_text, part_number) %}
+{%- if part_number is number and part_number < 0 %}
+    {{- dbt._split_part_negative(string_text, delimiter_text, part_number) }}
+{%- else %}
+
+    split_part(
+        {{ string_text }},
+        {{ delimiter_text }},
+        {{ part_number }}
+        )
+
 {% endif %}
 {%- endmacro %}
 

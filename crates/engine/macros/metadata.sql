@@ -142,7 +142,7 @@
 {% endmacro %}
 
 {% macro get_limit_subquery_sql(sql, limit) %}
-  {{ adapter.dispatch('get_limit_sql', 'dbt')(sql, limit) }}
+  {{ return(adapter.dispatch('get_limit_sql', 'dbt')(sql, limit)) }}
 {% endmacro %}
 
 {% macro default__get_limit_sql(sql, limit) %}

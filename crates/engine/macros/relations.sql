@@ -221,11 +221,11 @@
   {{ return(adapter.dispatch('get_select_subquery', 'dbt')(sql)) }}
 {%- endmacro %}
 
-{% macro default__get_select_subquery(sql) -%}
-  select {{ get_quoted_csv(model['columns'].keys() | list) }}
-  from (
-    {{ sql }}
-  ) as model_subq
+{% macro default__get_select_subquery(sql) %}
+    select {{ get_quoted_csv(model['columns'].keys() | list) }}
+    from (
+        {{ sql }}
+    ) as model_subq
 {%- endmacro %}
 
 {% macro handle_existing_table(full_refresh, old_relation) -%}

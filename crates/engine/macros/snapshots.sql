@@ -30,13 +30,13 @@
   {{ exceptions.raise_not_implemented('snapshot_string_as_time macro not implemented for adapter ' ~ adapter.type()) }}
 {%- endmacro %}
 
-{% macro get_true_sql() -%}
-  {{ return(adapter.dispatch('get_true_sql', 'dbt')()) }}
-{%- endmacro %}
+{% macro get_true_sql() %}
+  {{ adapter.dispatch('get_true_sql', 'dbt')() }}
+{% endmacro %}
 
-{% macro default__get_true_sql() -%}
+{% macro default__get_true_sql() %}
   {{ return('TRUE') }}
-{%- endmacro %}
+{% endmacro %}
 
 {% macro unique_key_fields(unique_key) %}
   {%- if unique_key is string -%}

@@ -7,11 +7,11 @@
 {%- endmacro %}
 
 {% macro athena__array_construct(inputs, data_type) -%}
-    {%- if inputs | length > 0 -%}
-        array[ {{ inputs | join(' , ') }} ]
-    {%- else -%}
-        try_cast(array[] as array({{ data_type }}))
-    {%- endif -%}
+    {% if inputs | length > 0 %}
+    array[ {{ inputs | join(' , ') }} ]
+    {% else %}
+    try_cast(array[] as array({{ data_type }}))
+    {% endif %}
 {%- endmacro %}
 
 {% macro athena__any_value(expression) -%}

@@ -2,9 +2,9 @@
     {{ cast_timestamp('now()') }}
 {%- endmacro %}
 
-{% macro athena__snapshot_get_time() -%}
+{% macro athena__snapshot_get_time() %}
     {{ cast_timestamp('now()') }}
-{%- endmacro %}
+{% endmacro %}
 
 {% macro athena__snapshot_string_as_time(timestamp) -%}
     {{ return(cast_timestamp("'" ~ timestamp ~ "'")) }}

@@ -31,18 +31,18 @@ fn names(config: Value) -> Names {
 
 fn render(text: &str, names: &Names) -> String {
     let template = Template::compile(text, "case").unwrap();
-    let rendered = template.render(names, UndefinedMode::Strict).unwrap_or_else(|error| panic!("{text}: {error}"));
-    rendered.split_whitespace().collect::<Vec<_>>().join(" ")
+    template.render(names, UndefinedMode::Strict).unwrap_or_else(|error| panic!("{text}: {error}"))
 }
 
+/// To the byte, white space included: compiled code is compared with dbt Core's.
 #[test]
 fn macros_render_athenas_sql() {
     let names = names(Value::dict([("materialized", "table")]));
     let cases = [
         ("{{ any_value('x') }}", "arbitrary(x)"),
         ("{{ array_append('a', 'e') }}", "a || e"),
-        ("{{ array_construct(['x', 'y'], 'integer') }}", "array[ x , y ]"),
-        ("{{ array_construct([], 'integer') }}", "try_cast(array[] as array(integer))"),
+        ("{{ array_construct(['x', 'y'], 'integer') }}", "\n    array[ x , y ]\n    "),
+        ("{{ array_construct([], 'integer') }}", "\n    try_cast(array[] as array(integer))\n    "),
         ("{{ bool_or('x') }}", "bool_or(x)"),
         ("{{ current_timestamp() }}", "cast(now() as timestamp)"),
         ("{{ date(2024, 2, 9) }}", "date '2024-02-09'"),
@@ -59,9 +59,18 @@ fn macros_render_athenas_sql() {
         ),
         ("{{ end_of_time() }}", "cast('9999-01-01' AS timestamp)"),
         ("{{ hash('x') }}", "lower(to_hex(md5(to_utf8(cast(x as varchar)))))"),
-        ("{{ listagg('m', \"','\", 'order by m') }}", "array_join(array_agg(m order by m), ',')"),
-        ("{{ listagg('m', \"','\", 'order by m', 2) }}", "array_join(slice(array_agg(m order by m), 1, 2), ',')"),
-        ("{{ right('s', 3) }}", "case when 3 = 0 then '' else substr(s, -1 * (3)) end"),
+        (
+            "{{ listagg('m', \"','\", 'order by m') }}",
+            "array_join(\n          array_agg(\n              m\n                order by m\n          )\n        , ','\n    )",
+        ),
+        (
+            "{{ listagg('m', \"','\", none, 2) }}",
+            "array_join(\n          slice(\n          array_agg(\n              m\n          )\n            , 1, 2\n          )\n        , ','\n    )",
+        ),
+        (
+            "{{ right('s', 3) }}",
+            "\n    case when 3 = 0\n        then ''\n    else\n        substr(s, -1 * (3))\n    end",
+        ),
         ("{{ safe_cast('x', 'date') }}", "try_cast(x as date)"),
         (
             "{{ type_string() }} {{ type_numeric() }} {{ type_int() }} {{ type_float() }}",
@@ -70,7 +79,7 @@ fn macros_render_athenas_sql() {
         ("{{ dml_data_type('string') }}", "varchar"),
         (
             "{{ athena__snapshot_hash_arguments(['a', 'b']) }}",
-            "to_hex(md5(to_utf8(coalesce(cast(a as varchar ), '') || '|' || coalesce(cast(b as varchar ), ''))))",
+            "to_hex(md5(to_utf8(coalesce(cast(a as varchar ), '')\n         || '|' || coalesce(cast(b as varchar ), '')\n        )))",
         ),
     ];
     for (text, expected) in cases {

@@ -190,12 +190,10 @@ impl Object for Column {
 pub(crate) struct ColumnClass;
 
 impl ColumnClass {
+    /// The names that dbt-athena translates; all others stay as they are written.
     fn translate_type(name: &str) -> String {
         match name.to_ascii_uppercase().as_str() {
-            "STRING" | "TEXT" => "varchar".to_owned(),
-            "INTEGER" => "integer".to_owned(),
-            "FLOAT" => "double".to_owned(),
-            "TIMESTAMP" => "timestamp".to_owned(),
+            "STRING" | "TEXT" => "VARCHAR".to_owned(),
             _ => name.to_owned(),
         }
     }

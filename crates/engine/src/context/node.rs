@@ -96,6 +96,8 @@ pub(crate) struct Inner {
     results: Mutex<HashMap<String, StoredResult>>,
     model: OnceLock<Value>,
     statements: AtomicUsize,
+    /// What the code itself put into `context`; hardly ever anything.
+    added: OnceLock<Mutex<HashMap<String, Value>>>,
 }
 
 /// The names a node sees. Cloning shares them.
@@ -142,6 +144,7 @@ impl ContextParts {
             results: Mutex::default(),
             model: OnceLock::new(),
             statements: AtomicUsize::new(0),
+            added: OnceLock::new(),
         };
         change(&mut inner);
         Context(Arc::new(inner))
@@ -324,6 +327,11 @@ impl Context {
 
 impl Globals for Context {
     fn lookup(&self, name: &str) -> Option<Value> {
+        if let Some(added) = self.0.added.get()
+            && let Some(value) = added.lock().unwrap_or_else(PoisonError::into_inner).get(name)
+        {
+            return Some(value.clone());
+        }
         if let Some(value) = self.0.extra.get(name) {
             return Some(value.clone());
         }
@@ -389,10 +397,17 @@ impl jinja::Object for ContextMapping {
     }
 
     fn has_method(&self, name: &str) -> bool {
-        name == "get"
+        matches!(name, "get" | "update")
     }
 
     fn call_method(&self, state: &mut State<'_>, name: &str, args: CallArgs) -> Result<Value> {
+        if name == "update" {
+            let keyword = args.keyword.iter().map(|(name, value)| (Value::str(Arc::clone(name)), value.clone()));
+            let given = args.positional.iter().filter_map(Value::as_dict).flat_map(jinja::Dict::entries);
+            let mut added = self.0.0.added.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner);
+            added.extend(given.chain(keyword).map(|(name, value)| (name.to_string(), value)));
+            return Ok(Value::None);
+        }
         if name == "get" {
             let [key, default] = args.bind("get", ["key", "default"], 1)?;
             let found = key.as_ref().and_then(Value::as_str).and_then(|key| self.0.lookup(key));
