@@ -31,7 +31,7 @@ use crate::{
     offline,
     settings::Settings,
     terminal::{Stream, Terminal, TerminalOptions},
-    warnings::{Treatment, WarningRules, name_of},
+    warnings::{Treatment, WarningRules},
 };
 
 /// An invocation on a project.
@@ -132,7 +132,8 @@ impl Session {
             version_check: if settings.version_check { VersionCheck::On } else { VersionCheck::Off },
         };
         let (project, diagnostics) = Project::load(&project_settings, &renderer);
-        let project = report(&events, &settings, diagnostics).and_then(|()| project.ok_or_else(|| Reported.into()))?;
+        let errors = tell(&events, &settings, diagnostics);
+        let Some(project) = project else { return Err(fail(errors)) };
         let target_path = settings.target_path.clone().unwrap_or_else(|| PathBuf::from(&project.root.target_path));
         let target_dir = project_dir.join(target_path);
         let load = |folder: &Path| PreviousState::load(folder, &project_dir.join(folder), &target_dir);
@@ -148,7 +149,7 @@ impl Session {
             true => Some(deferred(&settings, previous.as_ref(), load).map_err(fail_one)?),
             false => None,
         };
-        Ok(Self {
+        let session = Self {
             event_times: EventTimes::resolve(&settings, opening.started_at)?,
             previous,
             deferred,
@@ -163,7 +164,16 @@ impl Session {
             invocation_id: opening.invocation_id,
             settings,
             environment,
-        })
+        };
+        if errors.is_empty() { Ok(session) } else { Err(session.fail_with_all(errors)) }
+    }
+
+    /// An error in dbt_project.yml ends the command; the other files are read first, so that one run names every mistake.
+    fn fail_with_all(&self, mut errors: Vec<Diagnostic>) -> anyhow::Error {
+        let (_, diagnostics) = engine::parse(&self.project, &self.offline_host());
+        errors.extend(tell(&self.events, &self.settings, diagnostics));
+        self.events.emit(Event::Failed { diagnostics: errors });
+        Reported.into()
     }
 
     /// Parses the project and writes manifest.json.
@@ -363,9 +373,19 @@ fn state_is_target(folder: &Path) -> Diagnostic {
 
 /// Tells warnings, and fails with the errors.
 pub fn report(events: &Events, settings: &Settings, diagnostics: Vec<Diagnostic>) -> anyhow::Result<()> {
+    let errors = tell(events, settings, diagnostics);
+    if errors.is_empty() {
+        return Ok(());
+    }
+    events.emit(Event::Failed { diagnostics: errors });
+    Err(Reported.into())
+}
+
+/// Tells warnings, and returns the errors.
+fn tell(events: &Events, settings: &Settings, diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
     let mut errors = Vec::new();
     for diagnostic in diagnostics {
-        let name = name_of(&diagnostic.what);
+        let name = diagnostic.name.unwrap_or("Warning");
         match settings.warnings.treat(name) {
             _ if diagnostic.severity == Severity::Error => errors.push(diagnostic),
             Treatment::Error => errors.push(diagnostic),
@@ -373,11 +393,7 @@ pub fn report(events: &Events, settings: &Settings, diagnostics: Vec<Diagnostic>
             Treatment::Silence => {}
         }
     }
-    if errors.is_empty() {
-        return Ok(());
-    }
-    events.emit(Event::Failed { diagnostics: errors });
-    Err(Reported.into())
+    errors
 }
 
 /// A profile's keys as the adapter reads them.

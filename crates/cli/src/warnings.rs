@@ -127,27 +127,6 @@ fn names(key: &str, list: Option<&Json>) -> anyhow::Result<Vec<String>> {
     Ok(names)
 }
 
-/// dbt's name of a warning about the project, which is known by its words.
-pub fn name_of(what: &str) -> &'static str {
-    const WORDS: [(&str, &str); 12] = [
-        ("Configuration paths exist in your dbt_project.yml", "UnusedResourceConfigPath"),
-        ("Did not find matching node for patch", "NoNodeForYamlKey"),
-        ("The selection criterion", "NoNodesForSelectionCriteria"),
-        ("Breaking change to contracted, unversioned model", "UnversionedBreakingChange"),
-        ("Duplicate key", "DuplicateYAMLKeysDeprecation"),
-        ("The `source-paths`", "ConfigSourcePathDeprecation"),
-        ("The `data-paths`", "ConfigDataPathDeprecation"),
-        ("Found a seed", "SeedIncreased"),
-        ("Column types specified", "SeedWarning"),
-        ("has passed its deprecation date of", "DeprecatedModel"),
-        (", which was deprecated on '", "DeprecatedReference"),
-        (", which is slated for deprecation on '", "UpcomingReferenceDeprecation"),
-    ];
-    let known = WORDS.iter().find(|(words, _)| what.contains(words)).map(|(_, name)| *name);
-    let missing = || what.contains("which was not found").then_some("NodeNotFoundOrDisabled");
-    known.or_else(missing).unwrap_or("Warning")
-}
-
 /// dbt's events that warn.
 const NAMES: [&str; 94] = [
     "AdapterDeprecationWarning",

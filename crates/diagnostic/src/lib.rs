@@ -45,6 +45,9 @@ impl Location {
 pub struct Diagnostic {
     /// Error or warning.
     pub severity: Severity,
+    /// Of a warning: what `--warn-error-options` calls it, dbt's name of the event; `None` when it has none of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<&'static str>,
     /// The first line; where dbt or Athena has a sentence of its own, it is that sentence.
     pub what: String,
     /// Where it is, if it is in a file.
@@ -58,12 +61,19 @@ pub struct Diagnostic {
 impl Diagnostic {
     /// An error.
     pub fn error(what: impl Into<String>) -> Self {
-        Self { severity: Severity::Error, what: what.into(), location: None, cause: None, fix: None }
+        Self { severity: Severity::Error, name: None, what: what.into(), location: None, cause: None, fix: None }
     }
 
     /// A warning.
     pub fn warning(what: impl Into<String>) -> Self {
         Self { severity: Severity::Warning, ..Self::error(what) }
+    }
+
+    /// Says which of dbt's warnings it is.
+    #[must_use]
+    pub fn named(mut self, name: &'static str) -> Self {
+        self.name = Some(name);
+        self
     }
 
     /// Says where.

@@ -365,6 +365,7 @@ impl Selection<'_> {
             _ => "see the names with `owlet ls`".to_owned(),
         };
         Diagnostic::warning(format!("The selection criterion '{raw}' does not match any enabled nodes"))
+            .named("NoNodesForSelectionCriteria")
             .cause("no enabled node of the project or its packages is like that")
             .fix(fix)
     }

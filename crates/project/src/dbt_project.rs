@@ -12,6 +12,7 @@ use crate::flags::ProjectFlags;
 use crate::properties::Quoting;
 use crate::render::{RenderYaml, Step, render_tree};
 use crate::source::SourceText;
+use crate::spelling::{meant, misspelt_config};
 use crate::version::VersionRequirement;
 use crate::yaml::{self, Map, Node, Value};
 
@@ -150,8 +151,6 @@ pub struct DbtProject {
     pub unrendered: Node,
     /// Its path and text, for messages.
     pub source: SourceText,
-    /// Keys that dbt does not know.
-    pub extra: JsonMap<String, Json>,
 }
 
 impl DbtProject {
@@ -303,8 +302,73 @@ fn read(root: &Path, source: &SourceText, mut fields: Fields<'_>, unrendered: &N
     // Known to dbt, of no effect here: the legacy list of packages, and documents of the semantic interchange format.
     fields.take("packages");
     fields.take("osi-paths");
-    project.extra = fields.extra();
+    fields.take("config-version");
+    fields.take("project-root");
+    fields.take("docs-paths");
+    refuse_unknown(&mut fields);
     Some(project)
+}
+
+/// Top-level keys, in dbt's order.
+const KEYS: &[&str] = &[
+    "name",
+    "config-version",
+    "version",
+    "project-root",
+    "source-paths",
+    "model-paths",
+    "macro-paths",
+    "data-paths",
+    "seed-paths",
+    "test-paths",
+    "analysis-paths",
+    "docs-paths",
+    "asset-paths",
+    "target-path",
+    "snapshot-paths",
+    "function-paths",
+    "clean-targets",
+    "profile",
+    "log-path",
+    "packages-install-path",
+    "quoting",
+    "on-run-start",
+    "on-run-end",
+    "require-dbt-version",
+    "dispatch",
+    "models",
+    "seeds",
+    "snapshots",
+    "analyses",
+    "sources",
+    "tests",
+    "data_tests",
+    "unit_tests",
+    "metrics",
+    "semantic-models",
+    "saved-queries",
+    "exposures",
+    "functions",
+    "vars",
+    "packages",
+    "query-comment",
+    "restrict-access",
+    "dbt-cloud",
+    "flags",
+    "osi-paths",
+];
+
+/// dbt refuses a project file with any other key.
+fn refuse_unknown(fields: &mut Fields<'_>) {
+    for (key, position) in fields.rest_keys() {
+        let what =
+            format!("Runtime Error\n  at path []: Additional properties are not allowed ('{key}' was unexpected)");
+        let fix = match meant(&key, KEYS.iter().copied()) {
+            Some(meant) => format!("did you mean '{meant}'?"),
+            None => "remove the key; values of your own go below `vars:`".to_owned(),
+        };
+        fields.report(position, what, Some("dbt_project.yml has no such key".to_owned()), &fix);
+    }
 }
 
 pub(crate) fn read_name(fields: &mut Fields<'_>) -> Option<String> {
@@ -361,6 +425,7 @@ fn paths(fields: &mut Fields<'_>, key: &str, old: Option<&str>, default: &[&str]
         let warning = fields
             .source
             .warning(position, format!("The `{old}` config has been renamed to `{key}`. Please update your `dbt_project.yml` configuration to reflect this change."))
+            .named(if old == "data-paths" { "ConfigDataPathDeprecation" } else { "ConfigSourcePathDeprecation" })
             .cause(format!("`{old}` is the deprecated name of `{key}`"))
             .fix(format!("rename it to `{key}`"));
         fields.diagnostics.push(warning);
@@ -500,8 +565,36 @@ fn read_configs(fields: &mut Fields<'_>, unrendered: &Node) -> ConfigTrees {
             }
         }
         if !tree.is_empty() {
+            report_tree_slips(kind.key(), raw_tree, fields);
             trees.set(kind, ConfigTree::new(&tree, raw_tree));
         }
     }
     trees
+}
+
+/// Configs of a tree: keys with a `+`, and those whose value is not a folder's.
+fn report_tree_slips(path: &str, tree: &Map, fields: &mut Fields<'_>) {
+    for entry in tree.entries() {
+        let Value::Str(key) = &entry.key.value else { continue };
+        let config = key.strip_prefix('+').map(str::trim);
+        match (config, entry.value.value.as_map()) {
+            (None, Some(below)) => report_tree_slips(&format!("{path}.{key}"), below, fields),
+            (config, _) => {
+                let name = config.unwrap_or(key);
+                let Some(meant) = misspelt_config(name) else { continue };
+                let plus = if config.is_some() { "+" } else { "" };
+                let what = format!(
+                    "Custom key `{key}` found in `config` at path `{path}.{key}` in file `{}`. Custom config keys should move into the `config.meta`.",
+                    fields.source.file
+                );
+                let warning = fields
+                    .source
+                    .warning(entry.key.position, what)
+                    .named("CustomKeyInConfigDeprecation")
+                    .cause("the config is kept, and nothing of dbt or Athena reads it")
+                    .fix(format!("did you mean '{plus}{meant}'?"));
+                fields.diagnostics.push(warning);
+            }
+        }
+    }
 }

@@ -4,6 +4,7 @@ use diagnostic::Diagnostic;
 use serde_json::{Map as JsonMap, Value as Json};
 
 use crate::source::SourceText;
+use crate::spelling::{CONFIGS, meant};
 use crate::yaml::{Entry, Map, Node, Position, Value, json_key};
 
 /// The mapping being read. What is not taken is left for [`Fields::extra`].
@@ -171,6 +172,88 @@ impl<'a> Fields<'a> {
         self.mapping(key).to_json()
     }
 
+    /// Warns of keys that nobody took and that were most likely meant to be one of `known`: dbt keeps them and does nothing
+    /// with them.
+    pub fn report_slips(&mut self, known: &[&'static str]) {
+        for (key, position, meant) in slips(self.rest(), known) {
+            let warning = self
+                .source
+                .warning(
+                    position,
+                    format!(
+                        "Custom key `{key}` found at {} in file `{}`. This may mean the key is a typo, or is simply not a key supported by the object.",
+                        self.of, self.source.file
+                    ),
+                )
+                .named("CustomKeyInObjectDeprecation")
+                .cause("the key is kept and has no effect")
+                .fix(format!("did you mean '{meant}'?"));
+            self.diagnostics.push(warning);
+        }
+    }
+
+    /// The same for the keys of a `config`.
+    pub fn report_config_slips(&mut self, config: &Map) {
+        for (key, position, meant) in slips(config.entries(), CONFIGS) {
+            let warning = self
+                .source
+                .warning(
+                    position,
+                    format!(
+                        "Custom key `{key}` found in `config` of {} in file `{}`. Custom config keys should move into the `config.meta`.",
+                        self.of, self.source.file
+                    ),
+                )
+                .named("CustomKeyInConfigDeprecation")
+                .cause("the config is kept, and nothing of dbt or Athena reads it")
+                .fix(format!("did you mean '{meant}'?"));
+            self.diagnostics.push(warning);
+        }
+    }
+
+    /// The same for the `config` of `entry`, which may have been taken.
+    pub fn report_config_slips_of(&mut self, entry: &Node) {
+        if let Some(config) =
+            entry.value.as_map().and_then(|map| map.get("config")).and_then(|node| node.value.as_map())
+        {
+            self.report_config_slips(config);
+        }
+    }
+
+    /// Warns of every key at the top of a property file that nobody took.
+    pub fn report_top_level(&mut self, known: &[&str]) {
+        for (key, position) in self.rest_keys() {
+            let fix = match meant(&key, known.iter().copied()) {
+                Some(meant) => format!("did you mean '{meant}'?"),
+                None => "remove it; an anchor to refer to goes below `anchors:`".to_owned(),
+            };
+            let what = format!("Unexpected top-level key {key} in file `{}`", self.source.file);
+            let warning = self.source.warning(position, what).named("CustomTopLevelKeyDeprecation");
+            self.diagnostics.push(warning.cause("what stands below it is not read").fix(fix));
+        }
+    }
+
+    /// The keys that nobody took, with their places.
+    pub fn rest_keys(&self) -> Vec<(String, Position)> {
+        let shown = |entry: &Entry| (entry.key.value.scalar_text().unwrap_or_default(), entry.key.position);
+        self.rest().map(shown).collect()
+    }
+
+    /// Reports every key that nobody took: dbt refuses these entries as a whole. `section` is where they stand.
+    pub fn refuse_rest(&mut self, section: &str, known: &[&str]) {
+        for (key, position) in self.rest_keys() {
+            let what = format!(
+                "Parsing Error\n  Invalid {section} config given in {}: {} has a key that is not allowed ('{key}' was unexpected)",
+                self.source.file, self.of
+            );
+            let fix = match meant(&key, known.iter().copied()) {
+                Some(meant) => format!("did you mean '{meant}'?"),
+                None => "remove the key, or put it below `config: meta:`".to_owned(),
+            };
+            self.report(position, what, Some(format!("known are {}", known.join(", "))), &fix);
+        }
+    }
+
     /// What nobody took.
     pub fn extra(self) -> JsonMap<String, Json> {
         self.rest().map(|entry| (json_key(&entry.key.value), entry.value.value.to_json())).collect()
@@ -185,6 +268,21 @@ impl<'a> Fields<'a> {
     pub fn rest_by_name(&self) -> impl Iterator<Item = (&str, &Node)> {
         self.rest().filter_map(|entry| Some((entry.key.value.as_str()?, &entry.value)))
     }
+}
+
+/// The keys that are not among `known`, and look as if they were meant to be.
+fn slips<'a>(
+    entries: impl Iterator<Item = &'a Entry>,
+    known: &[&'static str],
+) -> Vec<(String, Position, &'static str)> {
+    entries
+        .filter_map(|entry| {
+            let key = entry.key.value.as_str()?;
+            let unknown = !known.contains(&key);
+            let meant = unknown.then(|| meant(key, known.iter().copied())).flatten()?;
+            Some((key.to_owned(), entry.key.position, meant))
+        })
+        .collect()
 }
 
 fn wrong_type(source: &SourceText, position: Position, of: &str, expected: &str, found: &Value) -> Diagnostic {

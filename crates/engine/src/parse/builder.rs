@@ -28,7 +28,7 @@ pub(super) struct Builder<'a> {
     pub disabled_names: HashSet<String>,
 }
 
-impl Builder<'_> {
+impl<'a> Builder<'a> {
     pub fn add(&mut self, parsed: ParsedNode, diagnostics: &mut Vec<Diagnostic>) {
         let enabled = parsed.is_enabled();
         let ParsedNode { node, lines_before, diagnostics: found } = parsed;
@@ -93,7 +93,12 @@ impl Builder<'_> {
         }
     }
 
-    pub fn add_others(&mut self, parser: &Parser<'_>, properties: &[PropertyFile], diagnostics: &mut Vec<Diagnostic>) {
+    pub fn add_others(
+        &mut self,
+        parser: &Parser<'_>,
+        properties: &'a [PropertyFile],
+        diagnostics: &mut Vec<Diagnostic>,
+    ) {
         let mut models: HashMap<(String, String), Vec<Arc<Node>>> = HashMap::new();
         for node in self.artifact.nodes.values().filter(|node| node.resource_type == ResourceType::Model) {
             models.entry((node.package_name.clone(), node.name.clone())).or_default().push(Arc::clone(node));
@@ -102,6 +107,7 @@ impl Builder<'_> {
             for of in &file.exposures {
                 let exposure = parser.parse_exposure(file, of, diagnostics);
                 let id = exposure.unique_id.clone();
+                self.places.insert(id.clone(), Place { file, position: of.position });
                 if exposure.config.get("enabled").and_then(Json::as_bool) == Some(false) {
                     let json = serde_json::to_value(&exposure).unwrap_or_default();
                     self.artifact.disabled.entry(id).or_default().push(Disabled::Other(json));

@@ -22,6 +22,7 @@ pub(super) fn report(artifact: &Artifact, now: DateTime<Utc>, diagnostics: &mut 
                     "Model {}{suffix} has passed its deprecation date of {date}. This model should be disabled or removed.",
                     node.name
                 ))
+                .named("DeprecatedModel")
                 .at(Location::file(&node.original_file_path))
                 .fix("switch it off with `enabled: false`, remove it, or set a later `deprecation_date`"),
             );
@@ -38,7 +39,8 @@ fn reference(child: &Node, node: &Node, suffix: &str, date: &str, is_past: bool)
     let (name, package) = (&node.name, &node.package_name);
     let what = if is_past { "was deprecated on" } else { "is slated for deprecation on" };
     let what = format!("While compiling '{}': Found a reference to {name}{suffix}, which {what} '{date}'.", child.name);
-    let warning = Diagnostic::warning(what).at(Location::file(&child.original_file_path));
+    let name = if is_past { "DeprecatedReference" } else { "UpcomingReferenceDeprecation" };
+    let warning = Diagnostic::warning(what).named(name).at(Location::file(&child.original_file_path));
     let latest = node.latest_version.as_ref().filter(|latest| node.version.as_ref() != Some(latest)).map(version_text);
     match latest {
         Some(latest) => {

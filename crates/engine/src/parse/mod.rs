@@ -18,6 +18,7 @@ mod python;
 pub(crate) mod resolve;
 mod semantic;
 mod semantic_shapes;
+mod slips;
 mod sources;
 mod test_entries;
 pub(crate) mod tests;
@@ -33,7 +34,7 @@ use artifacts::{
     Metadata,
     manifest::{Disabled, ManifestMetadata, Node, Quoting, ResourceType, SCHEMA_VERSION},
 };
-use diagnostic::{Diagnostic, Location};
+use diagnostic::{Diagnostic, Location, Severity};
 use indexmap::IndexMap;
 use jinja::{BlockKind, extract_blocks};
 use md5::{Digest as _, Md5};
@@ -140,7 +141,14 @@ pub fn parse(project: &Project, host: &Host) -> (Manifest, Vec<Diagnostic>) {
     validate::validate(artifact.nodes.values().map(|node| &**node), &mut diagnostics);
     report_unused_paths(project, &artifact, &mut diagnostics);
     patches.report_unused(&used_patches(&artifact, &files), &mut diagnostics);
-    (Manifest::new(artifact, scope), diagnostics)
+    let manifest = Manifest::new(artifact, scope);
+    // Without other mistakes, whoever selects or runs finds the circle.
+    if diagnostics.iter().any(|found| found.severity == Severity::Error)
+        && let Err(circle) = crate::run::project_graph(&manifest)
+    {
+        diagnostics.push(crate::run::RunError::Cycle(circle).diagnostic());
+    }
+    (manifest, diagnostics)
 }
 
 fn report_unused_paths(project: &Project, artifact: &artifacts::Manifest, diagnostics: &mut Vec<Diagnostic>) {
@@ -211,8 +219,9 @@ fn read_properties(
             .into_par_iter()
             .map(|(source, _)| PropertyFile::parse(&project.package, source, &context))
             .collect();
+        let is_root = project.package == scope.root;
         for (file, found) in read {
-            diagnostics.extend(found);
+            diagnostics.extend(found.into_iter().filter(|found| is_root || !slips::is_slip(found)));
             all.push(file);
         }
     }

@@ -240,6 +240,9 @@ impl<'a> Parser<'a> {
                 return (Capture::default(), None);
             }
         };
+        if node.package_name == self.project.root.name && test_arguments.is_none() {
+            diagnostics.extend(super::slips::of_config_calls(node, &template, lines_before));
+        }
         if let Some(arguments) = test_arguments {
             let rendered = super::tests::render_arguments(&context, arguments, UndefinedMode::Capture);
             let before = context.take_capture();

@@ -290,15 +290,23 @@ impl<'a> Parser<'a> {
     ) {
         for of in &file.macros {
             let id = format!("macro.{}.{}", file.package, of.name);
-            let Some(found) = macros.get_mut(id.as_str()) else {
+            if !macros.contains_key(id.as_str()) {
+                let prefix = format!("macro.{}.", file.package);
+                let known = macros.keys().filter_map(|id| id.as_str().strip_prefix(&prefix));
+                let near = super::resolve::nearest(&of.name, known);
                 diagnostics.push(
                     file.source
                         .warning(of.position, format!("Found patch for macro \"{}\" which was not found", of.name))
+                        .named("MacroNotFoundForPatch")
                         .cause(format!("package '{}' has no macro of this name", file.package))
-                        .fix("correct the name, or remove the entry"),
+                        .fix(match near {
+                            Some(near) => format!("did you mean '{near}'?"),
+                            None => "correct the name, or remove the entry".to_owned(),
+                        }),
                 );
                 continue;
-            };
+            }
+            let Some(found) = macros.get_mut(id.as_str()) else { continue };
             let mut describe = |text: &str| match self.docs.describe(text, &file.package) {
                 Ok((text, _)) => text,
                 Err(error) => {

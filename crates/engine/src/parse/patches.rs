@@ -187,6 +187,8 @@ impl<'a> Patches<'a> {
             (&a.1.file.source.file, a.1.node.position).cmp(&(&b.1.file.source.file, b.1.node.position))
         });
         for (section, patch, name) in unused {
+            let of_package = used.iter().filter(|(_, package, _)| *package == patch.file.package);
+            let near = super::resolve::nearest(&name, of_package.map(|(_, _, used)| used.as_str()));
             diagnostics.push(
                 patch
                     .file
@@ -198,8 +200,12 @@ impl<'a> Patches<'a> {
                             patch.node.name, patch.file.source.file
                         ),
                     )
+                    .named("NoNodeForYamlKey")
                     .cause(format!("no file of package '{}' is named '{name}'", patch.file.package))
-                    .fix("correct the name, or remove the entry"),
+                    .fix(match near {
+                        Some(near) => format!("did you mean '{near}'?"),
+                        None => "correct the name, or remove the entry".to_owned(),
+                    }),
             );
         }
     }

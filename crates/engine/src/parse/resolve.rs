@@ -67,8 +67,14 @@ pub(super) fn resolve(artifact: &mut Artifact, resolver: &Resolver<'_>, diagnost
                         "Exposure '{}' ({}) depends on a source named '{}.{}' which was not found",
                         exposure.unique_id, exposure.original_file_path, source[0], source[1]
                     ))
-                    .at(Location::file(&exposure.original_file_path))
-                    .fix("correct the name, or remove it from depends_on"),
+                    .named("NodeNotFoundOrDisabled")
+                    .at(resolver.of_exposure(exposure))
+                    .fix(
+                        match nearest(&format!("{}.{}", source[0], source[1]), resolver.lookup.source_names()) {
+                            Some(near) => format!("did you mean '{near}'?"),
+                            None => "correct the name, or remove it from depends_on".to_owned(),
+                        },
+                    ),
                 ),
             }
         }
@@ -87,8 +93,12 @@ pub(super) fn resolve(artifact: &mut Artifact, resolver: &Resolver<'_>, diagnost
                         "Exposure '{}' ({}) depends on a node named '{}' which was not found",
                         exposure.unique_id, exposure.original_file_path, of.name
                     ))
-                    .at(Location::file(&exposure.original_file_path))
-                    .fix("correct the name, or remove it from depends_on"),
+                    .named("NodeNotFoundOrDisabled")
+                    .at(resolver.of_exposure(exposure))
+                    .fix(match nearest(&of.name, resolver.lookup.ref_names()) {
+                        Some(near) => format!("did you mean '{near}'?"),
+                        None => "correct the name, or remove it from depends_on".to_owned(),
+                    }),
                 ),
             }
         }
@@ -111,6 +121,11 @@ struct Resolved {
 }
 
 impl Resolver<'_> {
+    fn of_exposure(&self, exposure: &artifacts::manifest::Exposure) -> Location {
+        let place = self.places.get(&exposure.unique_id).map(Place::location);
+        place.unwrap_or_else(|| Location::file(&exposure.original_file_path))
+    }
+
     fn node(&self, node: &Node, artifact: &Artifact) -> Resolved {
         let mut ids = Vec::new();
         let mut problems = Vec::new();
@@ -159,7 +174,7 @@ impl Resolver<'_> {
     /// A test without its parent is kept, and does nothing; anything else cannot be built.
     fn problem(node: &Node, what: String) -> Diagnostic {
         if node.resource_type == ResourceType::Test {
-            Diagnostic::warning(what)
+            Diagnostic::warning(what).named("NodeNotFoundOrDisabled")
         } else {
             Diagnostic::error(format!("Compilation Error\n  {what}"))
         }

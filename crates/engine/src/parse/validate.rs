@@ -27,6 +27,31 @@ pub(super) fn validate<'a>(nodes: impl Iterator<Item = &'a Node>, diagnostics: &
             _ => {}
         }
         access(node, diagnostics);
+        types(node, diagnostics);
+    }
+}
+
+/// Configs that mean nothing in another type.
+fn types(node: &Node, diagnostics: &mut Vec<Diagnostic>) {
+    const BOOLEANS: [&str; 2] = ["enabled", "full_refresh"];
+    const MAPPINGS: [&str; 7] = ["meta", "persist_docs", "docs", "contract", "column_types", "grants", "quoting"];
+    let mut report = |key: &str, value: &Json, expected: &str, fix: &str| {
+        let problem = format!("Invalid config: at path ['{key}']: {value} is not {expected}");
+        diagnostics.push(
+            wrong(node, &problem)
+                .cause(format!("`{key}` of dbt_project.yml, of a property file or of config() has this value"))
+                .fix(fix),
+        );
+    };
+    for key in BOOLEANS {
+        if let Some(value) = node.config.get(key).filter(|value| !value.is_null() && !value.is_boolean()) {
+            report(key, value, "true or false", &format!("write `{key}: true` or `{key}: false`, without quotes"));
+        }
+    }
+    for key in MAPPINGS {
+        if let Some(value) = node.config.get(key).filter(|value| !value.is_null() && !value.is_object()) {
+            report(key, value, "a mapping", &format!("write `{key}: {{…: …}}`"));
+        }
     }
 }
 
@@ -238,6 +263,7 @@ pub(super) fn unused_config_paths<'a>(
             unused.len(),
             lines.join("\n")
         ))
+        .named("UnusedResourceConfigPath")
         .at(Location::file("dbt_project.yml"))
         .cause("no resource's package and directories are these")
         .fix("correct the path, or remove it; a config whose value is a mapping needs a `+` before its key"),

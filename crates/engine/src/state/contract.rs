@@ -80,6 +80,7 @@ pub(super) fn told(node: &Node, changes: &[String]) -> Diagnostic {
         return Diagnostic::warning(format!(
             "Breaking change to contracted, unversioned model {name} ({path})\nWhile comparing to previous project state, dbt detected a breaking change to an unversioned model.\n  - {reasons}"
         ))
+        .named("UnversionedBreakingChange")
         .fix("make an additive change instead, or give the model versions");
     }
     let message = format!(

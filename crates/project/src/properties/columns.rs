@@ -139,7 +139,7 @@ pub(super) fn read_column(fields: &mut Fields<'_>, node: &Node, renderer: &dyn R
         Some(Json::Array(more)) => tags.extend(more.iter().filter_map(|tag| tag.as_str().map(str::to_owned))),
         _ => {}
     }
-    Some(ColumnProperties {
+    let column = ColumnProperties {
         position: node.position,
         description: entry.text("description").unwrap_or_default(),
         data_type: entry.text("data_type"),
@@ -149,10 +149,30 @@ pub(super) fn read_column(fields: &mut Fields<'_>, node: &Node, renderer: &dyn R
         tags,
         meta,
         config,
-        extra: entry.extra(),
+        extra: JsonMap::new(),
         name,
-    })
+    };
+    entry.report_slips(COLUMN_KEYS);
+    Some(ColumnProperties { extra: entry.extra(), ..column })
 }
+
+/// Keys of a column.
+const COLUMN_KEYS: &[&str] = &[
+    "name",
+    "description",
+    "data_type",
+    "quote",
+    "constraints",
+    "data_tests",
+    "tests",
+    "tags",
+    "meta",
+    "config",
+    "docs",
+    "granularity",
+    "dimension",
+    "entity",
+];
 
 pub(super) fn take_constraints(fields: &mut Fields<'_>) -> Vec<Constraint> {
     let nodes = fields.list("constraints");

@@ -70,7 +70,7 @@ pub(super) fn read_exposure(entry: &Node, unrendered: &Node, fields: &mut Fields
     }
     let owner = take_owner(&mut exposure);
     let depends_on = exposure.texts("depends_on");
-    Some(ExposureProperties {
+    let read = ExposureProperties {
         position: entry.position,
         exposure_type: exposure_type.unwrap_or_default(),
         owner,
@@ -89,23 +89,31 @@ pub(super) fn read_exposure(entry: &Node, unrendered: &Node, fields: &mut Fields
             .and_then(|node| node.value.as_map())
             .map(Map::to_json)
             .unwrap_or_default(),
-        extra: exposure.extra(),
+        extra: JsonMap::new(),
         name,
-    })
+    };
+    exposure.refuse_rest("exposures", EXPOSURE_KEYS);
+    Some(ExposureProperties { extra: exposure.extra(), ..read })
 }
+
+/// Keys of an exposure; dbt refuses any other.
+const EXPOSURE_KEYS: &[&str] =
+    &["name", "type", "owner", "description", "label", "maturity", "meta", "tags", "url", "depends_on", "config"];
 
 pub(super) fn read_group(entry: &Node, fields: &mut Fields<'_>) -> Option<GroupProperties> {
     let mut group = fields.nested(entry, "an entry of groups")?;
     let name = group.name("groups")?;
     group.of = format!("group '{name}'");
-    Some(GroupProperties {
+    let read = GroupProperties {
         position: entry.position,
         owner: take_owner(&mut group),
         description: group.text("description"),
         config: group.json("config"),
-        extra: group.extra(),
+        extra: JsonMap::new(),
         name,
-    })
+    };
+    group.refuse_rest("groups", &["name", "owner", "description", "config"]);
+    Some(GroupProperties { extra: group.extra(), ..read })
 }
 
 fn take_owner(fields: &mut Fields<'_>) -> JsonMap<String, Json> {

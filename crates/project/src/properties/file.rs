@@ -91,6 +91,7 @@ impl PropertyFile {
                     file.read_entry(section, &node, &mut fields, renderer);
                 }
             }
+            fields.report_top_level(&SECTIONS);
             file.extra = fields.extra();
         }
         (file, diagnostics)

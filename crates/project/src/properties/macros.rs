@@ -41,22 +41,26 @@ pub(super) fn read_macro(entry: &Node, fields: &mut Fields<'_>) -> Option<MacroP
     entry_fields.of = format!("macro '{name}'");
     let nodes = entry_fields.list("arguments");
     let arguments = nodes.iter().filter_map(|node| read_argument(&mut entry_fields, node)).collect();
-    Some(MacroProperties {
+    let read = MacroProperties {
         position: entry.position,
         description: entry_fields.text("description").unwrap_or_default(),
         arguments,
         config: take_config(&mut entry_fields),
-        extra: entry_fields.extra(),
+        extra: JsonMap::new(),
         name,
-    })
+    };
+    entry_fields.report_slips(&["name", "description", "arguments", "config", "meta", "docs"]);
+    Some(MacroProperties { extra: entry_fields.extra(), ..read })
 }
 
 fn read_argument(fields: &mut Fields<'_>, node: &Node) -> Option<MacroArgument> {
     let of = format!("an argument of {}", fields.of);
     let mut entry = fields.nested(node, of)?;
-    Some(MacroArgument {
+    let read = MacroArgument {
         name: entry.name("arguments")?,
         data_type: entry.text("type"),
         description: entry.text("description").unwrap_or_default(),
-    })
+    };
+    entry.refuse_rest("macros", &["name", "type", "description"]);
+    Some(read)
 }

@@ -80,7 +80,7 @@ pub(super) fn read_node(
     let unrendered_config = unrendered.value.as_map().map(unrendered_config).unwrap_or_default();
     let versions = take_versions(&mut entry_fields, unrendered, renderer);
     let latest_version = latest_version(&mut entry_fields, &versions);
-    Some(NodeProperties {
+    let node = NodeProperties {
         position: entry.position,
         description: entry_fields.text("description").unwrap_or_default(),
         config,
@@ -94,10 +94,43 @@ pub(super) fn read_node(
         time_spine: entry_fields.take_some("time_spine").map(|node| node.value.to_json()),
         quote_columns: entry_fields.bool("quote_columns"),
         relation: take_relation(&mut entry_fields, section),
-        extra: entry_fields.extra(),
+        extra: JsonMap::new(),
         name,
-    })
+    };
+    entry_fields.report_slips(NODE_KEYS);
+    Some(NodeProperties { extra: entry_fields.extra(), ..node })
 }
+
+/// Keys of an entry that describes a node.
+const NODE_KEYS: &[&str] = &[
+    "name",
+    "description",
+    "config",
+    "columns",
+    "data_tests",
+    "tests",
+    "constraints",
+    "versions",
+    "latest_version",
+    "deprecation_date",
+    "time_spine",
+    "quote_columns",
+    "relation",
+    "data_type",
+    "meta",
+    "docs",
+    "group",
+    "contract",
+    "access",
+    "semantic_model",
+    "primary_entity",
+    "agg_time_dimension",
+    "metrics",
+    "derived_semantics",
+    "arguments",
+    "returns",
+    "overloads",
+];
 
 pub(super) fn singular(section: &str) -> &str {
     match section {
@@ -113,6 +146,7 @@ pub(super) fn singular(section: &str) -> &str {
 /// `config:` with the moved keys in it; a key in both places is an error.
 pub(super) fn take_config(fields: &mut Fields<'_>) -> Config {
     let mut config = fields.mapping("config");
+    fields.report_config_slips(&config);
     for key in MOVED_TO_CONFIG {
         let Some(value) = fields.take_some(key) else { continue };
         if config.contains_key(key) {

@@ -255,7 +255,7 @@ pub(super) fn read_source(
         .filter_map(|(index, table)| read_table(table, raw_tables.get(index).unwrap_or(table), &mut source, renderer))
         .collect();
     let (loaded_at_field, loaded_at_query) = take_loaded_at(&mut source);
-    Some(SourceProperties {
+    let read = SourceProperties {
         position: entry.position,
         description: source.text("description").unwrap_or_default(),
         database: source.text("database"),
@@ -275,10 +275,53 @@ pub(super) fn read_source(
             .and_then(Value::scalar_text),
         unrendered_schema: below(unrendered, "schema").filter(|value| !value.is_null()).and_then(Value::scalar_text),
         overrides: source.text("overrides"),
-        extra: source.extra(),
+        extra: JsonMap::new(),
         name,
-    })
+    };
+    source.report_config_slips_of(entry);
+    source.refuse_rest("sources", SOURCE_KEYS);
+    Some(SourceProperties { extra: source.extra(), ..read })
 }
+
+/// Keys of a source; dbt refuses any other.
+const SOURCE_KEYS: &[&str] = &[
+    "name",
+    "description",
+    "database",
+    "schema",
+    "loader",
+    "loaded_at_field",
+    "loaded_at_query",
+    "freshness",
+    "quoting",
+    "meta",
+    "tags",
+    "config",
+    "tables",
+    "overrides",
+];
+
+/// Keys of a table of a source.
+const TABLE_KEYS: &[&str] = &[
+    "name",
+    "description",
+    "identifier",
+    "loaded_at_field",
+    "loaded_at_query",
+    "freshness",
+    "quoting",
+    "external",
+    "columns",
+    "data_tests",
+    "tests",
+    "meta",
+    "tags",
+    "config",
+    "data_type",
+    "constraints",
+    "docs",
+    "loader",
+];
 
 fn below<'a>(node: &'a Node, key: &str) -> Option<&'a Value> {
     node.value.as_map()?.get(key).map(|node| &node.value)
@@ -303,7 +346,7 @@ fn read_table(
         }
         other => other.and_then(|node| node.value.as_map().map(Map::to_json)),
     };
-    Some(TableProperties {
+    let read = TableProperties {
         position: entry.position,
         identifier: table.text("identifier"),
         description: table.text("description").unwrap_or_default(),
@@ -318,9 +361,12 @@ fn read_table(
         tags: table.texts("tags"),
         config: table.json("config"),
         unrendered_config: below(unrendered, "config").and_then(Value::as_map).map(Map::to_json).unwrap_or_default(),
-        extra: table.extra(),
+        extra: JsonMap::new(),
         name,
-    })
+    };
+    table.report_config_slips_of(entry);
+    table.report_slips(TABLE_KEYS);
+    Some(TableProperties { extra: table.extra(), ..read })
 }
 
 fn take_loaded_at(fields: &mut Fields<'_>) -> (Setting<String>, Setting<String>) {
@@ -375,11 +421,13 @@ fn take_freshness(fields: &mut Fields<'_>) -> Setting<Freshness> {
     }
     let of = format!("freshness of {}", fields.of);
     let Some(mut freshness) = fields.nested(&node, of) else { return Setting::Absent };
-    Setting::Set(Freshness {
+    let read = Freshness {
         warn_after: take_time(&mut freshness, "warn_after"),
         error_after: take_time(&mut freshness, "error_after"),
         filter: freshness.text("filter"),
-    })
+    };
+    freshness.refuse_rest("sources", &["warn_after", "error_after", "filter"]);
+    Setting::Set(read)
 }
 
 fn take_time(fields: &mut Fields<'_>, key: &str) -> Option<FreshnessTime> {
@@ -398,5 +446,6 @@ fn take_time(fields: &mut Fields<'_>, key: &str) -> Option<FreshnessTime> {
             known
         }
     };
+    time.refuse_rest("sources", &["count", "period"]);
     Some(FreshnessTime { count, period })
 }

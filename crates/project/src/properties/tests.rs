@@ -157,6 +157,7 @@ fn with_arguments(mut body: Map) -> Map {
 /// Inline configs and `config:`, in dbt's order.
 fn take_config(entry: &mut Fields<'_>) -> Map {
     let mut written = entry.mapping("config");
+    entry.report_config_slips(&written);
     let mut config = Map::new();
     for key in INLINE_CONFIG_KEYS {
         let inline = entry.take(key);

@@ -132,7 +132,12 @@ pub(super) fn read_unit_test(entry: &Node, fields: &mut Fields<'_>) -> Option<Un
     let expect = match test.take_some("expect") {
         Some(node) => {
             let of = format!("expect of {}", test.of);
-            test.nested(&node, of).map(|mut expect| take_rows(&mut expect)).unwrap_or(Rows::Dicts(Vec::new()))
+            let read = test.nested(&node, of).map(|mut expect| {
+                let rows = take_rows(&mut expect);
+                expect.refuse_rest("unit_tests", &["rows", "format", "fixture"]);
+                rows
+            });
+            read.unwrap_or(Rows::Dicts(Vec::new()))
         }
         None => {
             let what = format!(
@@ -143,7 +148,7 @@ pub(super) fn read_unit_test(entry: &Node, fields: &mut Fields<'_>) -> Option<Un
             return None;
         }
     };
-    Some(UnitTestProperties {
+    let read = UnitTestProperties {
         position: entry.position,
         model,
         description: test.text("description").unwrap_or_default(),
@@ -152,10 +157,15 @@ pub(super) fn read_unit_test(entry: &Node, fields: &mut Fields<'_>) -> Option<Un
         overrides: take_overrides(&mut test),
         versions: take_versions(&mut test),
         config: test.json("config"),
-        extra: test.extra(),
+        extra: JsonMap::new(),
         name,
-    })
+    };
+    test.refuse_rest("unit_tests", UNIT_TEST_KEYS);
+    Some(UnitTestProperties { extra: test.extra(), ..read })
 }
+
+/// Keys of a unit test; dbt refuses any other.
+const UNIT_TEST_KEYS: &[&str] = &["name", "model", "given", "expect", "description", "overrides", "config", "versions"];
 
 fn read_given(fields: &mut Fields<'_>, node: &Node) -> Option<Given> {
     let of = format!("a given input of {}", fields.of);
@@ -166,7 +176,9 @@ fn read_given(fields: &mut Fields<'_>, node: &Node) -> Option<Given> {
         return None;
     };
     let input = input.trim().trim_start_matches("{{").trim_end_matches("}}").trim().to_owned();
-    Some(Given { position: node.position, input, rows: take_rows(&mut given) })
+    let rows = take_rows(&mut given);
+    given.refuse_rest("unit_tests", &["input", "rows", "format", "fixture"]);
+    Some(Given { position: node.position, input, rows })
 }
 
 fn take_rows(fields: &mut Fields<'_>) -> Rows {
@@ -224,11 +236,13 @@ fn take_overrides(fields: &mut Fields<'_>) -> Overrides {
     let Some(node) = fields.take_some("overrides") else { return Overrides::default() };
     let of = format!("overrides of {}", fields.of);
     let Some(mut overrides) = fields.nested(&node, of) else { return Overrides::default() };
-    Overrides {
+    let read = Overrides {
         macros: overrides.mapping("macros"),
         vars: overrides.mapping("vars"),
         env_vars: overrides.mapping("env_vars"),
-    }
+    };
+    overrides.refuse_rest("unit_tests", &["macros", "vars", "env_vars"]);
+    read
 }
 
 fn take_versions(fields: &mut Fields<'_>) -> Option<VersionFilter> {

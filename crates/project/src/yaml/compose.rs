@@ -95,6 +95,7 @@ impl DuplicateKey {
             "Duplicate key '{}' at line {} in {file}, previous value is discarded",
             self.key, self.position.line
         ))
+        .named("DuplicateYAMLKeysDeprecation")
         .at(Location::in_source(file, source, self.position.line, Some(self.position.column)))
         .cause("a mapping has this key twice; only the last value counts")
         .fix("remove one of them")

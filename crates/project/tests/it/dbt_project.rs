@@ -31,7 +31,7 @@ fn keys_are_read_in_all_their_spellings() {
     let (project, diagnostics) = parse(
         "name: shop\nversion: 1.0\nconfig-version: 2\nmodel-paths: [models/, ./more]\non-run-start: \"{{ log('x') }}\"\n\
          on-run-end:\nquery-comment:\nquoting: {project: true, schema: no}\nrequire-dbt-version: \">=1.3.0,<2.0.0\"\n\
-         dispatch:\n  - {macro_namespace: dbt_utils, search_order: [shop, dbt_utils]}\ncustom: 1\n",
+         dispatch:\n  - {macro_namespace: dbt_utils, search_order: [shop, dbt_utils]}\n",
     );
     assert!(diagnostics.is_empty(), "{diagnostics:?}");
     let project = project.unwrap();
@@ -43,7 +43,6 @@ fn keys_are_read_in_all_their_spellings() {
     assert_eq!(project.quoting.database, Some(true));
     assert_eq!(project.quoting.schema, Some(false));
     assert_eq!(project.dispatch[0].search_order, ["shop", "dbt_utils"]);
-    assert_eq!(project.extra["custom"], 1);
 }
 
 #[test]

@@ -206,7 +206,6 @@ groups: [{name: g, owner: {name: me}}]
 metrics: [{name: k, type: simple, filter: \"{{ Dimension('a') }}\"}]
 data_tests: [{name: singular, config: {severity: warn}}]
 analyses: [{name: q}]
-custom: {a: 1}
 ",
     );
     assert_eq!(file.seeds[0].columns[0].name, "id");
@@ -220,7 +219,43 @@ custom: {a: 1}
         Value::from("{{ Dimension('a') }}")
     );
     assert_eq!(file.data_tests[0].config["severity"], "warn");
-    assert_eq!(json!(file.extra), json!({"custom": {"a": 1}}));
+}
+
+#[test]
+fn misspelt_keys_are_told_with_what_was_meant() {
+    let (file, diagnostics) = parse(
+        "modells: []
+models:
+  - name: orders
+    colums: [{name: id}]
+    owner_team: data
+    config: {materialised: view, contains_pii: true}
+    columns: [{name: id, data_test: [unique], policy: secret}]
+sources:
+  - {name: raw, descripton: x, tables: [{name: t, identifer: u}]}
+",
+    );
+    let told: Vec<String> = diagnostics
+        .iter()
+        .map(|diagnostic| {
+            let place = diagnostic.location.as_ref().unwrap();
+            let (line, column) = (place.line.unwrap(), place.column.unwrap());
+            format!("{} {line}:{column} {}", diagnostic.name.unwrap_or("error"), diagnostic.fix.as_deref().unwrap())
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "CustomKeyInConfigDeprecation 6:14 did you mean 'materialized'?",
+            "CustomKeyInObjectDeprecation 7:26 did you mean 'data_tests'?",
+            "CustomKeyInObjectDeprecation 4:5 did you mean 'columns'?",
+            "CustomKeyInObjectDeprecation 9:51 did you mean 'identifier'?",
+            "error 9:17 did you mean 'description'?",
+            "CustomTopLevelKeyDeprecation 1:1 did you mean 'models'?",
+        ]
+    );
+    // What has no key near it is the author's own.
+    assert_eq!(file.models[0].extra["owner_team"], "data");
 }
 
 #[test]
