@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
 /// Far above what any case takes in a debug build on a busy machine.
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_secs(300);
 
 /// The words of the language; a text of them gets further than one of letters.
 const WORDS: &[&str] = &[

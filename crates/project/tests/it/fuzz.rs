@@ -14,7 +14,7 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
 /// Far above what any case takes in a debug build on a busy machine.
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_secs(300);
 
 /// What YAML is made of, and what the files of a project say.
 const WORDS: &[&str] = &[
