@@ -123,7 +123,7 @@ class Chaos:
             time.sleep(min(dice.uniform(low, high), max(0.0, self.until - time.monotonic())))
 
         while time.monotonic() < self.until:
-            sleep(2, 25)
+            sleep(2, min(25, 4 + self.options.seconds / 10))
             if time.monotonic() >= self.until:
                 break
             if not server.is_up():

@@ -28,6 +28,12 @@ pub struct UpArgs {
     pub lake_listen: SocketAddr,
     #[command(flatten)]
     pub state: StateArgs,
+    /// Serve HTTPS with this certificate (PEM, the server's first); read again when it changes
+    #[arg(long, value_name = "FILE", env = "OWLET_TLS_CERT", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+    /// The certificate's private key (PEM, without passphrase)
+    #[arg(long, value_name = "FILE", env = "OWLET_TLS_KEY", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
     /// How clients reach this server, if a proxy stands before it: https://owlet.example.com
     #[arg(long, value_name = "URL")]
     pub public_url: Option<String>,

@@ -1,4 +1,6 @@
 //! A throwaway Postgres: a cluster in a temporary directory, on a free port, that ends with the process that asked for it, however that ends.
+//!
+//! So does its directory: a shell beside the server removes it. Where that was killed too, the next cluster sweeps up.
 
 use std::io::Write as _;
 use std::net::{Ipv4Addr, TcpListener};
@@ -51,8 +53,9 @@ impl Postgres {
     }
 
     fn start(programs: PathBuf) -> Result<Self, String> {
-        let directory =
-            tempfile::Builder::new().prefix("owlet-postgres-").tempdir().map_err(|error| error.to_string())?;
+        sweep();
+        let prefix = format!("{PREFIX}{}-", std::process::id());
+        let directory = tempfile::Builder::new().prefix(&prefix).tempdir().map_err(|error| error.to_string())?;
         if is_root() {
             run(Command::new("chown").arg("postgres").arg(directory.path()))?;
         }
@@ -80,9 +83,9 @@ impl Postgres {
     pub fn resume(&mut self) -> Result<(), String> {
         let data = self.directory.path().join("data");
         let log = fs_err::File::create(self.directory.path().join("log")).map_err(|error| error.to_string())?;
-        // The shell waits for a line that never comes: when this process ends, the pipe closes, and the server is stopped.
+        // The shell waits for a line: without one, when this process ends and the pipe closes, all of it goes.
         let mut command = as_postgres(Path::new("sh"));
-        command.args(["-c", r#""$@" & server=$!; read -r _; kill -INT $server; wait $server"#, "guard"]);
+        command.args(["-c", GUARD, "guard"]).arg(self.directory.path());
         command.arg(self.programs.join("postgres")).arg("-D").arg(&data).arg("-k").arg(self.directory.path());
         command.args(["-h", "127.0.0.1", "-p", &self.port.to_string(), "-F", "-c", "max_connections=200"]);
         let errors = log.file().try_clone().map_err(|error| error.to_string())?;
@@ -129,6 +132,36 @@ impl Postgres {
         ]));
         made.unwrap_or_else(|problem| panic!("createdb: {problem}"));
         format!("postgres://owlet@127.0.0.1:{port}/{name}")
+    }
+}
+
+const PREFIX: &str = "owlet-postgres-";
+
+/// Of the directory and the server's command line. A signal to all of a terminal, or to the test's process group, is not for it.
+const GUARD: &str = r#"
+trap '' INT TERM HUP
+directory=$1; shift
+"$@" & server=$!
+if read -r _; then kill -INT $server; wait $server; else kill -INT $server; wait $server; cd /; rm -rf "$directory"; fi"#;
+
+/// Removes what processes left that are gone, and whose shells were killed with them.
+fn sweep() {
+    for entry in fs_err::read_dir(std::env::temp_dir()).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let owner = name.to_str().and_then(|name| name.strip_prefix(PREFIX)?.split_once('-')).map(|(owner, _)| owner);
+        let Some(owner) = owner.and_then(|owner| owner.parse::<u32>().ok()) else { continue };
+        if Path::new("/proc").join(owner.to_string()).exists() || !Path::new("/proc/self").exists() {
+            continue;
+        }
+        let pid = fs_err::read_to_string(entry.path().join("data/postmaster.pid")).unwrap_or_default();
+        if let Some(pid) = pid.lines().next().and_then(|pid| pid.parse::<u32>().ok()) {
+            let command = fs_err::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            if String::from_utf8_lossy(&command).contains(&*entry.path().to_string_lossy()) {
+                let _ = Command::new("kill").args(["-QUIT", &pid.to_string()]).status();
+            }
+        }
+        // Another test may sweep too; whatever is left, the next one finds.
+        let _ = fs_err::remove_dir_all(entry.path());
     }
 }
 

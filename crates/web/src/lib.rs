@@ -16,6 +16,7 @@ mod pages;
 mod routes;
 mod server;
 mod time;
+mod tls;
 mod webhooks;
 mod workspace;
 
@@ -25,4 +26,5 @@ pub use graphql::sdl;
 pub use openapi::document as openapi_document;
 pub use routes::router;
 pub use server::{Bound, ServeError, bind, serve};
+pub use tls::TlsFiles;
 pub use workspace::Workspace;

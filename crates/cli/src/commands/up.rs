@@ -21,7 +21,7 @@ use scheduler::{
     },
 };
 use tokio_util::sync::CancellationToken;
-use web::{App, AppOptions, Tokens};
+use web::{App, AppOptions, TlsFiles, Tokens};
 
 use self::{artifacts::StoredArtifacts, warehouses::Connected};
 use super::Outcome;
@@ -60,7 +60,11 @@ pub async fn run(args: &UpArgs, settings: &Settings, environment: &Environment) 
     let say = |line: &str| Stream::Stderr.write_line(line);
     let directory =
         std::path::absolute(server::directory(&args.state, settings)).context("finding the state's folder")?;
-    let bound = web::bind(args.listen).await.map_err(|error| anyhow!("{error}\n  fix:   {}", error.fix()))?;
+    let tls = match (&args.tls_cert, &args.tls_key) {
+        (Some(certificate), Some(key)) => Some(TlsFiles { certificate: certificate.clone(), key: key.clone() }),
+        _ => None,
+    };
+    let bound = web::bind(args.listen, tls).await.map_err(|error| anyhow!("{error}\n  fix:   {}", error.fix()))?;
     let database = server::database(&args.state, &directory).await?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let is_loopback = bound.address.ip().is_loopback();
@@ -83,7 +87,7 @@ pub async fn run(args: &UpArgs, settings: &Settings, environment: &Environment) 
         .await
         .map_err(|error| anyhow!("The scheduler cannot start\n  cause: {error}\n  fix:   {}", error.fix()))?;
     let storage = ArtifactStorage::Directory(directory.join("artifacts"));
-    let public_url = args.public_url.clone().unwrap_or_else(|| format!("http://{}", bound.address));
+    let public_url = args.public_url.clone().unwrap_or_else(|| format!("{}://{}", bound.scheme(), bound.address));
     let stopping = CancellationToken::new();
     let app = App::open(AppOptions {
         scheduler: scheduler.clone(),

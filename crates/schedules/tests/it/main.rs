@@ -4,5 +4,6 @@
 
 mod cron;
 mod files;
+mod fuzz;
 mod official;
 mod slugs;
