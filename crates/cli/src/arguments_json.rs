@@ -125,7 +125,8 @@ fn of_command(command: &Command, set: &mut impl FnMut(&str, Value)) {
         Command::Source(SourceCommand::Freshness { selection: args, .. }) => selection(args, set),
         Command::RunOperation(args) => {
             set("macro", args.name.clone().into());
-            set("args", args.args.clone().into());
+            let mapping = crate::settings::parse_mapping("--args", &args.args).map(|mapping| mapping.to_json());
+            set("args", mapping.map_or_else(|_| args.args.clone().into(), Value::Object));
         }
         Command::Retry { full_refresh, .. } => flags(set, *full_refresh, false, false),
         _ => {}

@@ -1,13 +1,18 @@
 //! `compile`: SQL of nodes into target/compiled, and onto the terminal when it is of one node.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
 use engine::{
     Compiled, Compiler,
-    events::{Event, Level, Phase},
+    events::{Event, Level, NodeInfo, Phase},
+    run::{NodeResult, NodeStatus, RunResults, Timing, run_results_artifact},
 };
 use graph::ResourceType;
 use names::UniqueId;
@@ -76,7 +81,8 @@ fn print(output: TextOrJson, name: Option<&str>, sql: &str) {
     Stream::Stdout.write_line(&text);
 }
 
-/// Compiles nodes, as many at once as there are threads, and writes them and manifest.json. All that fail are told.
+/// Compiles nodes, as many at once as there are threads, and writes them, manifest.json and run_results.json. All that fail
+/// are told; then there is no run_results.json, as with dbt.
 pub async fn compile_all(
     session: &Session,
     compiler: &Compiler,
@@ -92,29 +98,36 @@ pub async fn compile_all(
     };
     let nodes: Arc<[UniqueId]> = selected.iter().filter(compiles).cloned().collect();
     let next = Arc::new(AtomicUsize::new(0));
+    let started = Instant::now();
     let mut threads = JoinSet::new();
     for _ in 0..session.threads().min(nodes.len()) {
         let (compiler, nodes, next) = (compiler.clone(), Arc::clone(&nodes), Arc::clone(&next));
+        let events = session.events.clone();
         let project_dir = session.project_dir.clone();
         threads.spawn_blocking(move || {
             let mut done = Vec::new();
             loop {
                 let index = next.fetch_add(1, Ordering::Relaxed);
                 let Some(id) = nodes.get(index) else { return done };
+                let started_at = events.now();
                 let compiled = compiler.compile(id).and_then(|compiled| {
                     engine::run::write_compiled(&project_dir, &compiled)?;
                     Ok(compiled)
                 });
-                done.push((index, compiled));
+                let timing = Timing { name: "compile", started_at, completed_at: events.now() };
+                done.push((index, timing, compiled));
             }
         });
     }
     let mut done: Vec<_> = threads.join_all().await.into_iter().flatten().collect();
-    done.sort_by_key(|(index, _)| *index);
-    let (mut compiled, mut errors) = (Vec::new(), Vec::new());
-    for (_, result) in done {
+    done.sort_by_key(|(index, ..)| *index);
+    let (mut compiled, mut timings, mut errors) = (Vec::new(), HashMap::new(), Vec::new());
+    for (_, timing, result) in done {
         match result {
-            Ok(node) => compiled.push(node),
+            Ok(node) => {
+                timings.insert(node.id.clone(), timing);
+                compiled.push(node);
+            }
             Err(error) => errors.push(error),
         }
     }
@@ -122,7 +135,43 @@ pub async fn compile_all(
     session.report(errors)?;
     if session.settings.write_json {
         session.write("manifest.json", &compiler.manifest().with_compiled(&compiler.compiled()))?;
+        let results = results(compiler, selected, &compiled, &timings, started.elapsed());
+        session.write("run_results.json", &run_results_artifact(&results, compiler, &session.events))?;
     }
     session.events.line(Level::Debug, format!("Compiled {} nodes", compiled.len()));
     Ok(compiled)
+}
+
+/// All are successes: nodes without SQL of their own, such as seeds, as well.
+fn results(
+    compiler: &Compiler,
+    selected: &[UniqueId],
+    compiled: &[Arc<Compiled>],
+    timings: &HashMap<UniqueId, Timing>,
+    elapsed: Duration,
+) -> RunResults {
+    let code: HashMap<&UniqueId, &Arc<Compiled>> = compiled.iter().map(|node| (&node.id, node)).collect();
+    let results = selected.iter().filter_map(|id| {
+        let node = compiler.manifest().node(id.as_str())?;
+        let timing = timings.get(id);
+        let took = timing.and_then(|timing| (timing.completed_at - timing.started_at).to_std().ok());
+        let code = code.get(id);
+        let result = NodeResult {
+            status: NodeStatus::Success,
+            timing: timing.cloned().into_iter().collect(),
+            execution_time: took.unwrap_or_default(),
+            compiled_code: code.map(|compiled| compiled.sql.to_string()),
+            relation_name: code
+                .and_then(|compiled| compiled.relation_name.clone())
+                .or_else(|| node.relation_name.clone()),
+            ..NodeResult::skipped(id.clone())
+        };
+        let info = NodeInfo {
+            name: node.name.clone(),
+            resource_type: node.resource_type.as_str().to_owned(),
+            ..NodeInfo::default()
+        };
+        Some((Arc::new(info), Arc::new(result)))
+    });
+    RunResults { results: results.collect(), elapsed, interrupted: false }
 }

@@ -35,6 +35,7 @@ pub async fn run(session: &Session, args: &OperationArgs) -> anyhow::Result<Outc
         result.message = Some(error.to_string());
     }
     let success = result.status == NodeStatus::Success;
+    result.failures = Some(i64::from(!success));
     let info = NodeInfo { name: args.name.clone(), resource_type: "macro".to_owned(), ..NodeInfo::default() };
     let results = RunResults {
         results: vec![(Arc::new(info), Arc::new(result))],

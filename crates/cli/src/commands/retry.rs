@@ -1,4 +1,5 @@
-//! `retry`: the nodes of the last run that failed or were skipped, with the last run's command and flags.
+//! `retry`: the nodes of the last run that failed or were skipped, with the last run's command and flags; of run-operation
+//! the macro, when it failed.
 
 use std::path::Path;
 
@@ -14,10 +15,11 @@ use engine::{
 use names::UniqueId;
 
 use super::{
-    Outcome,
+    Outcome, compile, docs, operation,
     run::{Again, run_nodes},
 };
 use crate::{
+    args::{CompileArgs, DocsGenerateArgs, OperationArgs},
     session::{Opening, Session},
     settings::{Settings, parse_vars},
 };
@@ -31,7 +33,16 @@ const FLAGS: [&str; 5] = ["full_refresh", "empty", "store_failures", "defer", "f
 /// The run that is repeated.
 pub struct Previous {
     results: RunResults,
-    command: RunCommand,
+    command: Repeated,
+}
+
+/// What is repeated.
+enum Repeated {
+    Nodes(RunCommand),
+    /// Only what succeeded leaves a run_results.json, so that these have nothing left to do but after a dbt that does otherwise.
+    Compile,
+    DocsGenerate,
+    Operation(OperationArgs),
 }
 
 impl Previous {
@@ -49,17 +60,27 @@ impl Previous {
         };
         let which = results.args.get("which").and_then(|which| which.as_str()).unwrap_or_default();
         let command = match which {
-            "build" => RunCommand::Build,
-            "run" => RunCommand::Run,
-            "test" => RunCommand::Test,
-            "seed" => RunCommand::Seed,
-            "snapshot" => RunCommand::Snapshot,
-            "clone" => RunCommand::Clone,
+            "build" => Repeated::Nodes(RunCommand::Build),
+            "run" => Repeated::Nodes(RunCommand::Run),
+            "test" => Repeated::Nodes(RunCommand::Test),
+            "seed" => Repeated::Nodes(RunCommand::Seed),
+            "snapshot" => Repeated::Nodes(RunCommand::Snapshot),
+            "clone" => Repeated::Nodes(RunCommand::Clone),
+            "compile" => Repeated::Compile,
+            "generate" => Repeated::DocsGenerate,
+            "run-operation" => Repeated::Operation(operation_of(&results)),
             other => anyhow::bail!(
                 "`owlet retry` cannot repeat '{other}'\n  \
-                 cause: only build, run, test, seed, snapshot and clone are repeated\n  fix:   run it again"
+                 cause: only build, run, test, seed, snapshot, clone, compile, docs generate and run-operation are repeated\n  \
+                 fix:   run it again"
             ),
         };
+        if let Repeated::Operation(operation) = &command {
+            opening.arguments.insert("macro".to_owned(), operation.name.clone().into());
+            if let Some(arguments) = results.args.get("args") {
+                opening.arguments.insert("args".to_owned(), arguments.clone());
+            }
+        }
         opening.arguments.insert("which".to_owned(), which.into());
         for flag in FLAGS {
             if results.args.get(flag).is_some_and(|on| on.as_bool() == Some(true)) {
@@ -74,7 +95,7 @@ impl Previous {
         let text = |name: &str| results.args.get(name).and_then(|text| text.as_str()).map(str::to_owned);
         // --state named the run to repeat; what it compared with and deferred to is that run's own.
         settings.state = text("state").map(Into::into);
-        settings.defer |= on("defer") || command == RunCommand::Clone;
+        settings.defer |= on("defer") || matches!(command, Repeated::Nodes(RunCommand::Clone));
         settings.favor_state |= on("favor_state");
         settings.event_time_start = text("event_time_start");
         settings.event_time_end = text("event_time_end");
@@ -101,6 +122,12 @@ pub async fn run(session: &Session, previous: &Previous) -> anyhow::Result<Outco
         session.events.emit(Event::NothingToDo);
         return Ok(Outcome::Success);
     }
+    let command = match &previous.command {
+        Repeated::Nodes(command) => *command,
+        Repeated::Compile => return compile::run(session, &CompileArgs::default()).await,
+        Repeated::DocsGenerate => return docs::generate(session, &DocsGenerateArgs::default()).await,
+        Repeated::Operation(arguments) => return operation::run(session, arguments).await,
+    };
     let manifest = session.parse().await?;
     let metadata = &previous.results.metadata;
     let started_at = metadata.invocation_started_at.as_deref().or(Some(&metadata.generated_at));
@@ -108,8 +135,19 @@ pub async fn run(session: &Session, previous: &Previous) -> anyhow::Result<Outco
         started_at: started_at.and_then(parse_time),
         batches: results.into_iter().filter_map(batches).collect(),
     };
-    let (results, _) = run_nodes(session, manifest, again, previous.command, repeated).await?;
+    let (results, _) = run_nodes(session, manifest, again, command, repeated).await?;
     Ok(Outcome::of(results.success()))
+}
+
+/// The macro and its arguments: a mapping, or in older files the text of one.
+fn operation_of(results: &RunResults) -> OperationArgs {
+    let text = |name: &str| match results.args.get(name) {
+        Some(serde_json::Value::String(text)) => text.clone(),
+        Some(serde_json::Value::Null) | None => String::new(),
+        // JSON is YAML.
+        Some(other) => other.to_string(),
+    };
+    OperationArgs { name: text("macro"), args: text("args") }
 }
 
 /// The batches of a model that was built in part. One that failed altogether starts over, and may be a full refresh again.
