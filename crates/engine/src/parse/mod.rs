@@ -139,6 +139,7 @@ pub fn parse(project: &Project, host: &Host) -> (Manifest, Vec<Diagnostic>) {
     resolve::maps(&mut artifact);
     deprecated::report(&artifact, host.started_at, &mut diagnostics);
     validate::validate(artifact.nodes.values().map(|node| &**node), &mut diagnostics);
+    validate::unfiltered_microbatch(&artifact, &mut diagnostics);
     report_unused_paths(project, &artifact, &mut diagnostics);
     patches.report_unused(&used_patches(&artifact, &files), &mut diagnostics);
     let manifest = Manifest::new(artifact, scope);

@@ -113,8 +113,35 @@ fn contract(node: &Node, diagnostics: &mut Vec<Diagnostic>) {
     }
 }
 
+fn is_microbatch(node: &Node) -> bool {
+    node.materialized() == "incremental" && node.config_str("incremental_strategy") == Some("microbatch")
+}
+
+/// Warns of microbatch models none of whose inputs can be cut by time: every batch would read all of them.
+pub(super) fn unfiltered_microbatch(artifact: &artifacts::Manifest, diagnostics: &mut Vec<Diagnostic>) {
+    let has_event_time = |id: &names::UniqueId| {
+        let config = artifact.nodes.get(id).map(|node| &node.config);
+        let config = config.or_else(|| artifact.sources.get(id).map(|source| &source.config));
+        config.is_some_and(|config| is_set(config, "event_time"))
+    };
+    for node in artifact.nodes.values().filter(|node| is_microbatch(node)) {
+        if !node.depends_on.nodes.iter().any(has_event_time) {
+            diagnostics.push(
+                Diagnostic::warning(format!(
+                    "The microbatch model '{}' has no 'ref' or 'source' input with an 'event_time' configuration. \nThis means no filtering can be applied and can result in unexpected duplicate records in the resulting microbatch model.",
+                    node.name
+                ))
+                .named("MicrobatchModelNoEventTimeInputs")
+                .at(Location::file(&node.original_file_path))
+                .cause("a batch reads only its own span of time of the inputs that have an `event_time`")
+                .fix("set `event_time` on an input: the column that says when its rows happened"),
+            );
+        }
+    }
+}
+
 fn microbatch(node: &Node, diagnostics: &mut Vec<Diagnostic>) {
-    if node.materialized() != "incremental" || node.config_str("incremental_strategy") != Some("microbatch") {
+    if !is_microbatch(node) {
         return;
     }
     let mut require = |key: &str, is_right: bool, expected: &str| {
