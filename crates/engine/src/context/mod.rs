@@ -9,6 +9,7 @@ mod flags;
 mod host;
 mod macros;
 pub(crate) mod node;
+mod reference;
 mod relation;
 mod scope;
 mod table;

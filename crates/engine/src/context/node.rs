@@ -19,7 +19,8 @@ use names::UniqueId;
 
 use super::{
     Host, ProjectScope, Relation, Table, adapter_object::AdapterObject, builtins, config_object::ConfigObject,
-    exceptions::Exceptions, flags::Flags, macros::PackageNamespace, relation::RelationClass, var::Var,
+    exceptions::Exceptions, flags::Flags, macros::PackageNamespace, reference::Reference, relation::RelationClass,
+    var::Var,
 };
 use crate::{
     adapter::AdapterResponse,
@@ -233,7 +234,7 @@ impl Context {
     /// The members that macros of the same name may hide, and `builtins` still has.
     fn hideable(&self, name: &str) -> Option<Value> {
         Some(match name {
-            "ref" => self.function("ref", builtins::reference),
+            "ref" => Value::object(Reference(self.clone())),
             "source" => self.function("source", builtins::source),
             "config" => Value::object(ConfigObject(self.clone())),
             "metric" => self.function("metric", builtins::metric),

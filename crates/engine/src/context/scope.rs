@@ -6,7 +6,7 @@ use artifacts::JsonMap;
 use jinja::Value;
 use project::{Project, QueryComment, Vars, yaml};
 
-use super::{Host, macros::MacroRegistry, relation::PartFlags};
+use super::{Host, macros::MacroRegistry, reference::Versions, relation::PartFlags};
 
 /// The project as contexts need it: names, variables, macros, constants.
 #[derive(Default)]
@@ -15,6 +15,8 @@ pub struct ProjectScope {
     pub root: String,
     /// The root project's `version`.
     pub root_version: Option<String>,
+    /// Names and versions of the project and its packages.
+    pub(crate) versions: Versions,
     /// All macros.
     pub macros: MacroRegistry,
     /// All variables.
@@ -57,6 +59,7 @@ impl ProjectScope {
         Self {
             root: project.root.name.clone(),
             root_version: project.root.version.clone(),
+            versions: Versions::new(project),
             macros,
             vars: project.vars.clone(),
             quoting: flags,
