@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """One project through dbt Core and through Owlet: manifests, selections, exit codes, compiled SQL.
 
-    parity.py PROJECT --owlet BIN --python VENV/bin/python --out DIR [--selections N] [--compile] [--reuse] [--vars YAML] [-v]
+    parity.py PROJECT --owlet BIN --python VENV/bin/python --out DIR [--selections N] [--compile] [--reuse] [--vars YAML] [--record FACTS] [-v]
 
 PROJECT is a folder with its packages installed. Both engines get the profile of an Athena warehouse (dbt-athena for dbt Core); `--compile`
 wants one at $AWS_ENDPOINT_URL. dbt Core's answers stay in DIR (see judge.py), `--reuse` takes those of the last run.
@@ -20,6 +20,8 @@ import sys
 from collections import Counter, defaultdict
 from datetime import date, timedelta
 from pathlib import Path
+
+import facts
 
 HERE = Path(__file__).resolve().parent
 SECTIONS = ["nodes", "sources", "exposures", "metrics", "semantic_models", "saved_queries", "functions", "unit_tests", "groups", "selectors", "disabled"]
@@ -96,6 +98,7 @@ class Report:
         self.known = known
         self.counts, self.identical, self.explained = Counter(), Counter(), Counter()
         self.classes = defaultdict(list)
+        self.differing = set()
 
     def resource(self, section: str, kind: str, unique_id: str, found: list):
         self.counts[section, kind] += 1
@@ -112,6 +115,8 @@ class Report:
                 self.classes[section, kind, shape].append((unique_id, member, ours, theirs))
         if not found:
             self.identical[section, kind] += 1
+        else:
+            self.differing.add((section, unique_id))
         return unknown
 
     def manifests(self, ours: dict, theirs: dict):
@@ -151,7 +156,7 @@ class Report:
             if (judged["status"] == "error") != (unique_id in failed):
                 found = [("status", "error" if unique_id in failed else "success", judged.get("message") or judged["status"])]
             elif judged["status"] != "error" and without_run(mine) != without_run(judged["code"]):
-                found = [("compiled_code", mine, judged["code"])]
+                found = [(code_nature(mine, judged["code"]), mine, judged["code"])]
             self.resource("compiled", unique_id.split(".")[0], unique_id, found)
 
     def print(self, verbose: bool):
@@ -184,10 +189,20 @@ class Report:
         }
 
 
+def code_nature(ours: str | None, theirs: str) -> str:
+    """What the difference of two compiled texts is about, where it is of a kind that known.txt may name."""
+    if ours is None:
+        return "compiled_code"
+    if theirs.startswith(ours) and "def model(" in ours:
+        return "python"
+    return "compiled_code(order)" if sorted(ours.split()) == sorted(theirs.split()) else "compiled_code"
+
+
 def without_run(code: str | None) -> str | None:
     """Compiled code without the run's id and time."""
     if code is None:
         return None
+    code = re.sub(r"\b1[6-9]\d{14}\.0\b", "<now>", code)
     code = re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "<id>", code)
     today = rf"({date.today()}|{date.today() - timedelta(days=1)})"
     return re.sub(today + r"[ T]\d\d:\d\d:\d\d(\.\d+)?", "<now>", code)
@@ -209,6 +224,8 @@ def edges(ours: list, theirs: list) -> list:
 class Owlet:
     def __init__(self, binary: str, project: Path, profiles: Path, variables: str):
         self.binary, self.project = binary, project
+        # What `compile` had to leave out.
+        self.excluded = []
         self.common = ["--profiles-dir", str(profiles), "--profile", "parity", "--no-version-check", "--vars", variables]
 
     def run(self, *arguments: str):
@@ -238,7 +255,7 @@ class Owlet:
                 confirmed.add(unique_id)
         names = {unique_id.split(".")[2] for unique_id in failed}
         for _ in range(20):
-            exclude = ["--exclude", *sorted(f"{name}+" for name in names)] if names else []
+            exclude = ["--exclude", *sorted(names)] if names else []
             code, manifest, text = self.manifest("compile", keep, *exclude)
             log += text
             failing = re.search(r"Error in (?:model|test|snapshot|analysis) (\S+) \(", text) if code else None
@@ -246,11 +263,38 @@ class Owlet:
                 break
             names.add(failing[1])
             confirmed |= {unique_id for unique_id in judged if unique_id.split(".")[2] == failing[1]}
+        self.excluded = sorted(names)
         return manifest, confirmed, log
 
     def list(self, arguments: list[str]) -> dict:
         done = self.run("ls", "--quiet", *arguments)
         return {"arguments": arguments, "exit": done.returncode, "error": done.stderr[:500], "lines": sorted(done.stdout.splitlines())}
+
+
+def record(options, report: Report, out: Path, excluded: list[str]) -> None:
+    """Writes facts of what dbt Core gave (see facts.py), but for what is known to differ."""
+    manifest = json.loads((out / "manifest.json").read_text())
+    resources = [
+        facts.of_resource(section, unique_id, comparable(section, resource))
+        for section in [*SECTIONS, *OTHER_SECTIONS]
+        if not section.endswith("_map")
+        for unique_id, resource in (manifest.get(section) or {}).items()
+        if not is_internal(unique_id) and (section, unique_id) not in report.differing
+    ]
+    compiled = []
+    if options.compile:
+        for unique_id, node in json.loads((out / "compiled.json").read_text()).items():
+            if node["status"] != "error" and unique_id.split(".")[0] not in ("seed", "operation") and ("compiled", unique_id) not in report.differing:
+                compiled.append(facts.of_code(unique_id, without_run(node["code"])))
+    facts.write(options.record, {
+        "project": options.project_name or options.project.name,
+        "commit": options.commit,
+        "dbt": manifest["metadata"]["dbt_version"],
+        "vars": options.vars,
+        "compile_arguments": ["--exclude", *excluded] if excluded else [],
+        "resources": resources,
+        "compiled": compiled,
+    })
 
 
 def main() -> int:
@@ -263,6 +307,9 @@ def main() -> int:
     parser.add_argument("--selections", type=int, default=0)
     parser.add_argument("--compile", action="store_true")
     parser.add_argument("--reuse", action="store_true", help="take dbt Core's answers of the last run")
+    parser.add_argument("--record", type=Path, metavar="FACTS", help="write facts for replay.py")
+    parser.add_argument("--project-name", help="of the facts: the project's folder below the checkouts")
+    parser.add_argument("--commit", help="of the facts: what is checked out")
     parser.add_argument("-v", "--verbose", action="store_true", help="every difference, not two of a class")
     options = parser.parse_args()
     out = options.out.resolve()
@@ -291,10 +338,12 @@ def main() -> int:
             listed = json.loads((out / "ls.json").read_text())[: options.selections]
             report.selections([owlet.list(entry["arguments"]) for entry in listed], listed)
         if options.compile:
-            judged = json.loads((out / "compiled.json").read_text())
-            compiled, failed, log = owlet.compile(judged, out / "ours-compiled.json")
+            texts = json.loads((out / "compiled.json").read_text())
+            compiled, failed, log = owlet.compile(texts, out / "ours-compiled.json")
             (out / "ours-compile.log").write_text(log)
-            report.compiled(compiled, failed, judged)
+            report.compiled(compiled, failed, texts)
+    if options.record and code == judged["exit"] == 0:
+        record(options, report, out, owlet.excluded)
     report.print(options.verbose)
     (out / "report.json").write_text(json.dumps(report.json(), indent=1))
     return 1 if report.classes else 0
