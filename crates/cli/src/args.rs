@@ -106,6 +106,11 @@ pub struct GlobalArgs {
     pub use_colors: bool,
     #[arg(long, global = true, hide = true)]
     pub no_use_colors: bool,
+    /// Use colours in the log file
+    #[arg(long, global = true, overrides_with = "no_use_colors_file")]
+    pub use_colors_file: bool,
+    #[arg(long, global = true, hide = true)]
+    pub no_use_colors_file: bool,
     /// Width of the lines with dots [default: 80]
     #[arg(long, global = true, value_name = "COLUMNS")]
     pub printer_width: Option<usize>,

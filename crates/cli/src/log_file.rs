@@ -22,7 +22,7 @@ pub struct LogFileOptions {
     pub least: Level,
     /// A larger log becomes `dbt.log.1` before the next invocation writes; 0 is no limit.
     pub most_bytes: u64,
-    pub printer_width: usize,
+    pub layout: Layout,
     pub invocation: Invocation,
 }
 
@@ -53,8 +53,7 @@ impl LogFile {
 
 impl Listener for LogFile {
     fn hear(&self, record: &Record) {
-        let LogFileOptions { format, least, printer_width, ref invocation, .. } = self.options;
-        let layout = Layout { printer_width, colors: false };
+        let LogFileOptions { format, least, layout, ref invocation, .. } = self.options;
         let lines = match format {
             LogFormat::Json => json::lines(record, invocation, least),
             _ if !text::is_shown(record, least) => return,

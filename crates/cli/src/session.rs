@@ -92,7 +92,7 @@ pub fn begin(cli: &Cli, settings: &Settings, invocation: &str) -> anyhow::Result
                 format: settings.log_format_file,
                 least,
                 most_bytes: settings.log_file_max_bytes,
-                printer_width: settings.printer_width,
+                layout: Layout { printer_width: settings.printer_width, colors: settings.colors_file },
                 invocation: Invocation { invocation_id: invocation_id.clone(), pid: std::process::id() },
             },
         )?));

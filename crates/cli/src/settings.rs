@@ -55,6 +55,8 @@ pub struct Settings {
     pub log_file_max_bytes: u64,
     pub print: bool,
     pub colors: bool,
+    /// In the log file.
+    pub colors_file: bool,
     pub progress: bool,
     pub printer_width: usize,
     pub write_json: bool,
@@ -98,7 +100,9 @@ impl Settings {
         let no_color = environment.get("NO_COLOR").is_some_and(|value| !value.is_empty());
         let colors =
             lookup.flag(tri_state(global.use_colors, global.no_use_colors), "USE_COLORS", terminal && !no_color)?;
+        let colors_file = tri_state(global.use_colors_file, global.no_use_colors_file);
         Ok(Self {
+            colors_file: lookup.flag(colors_file, "USE_COLORS_FILE", false)?,
             profiles_dir: path(&global.profiles_dir, "PROFILES_DIR").map(|dir| current_dir.join(dir)),
             profile: text(&global.profile, "PROFILE"),
             target: text(&global.target, "TARGET"),
