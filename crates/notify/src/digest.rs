@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::{Event, Message, Run};
+use crate::{Event, FailingNode, Message, Run};
 
 /// The parts, not escaped.
 pub(crate) struct Digest {
@@ -29,7 +29,7 @@ impl Digest {
             .failing_nodes
             .iter()
             .take(MOST_NODES)
-            .map(|node| (shortened(&node.name, LONGEST_LINE), node.message.as_deref().map(first_line)))
+            .map(|node| (shortened(&node.name, LONGEST_LINE), said(node)))
             .collect();
         let all = message.failing_count.max(message.failing_nodes.len() as u64);
         Self {
@@ -72,6 +72,23 @@ impl Digest {
     /// `and 3 more`.
     pub fn more(&self) -> Option<String> {
         (self.more_nodes > 0).then(|| format!("… and {} more", self.more_nodes))
+    }
+}
+
+/// Why it failed, how long it took, what it scanned.
+fn said(node: &FailingNode) -> Option<String> {
+    let facts: Vec<String> = [
+        node.duration_seconds.map(duration),
+        node.data_scanned_in_bytes.map(|bytes| format!("{} scanned", size(bytes))),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    let message = node.message.as_deref().map(first_line);
+    match (message, facts.is_empty()) {
+        (message, true) => message,
+        (Some(message), false) => Some(format!("{message} ({})", facts.join(", "))),
+        (None, false) => Some(facts.join(", ")),
     }
 }
 

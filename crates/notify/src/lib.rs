@@ -4,6 +4,7 @@
 //! Reading order: [`Message`] (what happened), `digest` (the same as a few lines, for every channel), one module per channel,
 //! [`Failure`] (whether another attempt can help).
 
+mod commit_status;
 mod digest;
 mod email;
 mod failure;
@@ -16,6 +17,7 @@ mod webhook;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+pub use commit_status::{CommitState, CommitStatus, StatusHost};
 pub use email::{Security, Smtp};
 pub use failure::Failure;
 pub use message::{Event, FailingNode, Message, Run, Schedule};
@@ -83,6 +85,14 @@ impl Notifier {
     /// The system has no usable TLS roots.
     pub fn new() -> Result<Self, reqwest::Error> {
         Ok(Self { http: http::client(Self::TIMEOUT)? })
+    }
+
+    /// Tells the host of a repository what came of a commit; tries once.
+    ///
+    /// # Errors
+    /// As [`Notifier::deliver`].
+    pub async fn report(&self, status: &CommitStatus) -> Result<(), Failure> {
+        commit_status::deliver(&self.http, status).await
     }
 
     /// Tries once.

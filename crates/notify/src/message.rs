@@ -108,4 +108,8 @@ pub struct FailingNode {
     /// Only its first line is shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duration_seconds: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data_scanned_in_bytes: Option<u64>,
 }

@@ -35,8 +35,15 @@ fn failed() -> Message {
             FailingNode {
                 name: "model.shop.stg_orders".to_owned(),
                 message: Some("COLUMN_NOT_FOUND: line 3:5: Column 'a_b' cannot be resolved\nmore".to_owned()),
+                duration_seconds: Some(3.25),
+                data_scanned_in_bytes: Some(12_300_000),
             },
-            FailingNode { name: "test.shop.not_null_orders_id".to_owned(), message: None },
+            FailingNode {
+                name: "test.shop.not_null_orders_id".to_owned(),
+                message: None,
+                duration_seconds: None,
+                data_scanned_in_bytes: None,
+            },
         ],
         failing_count: 4,
     }
@@ -134,7 +141,15 @@ fn the_largest_message_is_still_taken() {
         headline: Some(long.clone()),
         cause: Some(long.clone()),
         fix: Some(long.clone()),
-        failing_nodes: vec![FailingNode { name: long.clone(), message: Some(long) }; 50],
+        failing_nodes: vec![
+            FailingNode {
+                name: long.clone(),
+                message: Some(long),
+                duration_seconds: None,
+                data_scanned_in_bytes: None
+            };
+            50
+        ],
         failing_count: 5_000,
         ..failed()
     };

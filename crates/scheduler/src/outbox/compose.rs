@@ -234,7 +234,12 @@ impl Composer<'_> {
                 sqlx::query_scalar(select).bind(id).fetch_optional(self.database.readers()).await?;
             let line = last
                 .and_then(|last| last.lines().rev().map(str::trim).find(|line| !line.is_empty()).map(str::to_owned));
-            failing.push(FailingNode { name: command, message: line });
+            failing.push(FailingNode {
+                name: command,
+                message: line,
+                duration_seconds: None,
+                data_scanned_in_bytes: None,
+            });
         }
         Ok(failing)
     }
