@@ -4,6 +4,7 @@ use serde_json::Value as Json;
 use store::Change;
 use store::sqlx;
 
+use crate::clock::Micros;
 use crate::error::SchedulerError;
 use crate::model::Actor;
 use crate::scheduler::Scheduler;
@@ -36,27 +37,37 @@ impl Scheduler {
         actor: &Actor,
         decision: Decision<'_>,
     ) -> Result<(), SchedulerError> {
-        let details = if decision.details.is_null() { None } else { Some(decision.details.to_string()) };
-        sqlx::query(
-            "INSERT INTO audit (at, actor_type, actor, actor_email, event_type, source, source_id, metadata) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-        )
-        .bind(self.now())
-        .bind(actor.kind.as_str())
-        .bind(actor.name.clone())
-        .bind(actor.email.clone())
-        .bind(decision.event)
-        .bind(decision.source)
-        .bind(decision.source_id)
-        .bind(details)
-        .execute(&mut **change)
-        .await
-        .map_err(|source| self.failed("recording a decision in", source))?;
-        Ok(())
+        let written = write(change, actor, decision, self.now()).await;
+        written.map_err(|source| self.failed("recording a decision in", source))
     }
 
     /// This process as an actor.
     pub(crate) fn myself(&self) -> Actor {
         Actor::system(self.server())
     }
+}
+
+/// For those who have no handle.
+pub(crate) async fn write(
+    change: &mut Change,
+    actor: &Actor,
+    decision: Decision<'_>,
+    now: Micros,
+) -> Result<(), sqlx::Error> {
+    let details = if decision.details.is_null() { None } else { Some(decision.details.to_string()) };
+    sqlx::query(
+        "INSERT INTO audit (at, actor_type, actor, actor_email, event_type, source, source_id, metadata) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+    )
+    .bind(now)
+    .bind(actor.kind.as_str())
+    .bind(actor.name.clone())
+    .bind(actor.email.clone())
+    .bind(decision.event)
+    .bind(decision.source)
+    .bind(decision.source_id)
+    .bind(details)
+    .execute(&mut **change)
+    .await?;
+    Ok(())
 }

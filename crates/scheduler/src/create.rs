@@ -10,6 +10,7 @@ use crate::clock::{Micros, SECOND};
 use crate::definition::{Definition, Place};
 use crate::error::SchedulerError;
 use crate::model::{Actor, Cause, DeferTo, RunCommand, RunSpec};
+use crate::outbox::report_begin;
 use crate::scheduler::Scheduler;
 
 /// A run to be made.
@@ -56,12 +57,14 @@ impl<'a> NewRun<'a> {
     /// The schedule as it is, now.
     pub fn new(definition: &'a Definition, place: Place, cause: Cause, actor: &'a Actor, now: Micros) -> Self {
         let schedule = &definition.schedule;
+        let mut spec = spec(schedule);
+        spec.is_dbt_core |= place.is_dbt_core;
         let turns =
             if schedule.overlap_policy == schedules::OverlapPolicy::Allow { Turns::Free } else { Turns::OfSchedule };
         Self {
             definition,
             place,
-            spec: spec(schedule),
+            spec,
             cause,
             actor,
             reason: None,
@@ -95,6 +98,7 @@ fn spec(schedule: &Schedule) -> RunSpec {
         env_overrides: schedule.env_overrides.clone(),
         defer_to: schedule.active_deferral().map(defer_to),
         is_turbo_ci: false,
+        repository: None,
         interval: None,
         max_runtime_seconds: schedule.max_runtime_minutes.map(|minutes| u64::from(minutes) * 60),
         token_seed: String::new(),
@@ -165,6 +169,10 @@ impl Scheduler {
             own.map_err(failed)?;
         }
         self.count_under(change, id, &new).await?;
+        self.note_pull_request(change, id, &new).await?;
+        if new.place.reports && new.spec.is_turbo_ci && new.pull_request.is_some() {
+            report_begin(change, id, &new.spec.environment, now).await.map_err(failed)?;
+        }
         let attempt = new.family.as_ref().map(|family| family.attempt);
         let details =
             json!({ "cause": new.cause, "attempt": attempt, "parent": new.parent_run_id, "reason": new.reason });

@@ -2,14 +2,15 @@
 
 use std::collections::HashMap;
 
-use schedules::Schedule;
+use schedules::{EngineChoice, Schedule};
 use store::sqlx::{self, AssertSqlSafe};
 use store::{Backend, Change};
 
 use crate::claim::list;
 use crate::clock::Micros;
 use crate::error::SchedulerError;
-use crate::model::Environment;
+use crate::model::{Code, Environment};
+use crate::pull_requests::is_of;
 use crate::scheduler::Scheduler;
 
 /// A schedule's row.
@@ -126,9 +127,19 @@ impl Scheduler {
             .filter_map(|(slug, definition)| Some((slug, workgroup_key(&definition)?)))
             .collect();
         let places = environments.into_iter().filter_map(|(slug, definition)| {
-            let connection = serde_json::from_str::<Environment>(&definition).ok()?.connection;
+            let Environment { connection, engine, code, commit_status, .. } = serde_json::from_str(&definition).ok()?;
             let workgroup = connection.as_ref().and_then(|connection| workgroups.get(connection).cloned());
-            Some((slug, Place { connection, workgroup }))
+            Some((
+                slug,
+                Place {
+                    connection,
+                    workgroup,
+                    is_dbt_core: engine == EngineChoice::DbtCore,
+                    reports: commit_status.is_some(),
+                    repository: commit_status.and_then(|status| status.repository),
+                    code: Some(code),
+                },
+            ))
         });
         Ok(Places(places.collect()))
     }
@@ -162,6 +173,24 @@ pub(crate) struct Places(HashMap<String, Place>);
 pub(crate) struct Place {
     pub connection: Option<String>,
     pub workgroup: Option<String>,
+    pub is_dbt_core: bool,
+    /// Whether the code's host is told what came of a commit.
+    pub reports: bool,
+    /// Its name at the host, where that is set.
+    pub repository: Option<String>,
+    /// `None` for an environment that is not there, or not readable.
+    pub code: Option<Code>,
+}
+
+impl Place {
+    /// Whether this repository is the one whose code runs here. An environment that is not there takes every one: its run says what is wrong.
+    pub fn is_of(&self, repository: Option<&str>) -> bool {
+        match (repository, &self.repository, &self.code) {
+            (Some(given), Some(known), _) => known.eq_ignore_ascii_case(given),
+            (Some(given), None, Some(code)) => is_of(code, given),
+            _ => true,
+        }
+    }
 }
 
 impl Places {

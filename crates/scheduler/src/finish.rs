@@ -11,6 +11,7 @@ use crate::definition::Definition;
 use crate::error::SchedulerError;
 use crate::model::{Actor, ErrorClass, Lease, Outcome, Run, RunState, StopCause};
 use crate::notice::News;
+use crate::outbox::report_end;
 use crate::request::Finished;
 use crate::scheduler::Scheduler;
 
@@ -102,10 +103,14 @@ impl Scheduler {
         if ended.sla_at.is_some_and(|sla_at| sla_at <= now) {
             self.miss_sla(change, &ended, definition).await?;
         }
-        if let Some(next) = self.retry_by_policy(change, &ended, definition).await? {
+        // What follows makes runs, whose futures are large.
+        if let Some(next) = Box::pin(self.retry_by_policy(change, &ended, definition)).await? {
             return Ok(Some(next));
         }
-        self.announce(change, &ended, definition).await?;
+        if ended.spec.is_turbo_ci {
+            report_end(change, run.id, now).await.map_err(failed)?;
+        }
+        Box::pin(self.announce(change, &ended, definition)).await?;
         Ok(None)
     }
 

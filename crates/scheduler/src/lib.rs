@@ -9,9 +9,10 @@
 //! - people and programs: `deploy(Deploy) -> Diff`, `create_schedule(Schedule, source, Actor)`, `update_schedule`, `delete_schedule(slug, Actor)`,
 //!   `suspend(slug, reason, Actor)`, `resume(slug, Actor)`, `trigger(Trigger) -> Triggered`, `cancel(run_id, reason, Actor) -> Canceled`,
 //!   `retry_run(run_id, RetryMode, Actor) -> run_id`, `retry_schedule_from_failure(slug, Actor) -> run_id`, `backfill(Backfill) -> BackfillPlan`,
-//!   `cancel_backfill(id, Actor)`, `merged(Merge) -> Vec<Triggered>`, `pull_request(PullRequest) -> Vec<Triggered>`, `set_limit(key, max, Actor)`
+//!   `cancel_backfill(id, Actor)`, `merged(Merge) -> Vec<Triggered>`, `pull_request(PullRequest) -> Vec<Triggered>`,
+//!   `pull_request_closed(ClosedPullRequest) -> usize`, `set_limit(key, max, Actor)`
 //! - the server's loop: `tick() -> Ticked` (slots, SLA, backfills, budgets), `reap() -> Vec<Claimed>` (runs whose server died, now ours),
-//!   `retain(Retention) -> Retained`, `beat()`, `stopped()`
+//!   `retain(Retention) -> Retained`, `schema_to_drop() -> Option<SchemaToDrop>`, `schema_dropped`, `beat()`, `stopped()`
 //! - the worker: `claim(max) -> Vec<Claimed>`, `running(Lease, commit_hash)`, `heartbeats(&[Lease]) -> Vec<Beat>`, `must_stop(Lease) -> bool`,
 //!   `finish(Lease, Outcome) -> Finished`
 
@@ -33,6 +34,7 @@ mod limits;
 pub mod model;
 pub mod notice;
 pub mod outbox;
+mod pull_requests;
 pub mod read;
 pub mod request;
 mod resume;
@@ -47,4 +49,5 @@ mod trigger;
 pub mod worker;
 
 pub use error::SchedulerError;
+pub use pull_requests::{SchemaToDrop, is_repository};
 pub use scheduler::{MIGRATIONS, Options, Scheduler, Server};

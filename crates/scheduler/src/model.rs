@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
+use schedules::EngineChoice;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map as JsonMap, Value as Json};
 
@@ -209,6 +210,7 @@ impl Actor {
 
 /// Where runs get their code, their connection and their target: the JSON of table `environment`, column `definition`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Environment {
     pub code: Code,
     /// The dbt project's directory within the code; empty for its root.
@@ -226,9 +228,60 @@ pub struct Environment {
     /// Over the connection's own number of threads.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub threads: Option<u32>,
+    /// What runs lines that begin with `dbt`, for schedules that don't choose dbt Core themselves.
+    #[serde(default, skip_serializing_if = "is_default_engine")]
+    pub engine: EngineChoice,
     /// Environment variables of all runs in this environment: over the workspace's, under the schedule's own.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub variables: BTreeMap<String, String>,
+    /// Where the host of the code shows what came of a pull request's commit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit_status: Option<CommitStatus>,
+}
+
+impl Environment {
+    /// Of this code, with defaults for the rest.
+    pub fn new(code: Code) -> Self {
+        Self {
+            code,
+            project_dir: String::new(),
+            connection: None,
+            target: default_target(),
+            schema: None,
+            threads: None,
+            engine: EngineChoice::default(),
+            variables: BTreeMap::new(),
+            commit_status: None,
+        }
+    }
+}
+
+/// How to report to the host of a repository.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CommitStatus {
+    pub host: CodeHost,
+    /// Name of the secret variable of scope `workspace` that holds a token which may write commit statuses.
+    pub token: String,
+    /// Address of the host's API; the public host's own when missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api: Option<String>,
+    /// `owner/name`, where the code's address does not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repository: Option<String>,
+}
+
+words! {
+    /// Who keeps a repository.
+    CodeHost {
+        GitHub = "github",
+        GitLab = "gitlab",
+        Bitbucket = "bitbucket",
+    }
+}
+
+fn is_default_engine(engine: &EngineChoice) -> bool {
+    *engine == EngineChoice::default()
 }
 
 fn default_target() -> String {
@@ -277,6 +330,9 @@ pub struct RunSpec {
     /// Turbo CI: builds into a schema of its pull request (`run.pull_request`), which is dropped when the pull request is closed.
     #[serde(default, skip_serializing_if = "is_false")]
     pub is_turbo_ci: bool,
+    /// `owner/name` of the pull request's repository, as its host writes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repository: Option<String>,
     /// What the run stands for: from its slot to the next one. For variables `interval_start` and `interval_end` of backfills.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interval: Option<Interval>,

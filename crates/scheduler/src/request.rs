@@ -166,6 +166,8 @@ pub struct BackfillPlan {
 /// A merge landed on a branch.
 #[derive(Debug, Clone)]
 pub struct Merge {
+    /// `owner/name` as the host writes it; `None` is every repository.
+    pub repository: Option<String>,
     pub branch: String,
     pub commit: String,
     /// The webhook's delivery id.
@@ -176,10 +178,21 @@ pub struct Merge {
 /// A pull request was opened, reopened, or has a new commit.
 #[derive(Debug, Clone)]
 pub struct PullRequest {
+    /// `owner/name` as the host writes it; `None` is every repository.
+    pub repository: Option<String>,
     pub number: String,
     pub branch: String,
     pub commit: String,
     pub delivery: Option<String>,
+    pub actor: Actor,
+}
+
+/// A pull request was merged, or closed without it.
+#[derive(Debug, Clone)]
+pub struct ClosedPullRequest {
+    /// `owner/name` as the host writes it.
+    pub repository: String,
+    pub number: String,
     pub actor: Actor,
 }
 

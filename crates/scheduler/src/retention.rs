@@ -36,7 +36,8 @@ impl Scheduler {
         let old = "SELECT f.family_id FROM run f WHERE f.id = f.family_id AND f.created_at < $1 \
                    AND NOT EXISTS (SELECT 1 FROM run a WHERE a.family_id = f.family_id AND (a.ended_at IS NULL OR a.ended_at >= $1)) \
                    AND (SELECT count(*) FROM (SELECT 1 AS one FROM run n WHERE n.schedule_id = f.schedule_id AND n.id > f.id LIMIT $2) AS newer) >= $2 \
-                   ORDER BY f.created_at LIMIT $3";
+                   AND NOT EXISTS (SELECT 1 FROM pull_request p JOIN run l ON l.id = p.last_run_id WHERE l.family_id = f.family_id \
+                   AND p.dropped_at IS NULL) ORDER BY f.created_at LIMIT $3";
         let families: Vec<i64> = sqlx::query_scalar(old)
             .bind(before(retention.runs_days))
             .bind(i64::from(retention.keep_newest))
@@ -58,6 +59,7 @@ impl Scheduler {
                 format!("DELETE FROM artifact WHERE run_id IN ({ids})"),
                 format!("DELETE FROM command WHERE run_id IN ({ids})"),
                 format!("DELETE FROM query_execution WHERE run_id IN ({ids})"),
+                format!("DELETE FROM pull_request WHERE last_run_id IN ({ids})"),
                 format!("DELETE FROM trigger_key WHERE run_id IN ({ids})"),
                 format!("DELETE FROM run_limit WHERE run_id IN ({ids})"),
                 format!("DELETE FROM audit WHERE source = 'run' AND source_id IN ({ids})"),

@@ -14,7 +14,10 @@ use crate::error::SchedulerError;
 /// The scheduler's tables.
 pub const MIGRATIONS: Migrations = Migrations {
     part: "scheduler",
-    steps: &[Migration { version: 1, sql: include_str!("../migrations/0001_scheduler.sql") }],
+    steps: &[
+        Migration { version: 1, sql: include_str!("../migrations/0001_scheduler.sql") },
+        Migration { version: 2, sql: include_str!("../migrations/0002_pull_request.sql") },
+    ],
 };
 
 /// The scheduler as one process sees it. Several processes may have one each over the same database: whatever one decides holds for all.

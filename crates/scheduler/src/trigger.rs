@@ -12,7 +12,7 @@ use crate::clock::{Micros, SECOND};
 use crate::create::{NewRun, Turns, defer_to};
 use crate::definition::Definition;
 use crate::error::SchedulerError;
-use crate::model::{Cause, Outcome, RunCommand, RunState, StopCause};
+use crate::model::{Actor, Cause, Outcome, RunCommand, RunState, StopCause};
 use crate::request::{Idempotency, Merge, PullRequest, Trigger, Triggered};
 use crate::scheduler::Scheduler;
 use crate::slots::micros;
@@ -116,6 +116,10 @@ impl Scheduler {
             self.lock_schedules(&mut change, &[id]).await?;
             let condition = format!("s.id = {id} AND s.deleted_at IS NULL AND s.suspended = 0");
             let Some(definition) = self.schedules_where(&mut change, &condition).await?.pop() else { continue };
+            let place = self.places(&mut change).await?.of(&definition.schedule.environment);
+            if !place.is_of(merge.repository.as_deref()) {
+                continue;
+            }
             // The commit is the cause: two deliveries may tell of one merge.
             let key = Key::once(format!("merge:{}:{}", definition.schedule.slug, merge.commit));
             if let Some(run_id) = self.run_of_key(&mut change, &key).await? {
@@ -135,7 +139,6 @@ impl Scheduler {
                 change.commit().await?;
                 continue;
             }
-            let place = self.places(&mut change).await?.of(&definition.schedule.environment);
             let mut new = NewRun::new(&definition, place, Cause::Merge, &merge.actor, self.now());
             new.reason = Some(format!("merge of {} into {}", merge.commit, merge.branch));
             if policy == OverlapPolicy::Allow {
@@ -165,6 +168,10 @@ impl Scheduler {
             self.lock_schedules(&mut change, &[id]).await?;
             let condition = format!("s.id = {id} AND s.deleted_at IS NULL AND s.suspended = 0");
             let Some(definition) = self.schedules_where(&mut change, &condition).await?.pop() else { continue };
+            let place = self.places(&mut change).await?.of(&definition.schedule.environment);
+            if !place.is_of(request.repository.as_deref()) {
+                continue;
+            }
             let delivery = request.delivery.as_deref().unwrap_or_default();
             let name =
                 format!("pull_request:{}:{}:{}:{delivery}", definition.schedule.slug, request.number, request.commit);
@@ -173,13 +180,14 @@ impl Scheduler {
                 triggered.push(Triggered { run_id, is_new: false });
                 continue;
             }
-            self.supersede(&mut change, id, &request).await?;
-            let place = self.places(&mut change).await?.of(&definition.schedule.environment);
+            let reason = format!("pull request {} has a newer commit, {}", request.number, request.commit);
+            self.end_pull_request(&mut change, id, &request.number, &reason, &request.actor).await?;
             let mut new = NewRun::new(&definition, place, Cause::PullRequest, &request.actor, self.now());
             new.branch = Some(request.branch.clone());
             new.commit_hash = Some(request.commit.clone());
             new.pull_request = Some(request.number.clone());
             as_turbo_ci(&mut new, &definition);
+            new.spec.repository.clone_from(&request.repository);
             let run_id = self.create_run(&mut change, new).await?;
             self.bind_key(&mut change, &key, run_id).await?;
             change.commit().await?;
@@ -189,29 +197,30 @@ impl Scheduler {
         Ok(triggered)
     }
 
-    /// Ends what is not finished of a pull request's earlier commits.
-    async fn supersede(
+    /// Ends what is not finished of a pull request: it has a newer commit, or is closed.
+    pub(crate) async fn end_pull_request(
         &self,
         change: &mut Change,
         schedule_id: i64,
-        request: &PullRequest,
+        number: &str,
+        reason: &str,
+        actor: &Actor,
     ) -> Result<(), SchedulerError> {
         let sql = "SELECT id FROM run WHERE schedule_id = $1 AND pull_request = $2 AND cause = 'pull_request' \
                    AND state IN ('QUEUED', 'STARTING', 'RUNNING') ORDER BY id";
         let older: Vec<i64> = sqlx::query_scalar(sql)
             .bind(schedule_id)
-            .bind(request.number.clone())
+            .bind(number)
             .fetch_all(&mut **change)
             .await
             .map_err(|source| self.failed("looking for runs of a pull request in", source))?;
-        let reason = format!("pull request {} has a newer commit, {}", request.number, request.commit);
         for id in older {
             let Some(run) = self.locked_run(change, id).await? else { continue };
             if run.state == RunState::Queued {
-                let outcome = Outcome { state: RunState::Skipped, reason: reason.clone(), class: None };
-                self.end(change, &run, outcome, &request.actor).await?;
+                let outcome = Outcome { state: RunState::Skipped, reason: reason.to_owned(), class: None };
+                self.end(change, &run, outcome, actor).await?;
             } else if !run.state.is_final() {
-                self.ask_to_stop(change, id, StopCause::Cancel, &reason, &request.actor).await?;
+                self.ask_to_stop(change, id, StopCause::Cancel, reason, actor).await?;
             }
         }
         Ok(())

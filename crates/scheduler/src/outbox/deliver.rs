@@ -16,6 +16,7 @@ use super::{
     ANNOUNCEMENT, Announcement, BOLT_COMPLETED, BOLT_STARTED, Details,
     compose::Composer,
     receivers::receivers_of,
+    report::{self, COMMIT_STATUS},
     state::{DEAD, DELIVERED, PENDING, SENDING},
 };
 use crate::{
@@ -104,6 +105,7 @@ struct Row {
     channel: String,
     target: String,
     event: String,
+    run_id: Option<i64>,
     payload: String,
     /// This attempt's number, from 1: every write of ours names it.
     attempt: i64,
@@ -208,8 +210,9 @@ impl Outbox {
         let mut change = self.inner.database.write().await?;
         for id in due {
             let claim = "UPDATE outbox SET state = $2, lease_server = $3, attempts = attempts + 1 WHERE id = $1 AND state = $4 \
-                         RETURNING dedupe_key, channel, target, event, payload, attempts, created_at";
-            let claimed: Option<(String, String, String, String, String, i64, Micros)> = sqlx::query_as(claim)
+                         RETURNING dedupe_key, channel, target, event, run_id, payload, attempts, created_at";
+            type Columns = (String, String, String, String, Option<i64>, String, i64, Micros);
+            let claimed: Option<Columns> = sqlx::query_as(claim)
                 .bind(id)
                 .bind(SENDING)
                 .bind(self.inner.server.as_str())
@@ -217,8 +220,10 @@ impl Outbox {
                 .fetch_optional(&mut *change)
                 .await
                 .map_err(|source| self.failed("claiming a message in", source))?;
-            let Some((dedupe_key, channel, target, event, payload, attempt, created_at)) = claimed else { continue };
-            rows.push(Row { id, dedupe_key, channel, target, event, payload, attempt, created_at });
+            let Some((dedupe_key, channel, target, event, run_id, payload, attempt, created_at)) = claimed else {
+                continue;
+            };
+            rows.push(Row { id, dedupe_key, channel, target, event, run_id, payload, attempt, created_at });
         }
         change.commit().await?;
         Ok(rows)
@@ -228,6 +233,13 @@ impl Outbox {
         let claimed_at = self.inner.clock.monotonic();
         if row.channel == ANNOUNCEMENT {
             return self.expand(&row, settings).await;
+        }
+        if row.channel == COMMIT_STATUS {
+            let sent = self.report(&row, settings).await?;
+            return match sent {
+                Ok(()) => self.ended(&row, DELIVERED, None, None).await,
+                Err(failure) => self.after_failure(&row, failure).await,
+            };
         }
         let sent = match settings.channel(&row.channel, &row.target) {
             Ok(channel) => match self.compose(&row, settings).await? {
@@ -243,6 +255,24 @@ impl Outbox {
         match sent {
             Ok(()) => self.ended(&row, DELIVERED, None, None).await,
             Err(failure) => self.after_failure(&row, failure).await,
+        }
+    }
+
+    /// Tells the host of a repository how its commit is.
+    async fn report(&self, row: &Row, settings: &NotificationSettings) -> Result<Result<(), Failure>, OutboxError> {
+        let public_url = settings.public_url.as_ref().or(self.inner.options.public_url.as_ref());
+        let public_url = public_url.map(|url| url.trim_end_matches('/'));
+        let (database, settings) = (&self.inner.database, &self.inner.settings);
+        let run_id = row.run_id.unwrap_or_default();
+        match report::compose(database, settings, run_id, &row.target, public_url).await? {
+            Ok(status) => {
+                let sending = self.inner.notifier.report(&status);
+                match tokio::time::timeout(Notifier::TIMEOUT, sending).await {
+                    Ok(sent) => Ok(sent),
+                    Err(_) => Ok(Err(Failure::later("The host did not answer in time"))),
+                }
+            }
+            Err(failure) => Ok(Err(failure)),
         }
     }
 

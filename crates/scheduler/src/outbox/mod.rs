@@ -14,12 +14,16 @@
 mod announcement;
 mod compose;
 mod deliver;
+mod failing;
 mod receivers;
+mod report;
 
 pub(crate) use announcement::announce;
 pub use announcement::{Announcement, announce_system};
 pub use compose::{Details, NoDetails};
 pub use deliver::{Delivered, Outbox, OutboxError, OutboxOptions};
+pub use failing::FromArtifacts;
+pub(crate) use report::{report_begin, report_end};
 
 /// What a row in `outbox.channel` of an announcement says; its `target` is empty.
 const ANNOUNCEMENT: &str = "announcement";

@@ -4,7 +4,7 @@ use diagnostic::Diagnostic;
 use serde::{Deserialize, Serialize};
 use store::sqlx;
 
-use super::{Entry, Settings, SettingsError};
+use super::{Entry, Settings, SettingsError, unknown};
 use crate::model::Actor;
 
 /// For how long the money must last.
@@ -45,6 +45,7 @@ impl BudgetAction {
 
 /// Money that may be spent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Budget {
     /// `workspace`, `schedule:<slug>` or `connection:<slug>`.
     pub scope: String,
@@ -78,9 +79,10 @@ impl Settings {
     /// Sets a budget, replacing the one of the same scope, period and action.
     ///
     /// # Errors
-    /// The scope is none, the amount not above zero, the database fails.
+    /// The scope is none, or names what is not there; the amount is not above zero; the database fails.
     pub async fn set_budget(&self, budget: &Budget, actor: &Actor) -> Result<(), SettingsError> {
         check(budget).map_err(|problem| SettingsError::Refused(vec![problem]))?;
+        self.check_scope(&budget.scope).await?;
         let mut change = self.database.write().await?;
         let upsert = "INSERT INTO budget (scope, period, action, micro_dollars, created_at) VALUES ($1, $2, $3, $4, $5) \
                       ON CONFLICT (scope, period, action) DO UPDATE SET micro_dollars = excluded.micro_dollars RETURNING id";
@@ -97,6 +99,20 @@ impl Settings {
         let entry = Entry { actor, event_type: "budget.set", source: "budget", source_id: Some(id), metadata };
         self.audit(&mut change, entry).await?;
         Ok(change.commit().await?)
+    }
+
+    /// What it names is there.
+    async fn check_scope(&self, scope: &str) -> Result<(), SettingsError> {
+        if let Some(slug) = scope.strip_prefix("connection:") {
+            self.connection(slug).await?;
+        }
+        if let Some(slug) = scope.strip_prefix("schedule:") {
+            let known = self.schedules().await?;
+            if !known.iter().any(|schedule| schedule.slug == slug) {
+                return Err(unknown("schedule", slug, known.iter().map(|schedule| schedule.slug.as_str())));
+            }
+        }
+        Ok(())
     }
 
     /// Removes a budget.
@@ -128,6 +144,19 @@ impl Settings {
         self.audit(&mut change, entry).await?;
         Ok(change.commit().await?)
     }
+}
+
+/// Millionths as dollars.
+#[expect(clippy::cast_precision_loss, reason = "below nine billion dollars nothing is lost")]
+pub fn dollars_of(micro_dollars: i64) -> f64 {
+    micro_dollars as f64 / 1e6
+}
+
+/// Dollars as millionths; none for what is no amount.
+#[expect(clippy::cast_possible_truncation, reason = "checked to be in range")]
+pub fn micro_dollars(dollars: f64) -> Option<i64> {
+    let micros = (dollars * 1e6).round();
+    (micros.is_finite() && micros.abs() < 9e15).then_some(micros as i64)
 }
 
 fn word<T: serde::de::DeserializeOwned>(word: &str) -> Option<T> {

@@ -52,11 +52,11 @@ pub struct Check {
 }
 
 impl Check {
-    fn passed(name: &'static str, found: impl Into<String>) -> Self {
+    pub(super) fn passed(name: &'static str, found: impl Into<String>) -> Self {
         Self { name, status: CheckStatus::Passed, found: found.into(), problem: None }
     }
 
-    fn skipped(name: &'static str, why: impl Into<String>) -> Self {
+    pub(super) fn skipped(name: &'static str, why: impl Into<String>) -> Self {
         Self { name, status: CheckStatus::Skipped, found: why.into(), problem: None }
     }
 
@@ -64,7 +64,7 @@ impl Check {
         Self { name, status: CheckStatus::Warning, found: found.into(), problem: Some(problem) }
     }
 
-    fn failed(name: &'static str, problem: Diagnostic) -> Self {
+    pub(super) fn failed(name: &'static str, problem: Diagnostic) -> Self {
         Self { name, status: CheckStatus::Failed, found: problem.what.clone(), problem: Some(problem) }
     }
 }

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, str::FromStr};
 use diagnostic::Diagnostic;
 use serde_json::Map;
 use store::{Change, sqlx};
-use vault::{Binding, Connection};
+use vault::{Binding, Connection, Field};
 
 use super::{Entry, Settings, SettingsError, check_slug, unknown};
 use crate::{clock::Micros, model::Actor};
@@ -84,6 +84,40 @@ impl Settings {
             Some(index) => Ok(rows.swap_remove(index)),
             None => Err(unknown("connection", slug, rows.iter().map(|row| row.slug.as_str()))),
         }
+    }
+
+    /// The connection that these keys make: a secret that is `{"secret": true}` is the one that the connection of this slug has.
+    ///
+    /// # Errors
+    /// Every mistake in the keys; a secret is to be kept where none is set; the database fails.
+    pub async fn read_connection(
+        &self,
+        slug: &str,
+        given: &Map<String, serde_json::Value>,
+    ) -> Result<(Connection, Vec<Diagnostic>), SettingsError> {
+        let rows = self.connections().await?;
+        let known = rows.iter().find(|row| row.slug == slug);
+        let mut all = given.clone();
+        let mut problems = Vec::new();
+        for (name, value) in &mut all {
+            let is_kept = Field::find(name).is_some_and(Field::is_secret) && value.get("secret") == Some(&true.into());
+            if !is_kept {
+                continue;
+            }
+            let kept = known.and_then(|row| row.connection.secrets().find(|(field, _)| field == name));
+            match kept {
+                Some((_, secret)) => *value = secret.expose().into(),
+                None => problems.push(
+                    Diagnostic::error(format!("'{name}' has no value"))
+                        .cause("it is to be kept as it is, but none is set")
+                        .fix("give its value"),
+                ),
+            }
+        }
+        if !problems.is_empty() {
+            return Err(SettingsError::Refused(problems));
+        }
+        Connection::parse(&all).map_err(SettingsError::Refused)
     }
 
     /// Adds a connection, or replaces the one of this slug.

@@ -3,10 +3,12 @@
 use diagnostic::Diagnostic;
 use store::sqlx;
 
-use super::{Entry, Settings, SettingsError, check_slug, unknown};
+use vault::Scope;
+
+use super::{ConnectionScope, Entry, Settings, SettingsError, check_slug, environment_check, unknown};
 use crate::{
     clock::Micros,
-    model::{Actor, Environment},
+    model::{Actor, Code, Environment},
 };
 
 /// An environment as it is kept.
@@ -49,10 +51,63 @@ impl Settings {
             .collect()
     }
 
+    /// One environment.
+    ///
+    /// # Errors
+    /// There is none of this slug; else as [`Settings::environments`].
+    pub async fn environment(&self, slug: &str) -> Result<EnvironmentRow, SettingsError> {
+        let mut rows = self.environments().await?;
+        match rows.iter().position(|row| row.slug == slug) {
+            Some(index) => Ok(rows.swap_remove(index)),
+            None => Err(unknown("environment", slug, rows.iter().map(|row| row.slug.as_str()))),
+        }
+    }
+
+    /// What it names that is not there.
+    async fn missing(&self, environment: &Environment) -> Result<Vec<Diagnostic>, SettingsError> {
+        let mut problems = Vec::new();
+        if let Some(slug) = &environment.connection {
+            match self.connection(slug).await {
+                Ok(row) if row.scope == ConnectionScope::Production => {}
+                Ok(_) => problems.push(
+                    Diagnostic::error(format!("The connection '{slug}' is not for schedules"))
+                        .cause("its scope is development: the scratchpad and the data explorer use it")
+                        .fix("choose another connection, or change its scope to production"),
+                ),
+                Err(error @ SettingsError::Unknown { .. }) => problems.extend(error.diagnostics()),
+                Err(error) => return Err(error),
+            }
+        }
+        let mut secrets = Vec::new();
+        if let Code::Git { credential: Some(name), .. } = &environment.code {
+            secrets.push((name, "the credential of its repository"));
+        }
+        if let Some(status) = &environment.commit_status {
+            secrets.push((&status.token, "the token for commit statuses"));
+        }
+        if secrets.is_empty() {
+            return Ok(problems);
+        }
+        let scopes = self.variable_scopes().await?;
+        for (name, what) in secrets {
+            let is_there = scopes.iter().any(|variable| {
+                variable.scope == Scope::Workspace && variable.name == *name && variable.value.is_secret()
+            });
+            if !is_there {
+                problems.push(
+                    Diagnostic::error(format!("The workspace has no secret variable '{name}'"))
+                        .cause(format!("the environment takes {what} from it"))
+                        .fix(format!("set it first: owlet env set {name} --secret")),
+                );
+            }
+        }
+        Ok(problems)
+    }
+
     /// Adds an environment, or replaces the one of this slug. The first one becomes the default.
     ///
     /// # Errors
-    /// The slug is none, the connection does not exist, a variable's name is reserved, the database fails.
+    /// Everything that is wrong with it, also what it names and is not there; the database fails.
     pub async fn set_environment(
         &self,
         slug: &str,
@@ -62,12 +117,13 @@ impl Settings {
         actor: &Actor,
     ) -> Result<i64, SettingsError> {
         let mut problems: Vec<Diagnostic> = check_slug("environment", slug).err().into_iter().collect();
-        problems.extend(environment.variables.keys().filter_map(|name| vault::check_name(name).err()));
+        if name.trim().is_empty() {
+            problems.push(Diagnostic::error("The environment has no label").fix("give it a name that people read"));
+        }
+        problems.extend(environment_check::problems(environment));
+        problems.extend(self.missing(environment).await?);
         if !problems.is_empty() {
             return Err(SettingsError::Refused(problems));
-        }
-        if let Some(connection) = &environment.connection {
-            self.connection(connection).await?;
         }
         let definition = serde_json::to_string(environment).unwrap_or_default();
         let now = self.now();

@@ -4,8 +4,11 @@
 mod budgets;
 mod check;
 mod connections;
+mod environment_check;
 mod environments;
+mod limits;
 mod notifications;
+mod receivers;
 mod variables;
 
 use std::sync::Arc;
@@ -14,13 +17,15 @@ use diagnostic::Diagnostic;
 use store::{Change, Database, DatabaseError, sqlx};
 use vault::{KeyRing, VaultError};
 
-pub use budgets::{Budget, BudgetAction, BudgetPeriod};
+pub use budgets::{Budget, BudgetAction, BudgetPeriod, dollars_of, micro_dollars};
 pub use check::{Check, CheckStatus, Connector, Identity, check};
 pub use connections::{ConnectionRow, ConnectionScope};
 pub use environments::EnvironmentRow;
+pub use limits::Limit;
 pub use notifications::{
     NotificationSettings, Sensitive, SlackSettings, SmtpSettings, SystemReceivers, WebhookSettings,
 };
+pub use receivers::Receiver;
 pub use variables::VariableRow;
 
 use crate::{
@@ -150,7 +155,8 @@ fn check_slug(what: &str, slug: &str) -> Result<(), Diagnostic> {
     if is_slug {
         return Ok(());
     }
-    Err(Diagnostic::error(format!("'{slug}' cannot be the name of a {what}"))
+    let article = if what.starts_with('e') { "an" } else { "a" };
+    Err(Diagnostic::error(format!("'{slug}' cannot be the name of {article} {what}"))
         .cause(
             "it stands in addresses and files: at most 80 lower-case letters, digits and single hyphens between them",
         )

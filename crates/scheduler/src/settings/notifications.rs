@@ -9,7 +9,7 @@ use serde_json::Value;
 use store::{Change, sqlx};
 use vault::{Binding, Secret};
 
-use super::{Entry, Settings, SettingsError};
+use super::{Entry, Settings, SettingsError, environment_check::is_address};
 use crate::model::Actor;
 
 /// A token, password or address that is a secret. As JSON it is `{"secret": true}`, whatever it is; read from JSON a text is a new value,
@@ -186,6 +186,20 @@ impl NotificationSettings {
         }
     }
 
+    /// Who is told about problems of the scheduler, with their channels.
+    pub(super) fn system_receivers(&self) -> Vec<(&'static str, &str)> {
+        let lists = [
+            ("email", &self.system.emails),
+            ("slack", &self.system.slack_channels),
+            ("teams", &self.system.microsoft_teams),
+            ("webhook", &self.system.webhooks),
+        ];
+        lists
+            .into_iter()
+            .flat_map(|(channel, list)| list.iter().map(move |target| (channel, target.as_str())))
+            .collect()
+    }
+
     /// Everything that is wrong with it.
     fn problems(&self) -> Vec<Diagnostic> {
         let mut problems = Vec::new();
@@ -227,6 +241,19 @@ impl NotificationSettings {
                 );
             }
         }
+        let unreachable: Vec<String> = self
+            .system_receivers()
+            .into_iter()
+            .filter(|(channel, target)| !self.is_set(channel, target))
+            .map(|(channel, target)| format!("{target} ({channel})"))
+            .collect();
+        for receiver in unreachable {
+            problem(
+                format!("Nobody has set how to reach {receiver}"),
+                "it is to be told about problems of the scheduler",
+                "set a token, an address or a mail server for it, or correct its name".to_owned(),
+            );
+        }
         if self.smtp.as_ref().is_some_and(|smtp| smtp.user.is_some() != smtp.password.is_some()) {
             problem(
                 "The mail server has a user without password, or a password without user".to_owned(),
@@ -235,6 +262,17 @@ impl NotificationSettings {
             );
         }
         problems
+    }
+
+    /// Whether there is a way to a receiver, also when its secret is kept as it is.
+    fn is_set(&self, channel: &str, target: &str) -> bool {
+        let is_slack = |name: &String| name.trim_start_matches('#') == target.trim_start_matches('#');
+        match channel {
+            "slack" => self.slack.token.is_some() || self.slack.webhooks.keys().any(is_slack),
+            "teams" => self.teams.contains_key(target) || is_address(target),
+            "email" => self.smtp.is_some(),
+            _ => self.webhooks.contains_key(target) || is_address(target),
+        }
     }
 
     /// Every secret with its path.
@@ -271,10 +309,6 @@ impl SmtpSettings {
             from: self.from.clone(),
         }
     }
-}
-
-fn is_address(text: &str) -> bool {
-    url::Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "https" | "http") && url.has_host())
 }
 
 /// The JSON of the row: what is shown, and the secrets by their paths.

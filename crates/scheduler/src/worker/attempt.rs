@@ -180,7 +180,7 @@ impl Attempt {
         let made = environment::make(&self.run, configuration, &settings.inherited, &settings.lakehouse, &places);
         let mut environment = made.map_err(|error| match error {
             environment::EnvironmentError::Io(_) => infrastructure(error.to_string()),
-            environment::EnvironmentError::NoProfile { .. } => {
+            environment::EnvironmentError::NoProfile { .. } | environment::EnvironmentError::NoConnection { .. } => {
                 Break::Ended(Outcome::error(ErrorClass::Configuration, format!("{error}; {}", error.fix())))
             }
         })?;

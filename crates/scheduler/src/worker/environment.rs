@@ -44,6 +44,8 @@ pub(super) struct Places {
 pub(super) enum EnvironmentError {
     #[error("the project in '{path}' names no profile")]
     NoProfile { path: PathBuf },
+    #[error("pull request {number} has no schema of its own to build into: the environment has no connection")]
+    NoConnection { number: String },
     #[error("writing the profile of the run failed: {0}")]
     Io(#[from] std::io::Error),
 }
@@ -53,6 +55,9 @@ impl EnvironmentError {
         match self {
             Self::NoProfile { .. } => {
                 "write `profile: name` into dbt_project.yml, as plain text; the connection is rendered under that name"
+            }
+            Self::NoConnection { .. } => {
+                "give the environment a connection: the pull request's schema stands in the profiles.yml that is made of it"
             }
             Self::Io(_) => "see that Owlet's directory can be written and its disk has room",
         }
@@ -99,6 +104,10 @@ pub(super) fn make(
     }
     variables.extend(configuration.variables.environment().map(|(name, value)| (name.to_owned(), value.to_owned())));
     variables.extend(of_run(run, configuration, places));
+    if let (Some(number), true, None) = (&run.pull_request, run.spec.is_turbo_ci, &configuration.connection) {
+        // With the project's own profile it would build into that one's schema.
+        return Err(EnvironmentError::NoConnection { number: number.clone() });
+    }
     if let Some(connection) = &configuration.connection {
         let path = places.project.join("dbt_project.yml");
         if let Ok(text) = fs_err::read_to_string(&path) {

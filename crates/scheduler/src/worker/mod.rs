@@ -48,14 +48,13 @@ use self::{
     supervise::Supervisor,
 };
 use crate::{
-    Scheduler,
-    model::{Claimed, Lease, Run},
+    Scheduler, SchedulerError,
+    model::{Claimed, Lease},
     request::{Beat, Finished},
 };
 
 pub use environment::pull_request_schema;
 pub use from_settings::FromSettings;
-pub use pull_request::DropSchemaError;
 pub use queries::Prices;
 pub use words::{CommandLine, WordsError, split as split_words};
 
@@ -168,12 +167,21 @@ impl Workers {
         }
     }
 
-    /// Drops the schema that a run with Turbo CI built into; to be called when its pull request is closed. Answers the schema's name.
+    /// Drops the schemas of closed pull requests that nothing uses any more, one after the other. Answers the numbers of their pull
+    /// requests and their names.
     ///
     /// # Errors
-    /// The run was none of a pull request; the warehouse refuses.
-    pub async fn drop_pull_request_schema(&self, run: &Run) -> Result<String, DropSchemaError> {
-        pull_request::drop_schema(&self.inner, run).await
+    /// The database fails. A warehouse that refuses is written down, and asked again later.
+    pub async fn drop_closed_schemas(&self) -> Result<Vec<(String, Vec<String>)>, SchedulerError> {
+        let mut dropped = Vec::new();
+        while let Some(schema) = self.inner.scheduler.schema_to_drop().await? {
+            let result = pull_request::drop_schema(&self.inner, &schema.run).await.map_err(|error| error.to_string());
+            if let Ok(names) = &result {
+                dropped.push((schema.run.pull_request.clone().unwrap_or_default(), names.clone()));
+            }
+            self.inner.scheduler.schema_dropped(&schema, result).await?;
+        }
+        Ok(dropped)
     }
 
     /// How many runs are under way here.

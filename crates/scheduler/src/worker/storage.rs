@@ -213,4 +213,60 @@ mod tests {
             assert!(matches!(storage.get(key).await, Err(StorageError::NoKey { .. })), "{key}");
         }
     }
+
+    /// A bucket in memory.
+    #[derive(Default)]
+    struct Bucket(std::sync::Mutex<std::collections::BTreeMap<String, Bytes>>);
+
+    impl Bucket {
+        fn keys(&self) -> Vec<String> {
+            self.0.lock().expect("unpoisoned").keys().cloned().collect()
+        }
+    }
+
+    #[async_trait::async_trait]
+    impl S3 for Bucket {
+        async fn list(&self, prefix: &S3Uri) -> athena_api::ApiResult<Vec<athena_api::s3::ObjectSummary>> {
+            let objects = self.0.lock().expect("unpoisoned");
+            let found = objects.iter().filter(|(key, _)| key.starts_with(&prefix.to_string()));
+            Ok(found
+                .map(|(key, body)| athena_api::s3::ObjectSummary {
+                    uri: key.parse().expect("a location"),
+                    size: body.len() as u64,
+                })
+                .collect())
+        }
+
+        async fn delete(&self, objects: &[S3Uri]) -> athena_api::ApiResult<()> {
+            let mut all = self.0.lock().expect("unpoisoned");
+            objects.iter().for_each(|object| drop(all.remove(&object.to_string())));
+            Ok(())
+        }
+
+        async fn get(&self, object: &S3Uri) -> athena_api::ApiResult<Bytes> {
+            let found = self.0.lock().expect("unpoisoned").get(&object.to_string()).cloned();
+            found.ok_or_else(|| ApiError::new("NoSuchKey", "The specified key does not exist.".to_owned()))
+        }
+
+        async fn put(&self, object: &S3Uri, body: Bytes) -> athena_api::ApiResult<()> {
+            self.0.lock().expect("unpoisoned").insert(object.to_string(), body);
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn a_bucket_keeps_them_below_its_prefix_and_forgets_what_is_deleted() {
+        let bucket = Arc::new(Bucket::default());
+        let prefix: S3Uri = "s3://acme/owlet".parse().expect("a location");
+        let storage = ArtifactStorage::S3 { client: Arc::clone(&bucket) as _, prefix };
+        let text = Bytes::from("{\"nodes\": {}}\n".repeat(1000));
+        let stored = storage.put(text.clone()).await.expect("stored");
+        assert_eq!(storage.put(text.clone()).await.expect("stored"), stored);
+        assert_eq!(bucket.keys(), [format!("s3://acme/owlet/{}", stored.key)]);
+        assert_eq!(storage.get(&stored.key).await.expect("there"), text);
+        storage.delete(&stored.key).await.expect("deleted");
+        storage.delete(&stored.key).await.expect("gone already");
+        assert_eq!(bucket.keys(), [""; 0]);
+        assert!(matches!(storage.get(&stored.key).await, Err(StorageError::S3 { .. })));
+    }
 }

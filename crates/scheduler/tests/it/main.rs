@@ -13,6 +13,7 @@ mod follow;
 mod lease;
 mod limits;
 mod outbox;
+mod pull_requests;
 mod retention;
 mod retry;
 mod settings;

@@ -40,13 +40,9 @@ fn connection() -> Connection {
 
 fn environment(connection: Option<&str>) -> Environment {
     Environment {
-        code: Code::Local { path: "/srv/shop".to_owned() },
-        project_dir: String::new(),
         connection: connection.map(str::to_owned),
-        target: "prod".to_owned(),
-        schema: None,
-        threads: None,
         variables: [("A".to_owned(), "1".to_owned())].into(),
+        ..Environment::new(Code::Local { path: std::env::temp_dir().display().to_string() })
     }
 }
 

@@ -114,7 +114,13 @@ async fn overrides_hold_for_one_run() {
 }
 
 fn merge(commit: &str, delivery: &str) -> Merge {
-    Merge { branch: "main".to_owned(), commit: commit.to_owned(), delivery: Some(delivery.to_owned()), actor: actor() }
+    Merge {
+        repository: None,
+        branch: "main".to_owned(),
+        commit: commit.to_owned(),
+        delivery: Some(delivery.to_owned()),
+        actor: actor(),
+    }
 }
 
 #[tokio::test]
@@ -161,6 +167,7 @@ async fn a_pull_request_builds_its_newest_commit() {
         });
         world.deploy(&[ci, schedule("main-build", "OFF")]).await;
         let request = |number: &str, commit: &str| PullRequest {
+            repository: None,
             number: number.to_owned(),
             branch: "feature".to_owned(),
             commit: commit.to_owned(),

@@ -80,15 +80,7 @@ impl Warehouses for Nowhere {
 }
 
 fn environment(code: &std::path::Path) -> Environment {
-    Environment {
-        code: Code::Local { path: code.display().to_string() },
-        project_dir: String::new(),
-        connection: None,
-        target: "prod".to_owned(),
-        schema: None,
-        threads: None,
-        variables: Default::default(),
-    }
+    Environment::new(Code::Local { path: code.display().to_string() })
 }
 
 fn actor() -> Actor {

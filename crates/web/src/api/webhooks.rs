@@ -7,8 +7,9 @@ use axum::{
 };
 use bytes::Bytes;
 use scheduler::{
+    is_repository,
     model::{Actor, ActorKind, Code, Environment},
-    request::{Merge, PullRequest as PullRequestRequest},
+    request::{ClosedPullRequest, Merge, PullRequest as PullRequestRequest},
 };
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -90,7 +91,16 @@ async fn deliver(
                 Action::Opened | Action::Reopened | Action::Updated => proposed(&app, &delivery, request).await?,
                 // A merge starts its schedules by the push that comes with it.
                 Action::Merged | Action::Closed => {
-                    return Ok(ignored("a pull request that is closed starts nothing"));
+                    let closed = app.parts.scheduler.pull_request_closed(ClosedPullRequest {
+                        repository: request.repository.clone(),
+                        number: request.number.to_string(),
+                        actor: actor(&delivery, request.author.as_deref()),
+                    });
+                    let why = match closed.await? {
+                        0 => "a pull request that is closed starts nothing, and Turbo CI built nothing for it",
+                        _ => "a pull request that is closed starts nothing; its schema will be dropped",
+                    };
+                    return Ok(ignored(why));
                 }
             }
         }
@@ -107,20 +117,23 @@ fn ignored(why: &str) -> Json<Received> {
 async fn foreign(app: &App, repository: &str) -> Result<Option<String>, ApiError> {
     let mut known = Vec::new();
     for row in app.parts.reader.environments().await? {
-        match serde_json::from_str::<Environment>(&row.definition).map(|environment| environment.code) {
-            Ok(Code::Git { url, .. }) if names(&url, repository) => return Ok(None),
+        let environment = serde_json::from_str::<Environment>(&row.definition);
+        let named =
+            environment.as_ref().ok().and_then(|environment| environment.commit_status.as_ref()?.repository.clone());
+        if let Some(named) = named {
+            if named.eq_ignore_ascii_case(repository) {
+                return Ok(None);
+            }
+            known.push(named);
+            continue;
+        }
+        match environment.map(|environment| environment.code) {
+            Ok(Code::Git { url, .. }) if is_repository(&url, repository) => return Ok(None),
             Ok(Code::Git { url, .. }) => known.push(url),
             Ok(Code::Local { .. }) | Err(_) => return Ok(None),
         }
     }
     Ok(Some(format!("no environment runs the code of '{repository}'; there are {}", known.join(", "))))
-}
-
-/// Whether a git URL is that of `owner/name`.
-fn names(url: &str, repository: &str) -> bool {
-    let url = url.trim_end_matches('/').trim_end_matches(".git").to_lowercase();
-    let repository = repository.to_lowercase();
-    url.strip_suffix(&repository).is_some_and(|host| host.ends_with(['/', ':']))
 }
 
 fn actor(delivery: &Delivery, author: Option<&str>) -> Actor {
@@ -137,6 +150,7 @@ fn delivery_key(delivery: &Delivery) -> String {
 
 async fn pushed(app: &App, delivery: &Delivery, push: &Push) -> Result<Vec<i64>, ApiError> {
     let merge = Merge {
+        repository: Some(push.repository.clone()),
         branch: push.branch.clone(),
         commit: push.commit.clone(),
         delivery: Some(delivery_key(delivery)),
@@ -148,6 +162,7 @@ async fn pushed(app: &App, delivery: &Delivery, push: &Push) -> Result<Vec<i64>,
 
 async fn proposed(app: &App, delivery: &Delivery, request: &PullRequest) -> Result<Vec<i64>, ApiError> {
     let pull_request = PullRequestRequest {
+        repository: Some(request.repository.clone()),
         number: request.number.to_string(),
         branch: request.branch.clone(),
         commit: request.commit.clone(),
@@ -156,18 +171,4 @@ async fn proposed(app: &App, delivery: &Delivery, request: &PullRequest) -> Resu
     };
     let triggered = app.parts.scheduler.pull_request(pull_request).await?;
     Ok(triggered.into_iter().map(|triggered| triggered.run_id).collect())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::names;
-
-    #[test]
-    fn a_repository_is_known_by_any_of_its_addresses() {
-        for url in ["https://github.com/Shop/dbt.git", "git@github.com:shop/dbt.git", "ssh://git@host/shop/dbt/"] {
-            assert!(names(url, "shop/dbt"), "{url}");
-        }
-        assert!(!names("https://github.com/workshop/dbt", "shop/dbt"));
-        assert!(!names("https://github.com/shop/dbt-two", "shop/dbt"));
-    }
 }

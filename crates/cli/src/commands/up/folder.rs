@@ -28,15 +28,10 @@ pub async fn make_environment(workspace: &WorkspaceSettings, settings: &Settings
     if !workspace.environments().await.map_err(explained)?.is_empty() {
         return Ok(());
     }
-    let environment = Environment {
-        code: Code::Local { path: project.display().to_string() },
-        project_dir: String::new(),
-        connection: None,
-        target: settings.target.clone().unwrap_or_else(|| "prod".to_owned()),
-        schema: None,
-        threads: None,
-        variables: std::collections::BTreeMap::new(),
-    };
+    let mut environment = Environment::new(Code::Local { path: project.display().to_string() });
+    if let Some(target) = &settings.target {
+        environment.target.clone_from(target);
+    }
     workspace
         .set_environment(SLUG, "Production", true, &environment, &Actor::system("owlet up"))
         .await

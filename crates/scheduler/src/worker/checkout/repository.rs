@@ -110,7 +110,13 @@ fn find(remotes: &BTreeMap<String, String>, reference: &Reference, url: &str) ->
         |nearest| CheckoutError::UnknownReference { url: url.to_owned(), wanted: described(reference), nearest };
     if let Some(commit) = &reference.commit {
         let name = reference.name.clone();
-        let remote = name.as_ref().map(|name| format!("refs/heads/{name}")).filter(|name| remotes.contains_key(name));
+        let branch = name.as_ref().map(|name| format!("refs/heads/{name}")).filter(|name| remotes.contains_key(name));
+        // The commit of a fork is in no branch of this repository, but in what the host keeps of the pull request.
+        let of_pull_request = reference.pull_request.and_then(|number| {
+            let mut names = PULL_REQUEST.map(|(before, after)| format!("{before}{number}{after}")).into_iter();
+            names.find(|name| remotes.contains_key(name))
+        });
+        let remote = branch.or(of_pull_request);
         return Ok(Found { commit: commit.clone(), remote, branch: name });
     }
     if let Some(number) = reference.pull_request {
