@@ -1,6 +1,9 @@
 #!/usr/bin/env bash
 # The unmodified Bolt clients (SDK, its CLI) against `owlet up` on a small project, and every GraphQL document of the clients against
-# the schema that the server has. The Airflow provider's documents are among them; it is not run, as Airflow is large.
+# the schema that the server has, the Airflow provider's among them. The provider itself runs where Airflow is, which is large:
+#
+#   python3 -m venv VENV && VENV/bin/pip install --only-binary=:all: apache-airflow==3.3.2 airflow-provider-paradime-dbt==1.4.0
+#   AIRFLOW=VENV conformance/bolt/run.sh path/to/owlet
 #
 #   conformance/bolt/run.sh path/to/owlet
 #
@@ -39,3 +42,19 @@ echo "== documents of the clients"
 "$venv/bin/python" "$here/documents.py" "$endpoint" "$(cat "$work/bearer")" paradime paradime_dbt_provider
 echo "== SDK and CLI"
 PYTHONPATH=$here/../clients "$venv/bin/python" -W ignore::DeprecationWarning "$here/check_sdk.py" || { tail -50 "$work/server.log" >&2; exit 1; }
+
+if [ -n "${AIRFLOW:-}" ]; then
+  echo "== Airflow"
+  export AIRFLOW_HOME=$work/airflow AIRFLOW__CORE__LOAD_EXAMPLES=False AIRFLOW__LOGGING__LOGGING_LEVEL=ERROR
+  export AIRFLOW__CORE__DAGS_FOLDER=$here/dags
+  read -r key secret < <(tr '\n' ' ' < "$work/pair")
+  AIRFLOW_CONN_OWLET=$(printf '{"conn_type": "paradime", "extra": {"api_endpoint": "%s", "api_key": "%s", "api_secret": "%s"}}' "$endpoint" "$key" "$secret")
+  export AIRFLOW_CONN_OWLET
+  mkdir -p "$AIRFLOW_HOME" && cd "$AIRFLOW_HOME"
+  "$AIRFLOW/bin/airflow" db migrate > db.log 2>&1 || { tail -20 db.log >&2; exit 1; }
+  "$AIRFLOW/bin/airflow" dags reserialize >> db.log 2>&1 || { tail -20 db.log >&2; exit 1; }
+  PYTHONPATH=$here/dags "$AIRFLOW/bin/python" -W ignore "$here/check_airflow.py" > airflow.log 2>&1 || { tail -40 airflow.log "$work/server.log" >&2; exit 1; }
+  grep "^  [{F]" airflow.log
+else
+  echo "== Airflow: not run (AIRFLOW names no virtual environment that has it)"
+fi
