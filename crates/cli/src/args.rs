@@ -669,6 +669,34 @@ pub enum Command {
     #[cfg(not(feature = "server"))]
     #[command(hide = true)]
     Connection(Rest),
+    /// Environments of scheduled runs: code, connection, target
+    #[cfg(feature = "server")]
+    #[command(subcommand)]
+    Environment(crate::settings_args::EnvironmentCommand),
+    #[cfg(not(feature = "server"))]
+    #[command(hide = true)]
+    Environment(Rest),
+    /// How Slack, Teams, mail and webhooks are reached
+    #[cfg(feature = "server")]
+    #[command(subcommand)]
+    Notifications(crate::settings_args::NotificationsCommand),
+    #[cfg(not(feature = "server"))]
+    #[command(hide = true)]
+    Notifications(Rest),
+    /// What scheduled runs may cost
+    #[cfg(feature = "server")]
+    #[command(subcommand)]
+    Budget(crate::settings_args::BudgetCommand),
+    #[cfg(not(feature = "server"))]
+    #[command(hide = true)]
+    Budget(Rest),
+    /// How many scheduled runs may be active at once
+    #[cfg(feature = "server")]
+    #[command(subcommand)]
+    Limit(crate::settings_args::LimitCommand),
+    #[cfg(not(feature = "server"))]
+    #[command(hide = true)]
+    Limit(Rest),
     /// Tokens of the scheduler's API
     #[cfg(feature = "server")]
     #[command(subcommand)]
@@ -713,6 +741,10 @@ impl Command {
             Self::Bolt(_) => "bolt",
             Self::Env(_) => "env",
             Self::Connection(_) => "connection",
+            Self::Environment(_) => "environment",
+            Self::Notifications(_) => "notifications",
+            Self::Budget(_) => "budget",
+            Self::Limit(_) => "limit",
             Self::Token(_) => "token",
             Self::Doctor(_) => "doctor",
             Self::Iam(_) => "iam",
@@ -730,6 +762,10 @@ impl Command {
             | Self::Bolt(_)
             | Self::Env(_)
             | Self::Connection(_)
+            | Self::Environment(_)
+            | Self::Notifications(_)
+            | Self::Budget(_)
+            | Self::Limit(_)
             | Self::Token(_) => true,
             Self::Compile(args) => args.inline.is_some(),
             _ => false,

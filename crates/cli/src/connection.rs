@@ -149,7 +149,7 @@ fn credentials(profile: &AthenaProfile) -> CredentialSource {
 }
 
 /// The profile's endpoint, then the variables of the AWS SDKs.
-fn endpoints(endpoint_url: Option<&str>, environment: &Environment) -> Endpoints {
+pub(crate) fn endpoints(endpoint_url: Option<&str>, environment: &Environment) -> Endpoints {
     let variable = |service: &str| environment.get(&format!("AWS_ENDPOINT_URL{service}")).map(str::to_owned);
     if let Some(url) = endpoint_url {
         return Endpoints { all: Some(url.to_owned()), ..Endpoints::default() };

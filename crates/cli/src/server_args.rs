@@ -37,6 +37,9 @@ pub struct UpArgs {
     /// How clients reach this server, if a proxy stands before it: https://owlet.example.com
     #[arg(long, value_name = "URL")]
     pub public_url: Option<String>,
+    /// Where artifacts are kept: a folder, or s3://bucket/prefix/ with the machine's AWS credentials [default: artifacts in the state's folder]
+    #[arg(long, value_name = "PLACE", env = "OWLET_ARTIFACTS")]
+    pub artifacts: Option<String>,
     /// How many runs this server works on at once
     #[arg(long, value_name = "N", default_value = "4", value_parser = clap::value_parser!(u16).range(1..))]
     pub max_runs: u16,

@@ -7,6 +7,7 @@ mod history;
 mod logs;
 mod runs;
 mod schedules;
+mod settings;
 mod shape;
 mod tokens;
 mod webhooks;
@@ -14,6 +15,7 @@ mod workspace;
 
 pub use artifacts::full_url as artifact_url;
 pub use extract::{Body, Caller, actor};
+pub use settings::status as check_status;
 
 use crate::routes::Operation;
 
@@ -27,6 +29,7 @@ pub fn operations() -> Vec<Operation> {
     all.extend(deployments::operations());
     all.extend(workspace::operations());
     all.extend(tokens::operations());
+    all.extend(settings::operations());
     all.extend(webhooks::operations());
     all
 }

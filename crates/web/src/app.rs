@@ -4,7 +4,13 @@ use std::{ops::Deref, sync::Arc};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use scheduler::{Scheduler, clock::Clock, read::Reader};
+use notify::Notifier;
+use scheduler::{
+    Scheduler,
+    clock::Clock,
+    read::Reader,
+    settings::{Connector, Settings},
+};
 use store::DatabaseError;
 use tokio_util::sync::CancellationToken;
 
@@ -26,6 +32,12 @@ pub trait ArtifactFiles: Send + Sync {
 /// What `owlet up` decides.
 pub struct AppOptions {
     pub scheduler: Scheduler,
+    /// What people set.
+    pub settings: Settings,
+    /// Reaches a connection, to test it.
+    pub connector: Arc<dyn Connector>,
+    /// Sends messages that try a receiver.
+    pub notifier: Notifier,
     pub artifacts: Arc<dyn ArtifactFiles>,
     /// Requests without credentials that come straight from this machine are its owner's. Only for a listener on loopback.
     pub trust_loopback: bool,
@@ -41,6 +53,9 @@ pub struct AppOptions {
 pub struct AppParts {
     pub scheduler: Scheduler,
     pub reader: Reader,
+    pub settings: Settings,
+    pub connector: Arc<dyn Connector>,
+    pub notifier: Notifier,
     pub authentication: Authentication,
     pub artifacts: Arc<dyn ArtifactFiles>,
     pub clock: Arc<dyn Clock>,
@@ -78,6 +93,9 @@ impl App {
         let parts = AppParts {
             reader: Reader::new(database),
             scheduler: options.scheduler,
+            settings: options.settings,
+            connector: options.connector,
+            notifier: options.notifier,
             authentication,
             artifacts: options.artifacts,
             clock,

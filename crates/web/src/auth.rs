@@ -31,11 +31,15 @@ pub enum Scope {
     WorkspaceRead,
     /// Make and revoke tokens.
     TokensWrite,
+    /// See connections, environments, variables, notification settings, budgets and limits; never a secret.
+    SettingsRead,
+    /// Change them.
+    SettingsWrite,
 }
 
 impl Scope {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::BoltRead,
         Self::BoltWrite,
         Self::AuditRead,
@@ -43,6 +47,8 @@ impl Scope {
         Self::UsersWrite,
         Self::WorkspaceRead,
         Self::TokensWrite,
+        Self::SettingsRead,
+        Self::SettingsWrite,
     ];
 
     /// As it is written in commands and in the database.
@@ -55,6 +61,8 @@ impl Scope {
             Self::UsersWrite => "users:write",
             Self::WorkspaceRead => "workspace:read",
             Self::TokensWrite => "tokens:write",
+            Self::SettingsRead => "settings:read",
+            Self::SettingsWrite => "settings:write",
         }
     }
 }
@@ -81,7 +89,7 @@ impl FromStr for Scope {
 pub enum Role {
     /// Everything.
     Admin,
-    /// Everything about schedules and runs.
+    /// Everything about schedules and runs; sees settings.
     Developer,
     /// Look, don't touch.
     Viewer,
@@ -102,7 +110,14 @@ impl Role {
         match self {
             Self::Admin => Scope::ALL.to_vec(),
             Self::Developer => {
-                vec![Scope::BoltRead, Scope::BoltWrite, Scope::AuditRead, Scope::UsersRead, Scope::WorkspaceRead]
+                vec![
+                    Scope::BoltRead,
+                    Scope::BoltWrite,
+                    Scope::AuditRead,
+                    Scope::UsersRead,
+                    Scope::WorkspaceRead,
+                    Scope::SettingsRead,
+                ]
             }
             Self::Viewer => vec![Scope::BoltRead, Scope::UsersRead, Scope::WorkspaceRead],
         }

@@ -5,6 +5,8 @@ use axum::{
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
+use diagnostic::Diagnostic;
+use scheduler::settings::SettingsError;
 use schemars::JsonSchema;
 use serde::Serialize;
 use store::DatabaseError;
@@ -31,11 +33,34 @@ pub struct ErrorBody {
     /// What one can do now.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fix: Option<String>,
+    /// Where several things are wrong at once: all of them, the first one too.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub problems: Vec<Problem>,
+}
+
+/// One thing that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Problem {
+    pub error: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fix: Option<String>,
+}
+
+impl Problem {
+    pub fn of(diagnostic: &Diagnostic) -> Self {
+        Self { error: diagnostic.what.clone(), cause: diagnostic.cause.clone(), fix: diagnostic.fix.clone() }
+    }
 }
 
 impl ApiError {
     pub fn new(status: StatusCode, error: impl Into<String>) -> Self {
-        Self { status, body: ErrorBody { error: error.into(), cause: None, fix: None }, retry_after: None }
+        Self {
+            status,
+            body: ErrorBody { error: error.into(), cause: None, fix: None, problems: Vec::new() },
+            retry_after: None,
+        }
     }
 
     pub fn cause(mut self, cause: impl Into<String>) -> Self {
@@ -119,6 +144,26 @@ impl IntoResponse for ApiError {
                 .insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Bearer realm=\"owlet\""));
         }
         response
+    }
+}
+
+impl From<SettingsError> for ApiError {
+    fn from(error: SettingsError) -> Self {
+        let status = match &error {
+            SettingsError::Database(_) => return Self::unavailable(error.to_string()),
+            SettingsError::Unknown { .. } => StatusCode::NOT_FOUND,
+            SettingsError::InUse { .. } => StatusCode::CONFLICT,
+            SettingsError::Refused(_) => StatusCode::BAD_REQUEST,
+            SettingsError::Vault { .. } | SettingsError::Damaged { .. } => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        let problems: Vec<Problem> = error.diagnostics().iter().map(Problem::of).collect();
+        let first = problems.first().cloned();
+        let mut answer =
+            Self::new(status, first.as_ref().map_or_else(|| error.to_string(), |first| first.error.clone()));
+        answer.body.cause = first.as_ref().and_then(|first| first.cause.clone());
+        answer.body.fix = first.and_then(|first| first.fix);
+        answer.body.problems = if problems.len() > 1 { problems } else { Vec::new() };
+        answer
     }
 }
 

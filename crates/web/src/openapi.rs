@@ -74,7 +74,7 @@ pub fn document() -> Value {
         "info": {
             "title": "Owlet",
             "version": env!("CARGO_PKG_VERSION"),
-            "description": "Schedules, runs, logs, artifacts and costs of `owlet up`. Times are RFC 3339 in UTC. Lists go from page to page by \
+            "description": "Schedules, runs, logs, artifacts, costs and settings of `owlet up`. Times are RFC 3339 in UTC. Lists go from page to page by \
                 `after`, the `next` of the page before. The GraphQL API of existing clients is at /api/v1/{workspace}/graphql.",
             "license": {"name": "Apache-2.0"},
         },
@@ -98,6 +98,7 @@ fn method_name(method: &Method) -> &'static str {
     match *method {
         Method::POST => "post",
         Method::DELETE => "delete",
+        Method::PUT => "put",
         _ => "get",
     }
 }

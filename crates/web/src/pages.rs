@@ -1,4 +1,4 @@
-//! Plain pages: schedules and latest runs, a schedule, a run with its commands and the end of their logs. They need no script; a page of something that
+//! Plain pages: schedules and latest runs, a schedule, a run with its commands and the end of their logs, settings. They need no script; a page of something that
 //! still moves loads itself again.
 
 mod home;
@@ -6,6 +6,7 @@ mod html;
 mod login;
 mod run;
 mod schedule;
+mod settings;
 
 use axum::{
     http::{StatusCode, header},
@@ -37,6 +38,13 @@ pub fn operations() -> Vec<Operation> {
         )
         .access(page)
         .answers_as("text/html"),
+        Operation::get("/settings", "settingsPage", "Page: what people set", settings::page)
+            .access(Access::Page(Scope::SettingsRead))
+            .answers_as("text/html"),
+        Operation::post("/settings/{part}", "settingsForm", "A form of the settings page", settings::act)
+            .access(Access::Page(Scope::SettingsWrite))
+            .status(StatusCode::SEE_OTHER)
+            .answers_as("text/html"),
         Operation::get("/login", "loginPage", "Page: log in with a token", login::page)
             .access(Access::Public)
             .query::<login::Then>()
@@ -61,7 +69,7 @@ async fn style() -> impl IntoResponse {
 }
 
 /// A page that says what went wrong, with its status.
-fn failure(error: ApiError) -> Response {
+pub fn failure(error: ApiError) -> Response {
     let status = error.status;
     let mut body = html::Html::default();
     body.raw("<h1>").text(&error.body.error).raw("</h1>");

@@ -70,6 +70,7 @@ impl Operation {
         let filter = match method {
             Method::POST => axum::routing::MethodFilter::POST,
             Method::DELETE => axum::routing::MethodFilter::DELETE,
+            Method::PUT => axum::routing::MethodFilter::PUT,
             _ => axum::routing::MethodFilter::GET,
         };
         Self {
@@ -105,6 +106,16 @@ impl Operation {
         handler: H,
     ) -> Self {
         Self::new(Method::POST, path, id, summary, handler)
+    }
+
+    /// Sets.
+    pub fn put<H: Handler<T, App>, T: 'static>(
+        path: &'static str,
+        id: &'static str,
+        summary: &'static str,
+        handler: H,
+    ) -> Self {
+        Self::new(Method::PUT, path, id, summary, handler)
     }
 
     /// Takes away.
@@ -215,7 +226,8 @@ async fn guard(State((app, access)): State<(App, Access)>, mut request: Request,
     if let Some(scope) = scope
         && !identity.may(scope)
     {
-        return ApiError::lacks(scope).into_response();
+        let error = ApiError::lacks(scope);
+        return if matches!(access, Access::Page(_)) { pages::failure(error) } else { error.into_response() };
     }
     request.extensions_mut().insert::<Identity>(identity);
     next.run(request).await

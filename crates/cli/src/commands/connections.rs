@@ -141,7 +141,7 @@ fn given(fields: &[(String, String)], secrets: &[String]) -> anyhow::Result<Map<
     Ok(given)
 }
 
-fn show(checks: &[Check], format: TextOrJson) -> anyhow::Result<()> {
+pub(super) fn show(checks: &[Check], format: TextOrJson) -> anyhow::Result<()> {
     if format == TextOrJson::Json {
         Stream::Stdout.write_line(&serde_json::to_string_pretty(checks)?);
         return Ok(());
@@ -222,7 +222,10 @@ impl Connector for CliConnector {
 }
 
 /// `None` for the embedded lakehouse.
-fn options_of(connection: &Connection, environment: &Environment) -> ApiResult<Option<athena_client::ClientOptions>> {
+pub(super) fn options_of(
+    connection: &Connection,
+    environment: &Environment,
+) -> ApiResult<Option<athena_client::ClientOptions>> {
     let profile = connection
         .profile()
         .map_err(|problems| ApiError::new("InvalidConnection", server::all_of(&problems).to_string()))?;

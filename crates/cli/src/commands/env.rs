@@ -2,7 +2,6 @@
 
 use anyhow::bail;
 use scheduler::{clock::readable, settings::VariableRow};
-use store::sqlx;
 use vault::{KEY_FILE, KeyRing, Scope, Variable, VariableValue};
 
 use super::Outcome;
@@ -81,7 +80,7 @@ pub async fn run(command: &EnvCommand, settings: &Settings, environment: &Enviro
         }
         EnvCommand::List { format, .. } => {
             let rows = store.variables().await.map_err(refused)?;
-            let slugs = slugs(&store).await?;
+            let slugs = store.schedule_ids().await.map_err(refused)?;
             let scope = |scope: Scope| match scope {
                 Scope::Schedule(id) => {
                     let slug = slugs.iter().find(|(known, _)| *known == id).map(|(_, slug)| slug.clone());
@@ -121,13 +120,6 @@ pub(super) fn print(table: &Table, format: ResultFormat, settings: &Settings) ->
     Ok(())
 }
 
-async fn slugs(store: &scheduler::settings::Settings) -> anyhow::Result<Vec<(i64, String)>> {
-    let database = store.database();
-    let rows =
-        sqlx::query_as("SELECT id, slug FROM schedule WHERE deleted_at IS NULL").fetch_all(database.readers()).await;
-    rows.map_err(|source| anyhow::anyhow!("{}", database.error("reading the schedules of", source)))
-}
-
 async fn scope_of(store: &scheduler::settings::Settings, args: &ScopeArgs) -> anyhow::Result<Scope> {
     let Some(wanted) = &args.schedule else {
         return Ok(match args.scope {
@@ -136,14 +128,7 @@ async fn scope_of(store: &scheduler::settings::Settings, args: &ScopeArgs) -> an
             VariableScope::Development => Scope::Development,
         });
     };
-    let slugs = slugs(store).await?;
-    match slugs.iter().find(|(_, slug)| slug == wanted) {
-        Some((id, _)) => Ok(Scope::Schedule(*id)),
-        None => bail!(
-            "There is no schedule '{wanted}'\n  cause: no schedule of this server has this slug\n  \
-             fix:   deploy it first, or list them: owlet bolt schedules"
-        ),
-    }
+    store.schedule_scope(wanted).await.map_err(|error| server::refused(&error))
 }
 
 fn describe(scope: Scope) -> &'static str {

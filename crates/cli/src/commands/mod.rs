@@ -10,13 +10,19 @@ mod deps;
 mod docs;
 #[cfg(feature = "server")]
 mod env;
+#[cfg(feature = "server")]
+mod environments;
 mod init;
 mod list;
+#[cfg(feature = "server")]
+mod notifications;
 mod operation;
 mod plan;
 mod retry;
 mod run;
 mod show;
+#[cfg(feature = "server")]
+mod spending;
 mod sql;
 #[cfg(feature = "server")]
 mod token;
@@ -85,6 +91,14 @@ pub async fn dispatch(cli: Cli, environment: Environment) -> anyhow::Result<Outc
         Command::Env(command) => return Box::pin(env::run(command, &settings, &environment)).await,
         #[cfg(feature = "server")]
         Command::Connection(command) => return Box::pin(connections::run(command, &settings, &environment)).await,
+        #[cfg(feature = "server")]
+        Command::Environment(command) => return Box::pin(environments::run(command, &settings, &environment)).await,
+        #[cfg(feature = "server")]
+        Command::Notifications(command) => return Box::pin(notifications::run(command, &settings, &environment)).await,
+        #[cfg(feature = "server")]
+        Command::Budget(command) => return Box::pin(spending::budget(command, &settings, &environment)).await,
+        #[cfg(feature = "server")]
+        Command::Limit(command) => return Box::pin(spending::limit(command, &settings, &environment)).await,
         Command::Init(args) => return init::run(args, &settings, &environment, &current_dir),
         Command::Bolt(command) => return bolt::run(command, &settings, &current_dir).await,
         #[cfg(feature = "server")]
@@ -165,6 +179,14 @@ fn not_yet(command: &Command) -> Option<String> {
         Command::Env(_) => ("env", "build with the feature `server`"),
         #[cfg(not(feature = "server"))]
         Command::Connection(_) => ("connection", "build with the feature `server`"),
+        #[cfg(not(feature = "server"))]
+        Command::Environment(_) => ("environment", "build with the feature `server`"),
+        #[cfg(not(feature = "server"))]
+        Command::Notifications(_) => ("notifications", "build with the feature `server`"),
+        #[cfg(not(feature = "server"))]
+        Command::Budget(_) => ("budget", "build with the feature `server`"),
+        #[cfg(not(feature = "server"))]
+        Command::Limit(_) => ("limit", "build with the feature `server`"),
         #[cfg(not(feature = "server"))]
         Command::Token(_) => ("token", "build with the feature `server`"),
         Command::Doctor(_) => ("doctor", "`owlet debug` checks project, profile and connection"),

@@ -4,6 +4,7 @@
 //! what runs is stopped in order and left for the next server, then the listeners close.
 
 mod artifacts;
+mod connector;
 mod folder;
 mod reconcilers;
 mod warehouses;
@@ -12,13 +13,12 @@ mod warnings;
 use std::{path::Path, sync::Arc};
 
 use anyhow::{Context, anyhow, bail};
+use notify::Notifier;
 use scheduler::{
     Options, Scheduler, Server,
     clock::{Clock, SystemClock},
     settings::Settings as WorkspaceSettings,
-    worker::{
-        FromSettings, LeftQueries, Prices, WorkerSettings, Workers, storage::ArtifactStorage, supervise::Supervisor,
-    },
+    worker::{FromSettings, LeftQueries, Prices, WorkerSettings, Workers, supervise::Supervisor},
 };
 use tokio_util::sync::CancellationToken;
 use web::{App, AppOptions, TlsFiles, Tokens};
@@ -86,11 +86,16 @@ pub async fn run(args: &UpArgs, settings: &Settings, environment: &Environment) 
     let scheduler = Scheduler::open(database.clone(), Arc::clone(&clock), server, Options::default())
         .await
         .map_err(|error| anyhow!("The scheduler cannot start\n  cause: {error}\n  fix:   {}", error.fix()))?;
-    let storage = ArtifactStorage::Directory(directory.join("artifacts"));
+    let storage = artifacts::open(args.artifacts.as_deref(), &directory, environment).await?;
     let public_url = args.public_url.clone().unwrap_or_else(|| format!("{}://{}", bound.scheme(), bound.address));
     let stopping = CancellationToken::new();
+    let warehouses = Arc::new(Connected::new(lakehouse.services.clone(), environment.clone()));
+    let notifier = Notifier::new().map_err(|error| anyhow!("Notifications cannot be sent\n  cause: {error}"))?;
     let app = App::open(AppOptions {
         scheduler: scheduler.clone(),
+        settings: workspace_settings.clone(),
+        connector: Arc::clone(&warehouses) as _,
+        notifier: notifier.clone(),
         artifacts: Arc::new(StoredArtifacts(storage.clone())),
         trust_loopback: is_loopback,
         webhook_secret: environment.get("OWLET_WEBHOOK_SECRET").map(str::to_owned),
@@ -119,14 +124,22 @@ pub async fn run(args: &UpArgs, settings: &Settings, environment: &Environment) 
     };
     let configurations =
         Arc::new(FromSettings { settings: workspace_settings.clone(), workspace_name: workspace.name.clone() });
-    let warehouses = Arc::new(Connected::new(lakehouse.services.clone(), environment.clone()));
     let workers = Workers::new(scheduler.clone(), worker_settings, configurations, warehouses);
 
     say(&format!("Owlet serves {public_url}"));
     say(&format!("  GraphQL API: {public_url}/api/v1/{}/graphql", workspace.uid));
     say(&format!("  state: {}", database.name()));
     folder::make_environment(&workspace_settings, settings).await?;
-    let mut tasks = reconcilers::start(&scheduler, &workspace_settings, &workspace, &public_url, storage, &stop)?;
+    let mut tasks = reconcilers::start(
+        &scheduler,
+        &workers,
+        &workspace_settings,
+        &workspace,
+        &public_url,
+        storage,
+        notifier,
+        &stop,
+    );
     if let Some(project) = settings.project_dir.clone().filter(|_| !args.no_deploy) {
         tasks.spawn(folder::keep_deployed(project, scheduler.clone(), stop.clone()));
     }

@@ -13,7 +13,11 @@ mod project;
 #[cfg(feature = "server")]
 mod server_settings;
 #[cfg(all(feature = "server", feature = "lakehouse"))]
+mod turbo_ci;
+#[cfg(all(feature = "server", feature = "lakehouse"))]
 mod up;
+#[cfg(all(feature = "server", feature = "lakehouse"))]
+mod up_settings;
 
 use std::{
     path::Path,

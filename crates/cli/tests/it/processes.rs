@@ -9,11 +9,17 @@ use std::{
 use super::owlet;
 
 pub fn spawn(folder: &Path, arguments: &[&str]) -> Child {
+    spawn_with(folder, arguments, &[])
+}
+
+pub fn spawn_with(folder: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Child {
     Command::new(env!("CARGO_BIN_EXE_owlet"))
         .args(arguments)
         .current_dir(folder)
         .env_clear()
         .env("HOME", folder)
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .envs(environment.iter().copied())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

@@ -9,7 +9,7 @@ use std::{
 use super::{owlet, settings};
 
 /// Runs `owlet` with something on its standard input.
-fn owlet_fed(folder: &Path, arguments: &[&str], input: &str) -> (Option<i32>, String) {
+pub fn owlet_fed(folder: &Path, arguments: &[&str], input: &str) -> (Option<i32>, String) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_owlet"))
         .args(arguments)
         .current_dir(folder)

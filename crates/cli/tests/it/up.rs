@@ -93,7 +93,7 @@ fn an_address_in_use_is_said_before_anything_starts() {
     assert!(!folder.path().join(".owlet").exists(), "nothing was made");
 }
 
-fn write(folder: &Path, name: &str, text: &str) {
+pub fn write(folder: &Path, name: &str, text: &str) {
     let path = folder.join(name);
     fs_err::create_dir_all(path.parent().expect("a folder")).expect("created");
     fs_err::write(path, text).expect("written");

@@ -1,9 +1,8 @@
-//! The workspace, its environments and servers.
+//! The workspace and its servers.
 
 use axum::{Json, extract::State};
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::Value;
 
 use super::{
     extract::Caller,
@@ -16,9 +15,6 @@ pub fn operations() -> Vec<Operation> {
         Operation::get("/api/v1/workspace", "getWorkspace", "Name, uid, version, and who is asking", workspace)
             .needs(Scope::WorkspaceRead)
             .answers::<WorkspaceAnswer>(),
-        Operation::get("/api/v1/environments", "listEnvironments", "Where schedules run", environments)
-            .needs(Scope::BoltRead)
-            .answers::<Page<Environment>>(),
         Operation::get("/api/v1/servers", "listServers", "Processes that share the work, newest first", servers)
             .needs(Scope::WorkspaceRead)
             .answers::<Page<Server>>(),
@@ -58,26 +54,6 @@ async fn workspace(State(app): State<App>, Caller(identity): Caller) -> Json<Wor
             scopes: identity.scopes.iter().map(ToString::to_string).collect(),
         },
     })
-}
-
-/// Where schedules get their code, connection and target.
-#[derive(Debug, Serialize, JsonSchema)]
-struct Environment {
-    slug: String,
-    name: String,
-    is_default: bool,
-    definition: Value,
-}
-
-async fn environments(State(app): State<App>) -> Result<Json<Page<Environment>>, ApiError> {
-    let rows = app.parts.reader.environments().await?;
-    let shape = |row: scheduler::read::EnvironmentRow| Environment {
-        definition: serde_json::from_str(&row.definition).unwrap_or(Value::Null),
-        slug: row.slug,
-        name: row.name,
-        is_default: row.is_default,
-    };
-    Ok(Json(Page { items: rows.into_iter().map(shape).collect(), next: None }))
 }
 
 async fn servers(State(app): State<App>) -> Result<Json<Page<Server>>, ApiError> {

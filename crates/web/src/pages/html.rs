@@ -77,7 +77,7 @@ pub fn document(title: &str, refresh: Option<u32>, body: &Html) -> Response {
     page.raw("<title>")
         .text(title)
         .raw(" · Owlet</title><link rel=\"stylesheet\" href=\"/assets/owlet.css\"></head><body>");
-    page.raw("<header><a class=\"brand\" href=\"/\">Owlet</a><nav><a href=\"/\">Schedules</a> <a href=\"/api/openapi.json\">API</a></nav></header>");
+    page.raw("<header><a class=\"brand\" href=\"/\">Owlet</a><nav><a href=\"/\">Schedules</a> <a href=\"/settings\">Settings</a> <a href=\"/api/openapi.json\">API</a></nav></header>");
     page.raw("<main>").raw(&body.0).raw("</main></body></html>\n");
     let mut response = page.0.into_response();
     let headers = response.headers_mut();

@@ -186,11 +186,14 @@ async fn every_answer_is_as_the_document_says() {
     let graphql = server.post(&format!("/api/v1/{}/graphql", server.workspace), &query).await;
     checker.check("post", "/api/v1/{workspace}/graphql", &graphql);
 
+    settings(&server, &mut checker).await;
+
     // Routes whose success other tests show: downloads, login, deletion, webhooks.
     let elsewhere = [
         ("get", "/api/v1/artifacts/{artifact_id}/content"),
         ("post", "/login"),
         ("post", "/logout"),
+        ("post", "/settings/{part}"),
         ("delete", "/api/v1/schedules/{slug}"),
         ("delete", "/api/v1/tokens/{prefix}"),
         ("post", "/api/v1/webhooks/{provider}"),
@@ -207,6 +210,72 @@ async fn every_answer_is_as_the_document_says() {
         elsewhere.iter().map(|(method, path)| ((*method).to_owned(), (*path).to_owned())).collect();
     let unchecked: Vec<_> = all.difference(&checker.seen).filter(|route| !known.contains(*route)).collect();
     assert!(unchecked.is_empty(), "no answer of {unchecked:?} was checked");
+}
+
+/// Each is set, shown, tried and removed.
+async fn settings(server: &Server, checker: &mut Checker) {
+    let here = std::env::temp_dir().display().to_string();
+    let connection = json!({"definition": {
+        "region_name": "eu-west-1", "database": "awsdatacatalog", "schema": "shop", "s3_staging_dir": "s3://r/",
+        "aws_access_key_id": "AKIAX", "aws_secret_access_key": "hush-hush",
+    }});
+    let environment = json!({"name": "CI", "definition": {
+        "code": {"kind": "local", "path": here}, "connection": "lake", "target": "ci", "threads": 8, "engine": "dbt-core",
+        "variables": {"A": "1"},
+        "commit_status": {"host": "gitlab", "token": "STATUS_TOKEN", "repository": "acme/shop", "api": "https://git.example/api/v4"},
+    }});
+    let notifications =
+        json!({"smtp": {"host": "127.0.0.1", "port": 1, "security": "none", "from": "owlet@example.com"}});
+    let calls = [
+        ("put", "/api/v1/connections/{slug}", "/api/v1/connections/lake", connection),
+        ("get", "/api/v1/connections", "/api/v1/connections", Value::Null),
+        ("get", "/api/v1/connections/{slug}", "/api/v1/connections/lake", Value::Null),
+        ("post", "/api/v1/connections/{slug}/test", "/api/v1/connections/lake/test", json!({})),
+        (
+            "put",
+            "/api/v1/variables",
+            "/api/v1/variables",
+            json!({"name": "STATUS_TOKEN", "value": "hush-hush", "secret": true}),
+        ),
+        ("put", "/api/v1/variables", "/api/v1/variables", json!({"name": "B", "value": "2", "schedule": "orders"})),
+        ("get", "/api/v1/variables", "/api/v1/variables", Value::Null),
+        ("put", "/api/v1/environments/{slug}", "/api/v1/environments/ci", environment),
+        ("get", "/api/v1/environments/{slug}", "/api/v1/environments/ci", Value::Null),
+        ("put", "/api/v1/settings/notifications", "/api/v1/settings/notifications", notifications),
+        ("get", "/api/v1/settings/notifications", "/api/v1/settings/notifications", Value::Null),
+        ("get", "/api/v1/settings/receivers", "/api/v1/settings/receivers", Value::Null),
+        (
+            "post",
+            "/api/v1/settings/receivers/test",
+            "/api/v1/settings/receivers/test",
+            json!({"channel": "email", "target": "ada@example.com"}),
+        ),
+        (
+            "put",
+            "/api/v1/budgets",
+            "/api/v1/budgets",
+            json!({"scope": "connection:lake", "period": "day", "action": "stop", "dollars": 2.5}),
+        ),
+        ("get", "/api/v1/budgets", "/api/v1/budgets", Value::Null),
+        ("put", "/api/v1/limits", "/api/v1/limits", json!({"key": "connection:lake", "max_active": 3})),
+        ("get", "/api/v1/limits", "/api/v1/limits", Value::Null),
+        ("get", "/settings", "/settings?environment=ci&connection=lake", Value::Null),
+        ("delete", "/api/v1/environments/{slug}", "/api/v1/environments/ci", json!({})),
+        ("delete", "/api/v1/connections/{slug}", "/api/v1/connections/lake", json!({})),
+        ("delete", "/api/v1/variables", "/api/v1/variables?name=B&schedule=orders", json!({})),
+        ("delete", "/api/v1/budgets", "/api/v1/budgets?scope=connection:lake&period=day&action=stop", json!({})),
+        ("delete", "/api/v1/limits", "/api/v1/limits?key=connection:lake", json!({})),
+    ];
+    for (method, path, address, body) in calls {
+        let answer = if method == "get" {
+            server.get(address).await
+        } else {
+            server.ask(&method.to_uppercase(), address, &body).await
+        };
+        assert_eq!(answer.status, 200, "{method} {address}: {}", answer.text);
+        assert!(!answer.text.contains("hush"), "{method} {address}: {}", answer.text);
+        checker.check(method, path, &answer);
+    }
 }
 
 async fn query(server: &Server, run_id: i64, command_id: i64) {

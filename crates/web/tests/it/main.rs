@@ -4,4 +4,5 @@ mod access;
 mod graphql;
 mod json;
 mod server;
+mod settings;
 mod webhooks;

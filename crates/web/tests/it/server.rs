@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use athena_api::{ApiError, ApiResult, Services};
 use axum::{
     Router,
     body::Body,
@@ -16,12 +17,14 @@ use scheduler::{
     clock::SteppedClock,
     model::{Actor, Claimed, Outcome},
     request::{Deploy, Trigger},
+    settings::{Connector, Identity, Settings},
 };
 use schedules::{Schedule, ScheduleCommand};
 use serde_json::{Value, json};
 use store::{Database, Durability, sqlx};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
+use vault::{Connection, KeyRing};
 use web::{App, AppOptions, ArtifactFiles, NewToken, Role, TokenKind, Tokens};
 
 pub struct Server {
@@ -40,6 +43,26 @@ struct Files;
 impl ArtifactFiles for Files {
     async fn read(&self, storage_key: &str) -> std::io::Result<Option<Bytes>> {
         Ok((storage_key != "gone").then(|| Bytes::from(format!("{{\"key\":\"{storage_key}\"}}"))))
+    }
+}
+
+/// No connection leads anywhere.
+struct Nowhere;
+
+#[async_trait]
+impl Connector for Nowhere {
+    async fn identity(&self, _: &Connection) -> ApiResult<Identity> {
+        Err(ApiError::new(
+            "UnrecognizedClientException",
+            "The security token included in the request is invalid.".to_owned(),
+        ))
+    }
+
+    async fn services(&self, _: &Connection) -> ApiResult<Services> {
+        Err(ApiError::new(
+            "UnrecognizedClientException",
+            "The security token included in the request is invalid.".to_owned(),
+        ))
     }
 }
 
@@ -86,6 +109,13 @@ impl Server {
         change.commit().await.expect("committed");
         let options = AppOptions {
             scheduler: scheduler.clone(),
+            settings: Settings::new(
+                scheduler.database().clone(),
+                KeyRing::open_or_create(directory.path()).expect("a key"),
+                Arc::clone(&clock) as _,
+            ),
+            connector: Arc::new(Nowhere),
+            notifier: notify::Notifier::new().expect("a client"),
             artifacts: Arc::new(Files),
             trust_loopback,
             webhook_secret: Some("hook".to_owned()),
@@ -225,6 +255,20 @@ impl Server {
     pub async fn post(&self, path: &str, body: &Value) -> Answer {
         let request = Request::post(path).header("host", "127.0.0.1:8585").header("content-type", "application/json");
         self.send(request.body(Body::from(body.to_string())).expect("a request")).await
+    }
+
+    /// Any method, with a JSON body.
+    pub async fn ask(&self, method: &str, path: &str, body: &Value) -> Answer {
+        let request = Request::builder().method(method).uri(path).header("host", "127.0.0.1:8585");
+        let request = request.header("content-type", "application/json");
+        self.send(request.body(Body::from(body.to_string())).expect("a request")).await
+    }
+
+    /// A form of a page.
+    pub async fn form(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
+        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        let request = Request::post(path).header("host", "127.0.0.1:8585");
+        self.send(request.body(Body::from(body)).expect("a request")).await
     }
 
     /// The whole answer of the GraphQL API.

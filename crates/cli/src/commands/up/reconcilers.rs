@@ -2,34 +2,39 @@
 
 use std::{future::Future, sync::Arc, time::Duration};
 
-use anyhow::anyhow;
 use notify::Notifier;
 use scheduler::{
     Scheduler,
-    outbox::{NoDetails, Outbox, OutboxOptions},
+    outbox::{FromArtifacts, Outbox, OutboxOptions},
     request::Retention,
     settings::Settings as WorkspaceSettings,
-    worker::storage::ArtifactStorage,
+    worker::{Workers, storage::ArtifactStorage},
 };
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use web::Workspace;
+
+use crate::terminal::Stream;
 
 /// A slot is looked for this often, and at its own instant.
 const TICK: Duration = Duration::from_secs(1);
 const BEAT: Duration = Duration::from_secs(5);
 const DELIVER: Duration = Duration::from_secs(2);
 const RETAIN: Duration = Duration::from_secs(3600);
+/// Schemas of closed pull requests.
+const DROP: Duration = Duration::from_secs(5);
 
 /// Starts them; they end when `stop` is cancelled.
 pub fn start(
     scheduler: &Scheduler,
+    workers: &Workers,
     settings: &WorkspaceSettings,
     workspace: &Workspace,
     public_url: &str,
     storage: ArtifactStorage,
+    notifier: Notifier,
     stop: &CancellationToken,
-) -> anyhow::Result<JoinSet<()>> {
+) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
     tasks.spawn(keep_ticking(scheduler.clone(), stop.clone()));
     let beating = scheduler.clone();
@@ -41,7 +46,6 @@ pub fn start(
             }
         }
     }));
-    let notifier = Notifier::new().map_err(|error| anyhow!("Notifications cannot be sent\n  cause: {error}"))?;
     let options = OutboxOptions {
         workspace: workspace.name.clone(),
         workspace_uid: workspace.uid.clone(),
@@ -49,7 +53,8 @@ pub fn start(
         ..OutboxOptions::default()
     };
     let clock = Arc::clone(scheduler.clock());
-    let outbox = Outbox::new(settings.clone(), clock, scheduler.server(), notifier, Arc::new(NoDetails), options);
+    let details = Arc::new(FromArtifacts { database: scheduler.database().clone(), storage: storage.clone() });
+    let outbox = Outbox::new(settings.clone(), clock, scheduler.server(), notifier, details, options);
     tasks.spawn(every(DELIVER, stop.clone(), move || {
         let outbox = outbox.clone();
         async move {
@@ -58,9 +63,22 @@ pub fn start(
             }
         }
     }));
+    let dropping = workers.clone();
+    tasks.spawn(every(DROP, stop.clone(), move || {
+        let workers = dropping.clone();
+        async move {
+            match workers.drop_closed_schemas().await {
+                Ok(dropped) => dropped.iter().for_each(|(number, schemas)| {
+                    let schemas = schemas.join(", ");
+                    Stream::Stderr.write_line(&format!("Dropped the schemas of pull request {number}: {schemas}"));
+                }),
+                Err(error) => tracing::warn!(%error, "schemas of closed pull requests could not be dropped"),
+            }
+        }
+    }));
     let retaining = scheduler.clone();
     tasks.spawn(every(RETAIN, stop.clone(), move || retain(retaining.clone(), storage.clone())));
-    Ok(tasks)
+    tasks
 }
 
 async fn keep_ticking(scheduler: Scheduler, stop: CancellationToken) {

@@ -1,4 +1,4 @@
-//! How the server itself reaches warehouses: to stop what a dead server left.
+//! How the server itself reaches warehouses: to stop what a dead server left, to drop schemas of pull requests.
 
 use adapter_athena::{AthenaProfile, Endpoint};
 use async_trait::async_trait;
@@ -18,8 +18,8 @@ use crate::{
 
 /// AWS by the connection's own credentials; the lakehouse in process.
 pub struct Connected {
-    lakehouse: Option<Services>,
-    environment: Environment,
+    pub(super) lakehouse: Option<Services>,
+    pub(super) environment: Environment,
 }
 
 impl Connected {
