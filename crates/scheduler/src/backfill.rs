@@ -78,7 +78,7 @@ impl Scheduler {
             let Some(run) = self.locked_run(&mut change, run_id).await? else { continue };
             if run.state == RunState::Queued {
                 let outcome = Outcome { state: RunState::Canceled, reason: reason.clone(), class: None };
-                self.end(&mut change, &run, outcome, actor).await?;
+                Box::pin(self.end(&mut change, &run, outcome, actor)).await?;
             } else if !run.state.is_final() {
                 self.ask_to_stop(&mut change, run_id, StopCause::Cancel, &reason, actor).await?;
             }

@@ -25,7 +25,7 @@ impl Scheduler {
             RunState::Canceling => return Ok(Canceled::Requested),
             RunState::Queued => {
                 let outcome = Outcome { state: RunState::Canceled, reason: reason.to_owned(), class: None };
-                self.end(&mut change, &run, outcome, actor).await?;
+                Box::pin(self.end(&mut change, &run, outcome, actor)).await?;
                 Canceled::AtOnce
             }
             _ => {

@@ -217,7 +217,7 @@ impl Scheduler {
             reason: format!("not started: {budget}"),
             class: Some(ErrorClass::Budget),
         };
-        self.end(&mut change, &run, outcome, &self.myself()).await?;
+        Box::pin(self.end(&mut change, &run, outcome, &self.myself())).await?;
         Ok(change.commit().await?)
     }
 

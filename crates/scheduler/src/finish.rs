@@ -31,7 +31,7 @@ impl Scheduler {
             Finished::Done { retry_run_id: self.next_attempt(&mut change, run.id).await? }
         } else {
             let outcome = as_asked(&run, outcome);
-            let retry_run_id = self.end(&mut change, &run, outcome, &self.myself()).await?;
+            let retry_run_id = Box::pin(self.end(&mut change, &run, outcome, &self.myself())).await?;
             change.commit().await?;
             self.nudge();
             Finished::Done { retry_run_id }
@@ -103,14 +103,13 @@ impl Scheduler {
         if ended.sla_at.is_some_and(|sla_at| sla_at <= now) {
             self.miss_sla(change, &ended, definition).await?;
         }
-        // What follows makes runs, whose futures are large.
-        if let Some(next) = Box::pin(self.retry_by_policy(change, &ended, definition)).await? {
+        if let Some(next) = self.retry_by_policy(change, &ended, definition).await? {
             return Ok(Some(next));
         }
         if ended.spec.is_turbo_ci {
             report_end(change, run.id, now).await.map_err(failed)?;
         }
-        Box::pin(self.announce(change, &ended, definition)).await?;
+        self.announce(change, &ended, definition).await?;
         Ok(None)
     }
 
