@@ -23,7 +23,7 @@ use scheduler::{
 use tokio_util::sync::CancellationToken;
 use web::{App, AppOptions, TlsFiles, Tokens};
 
-use self::{artifacts::StoredArtifacts, warehouses::Connected};
+use self::{artifacts::StoredArtifacts, reconcilers::Messages, warehouses::Connected};
 use super::Outcome;
 use crate::{
     environment::Environment, interrupt::on_interrupt, server, server_args::UpArgs, settings::Settings,
@@ -130,16 +130,8 @@ pub async fn run(args: &UpArgs, settings: &Settings, environment: &Environment) 
     say(&format!("  GraphQL API: {public_url}/api/v1/{}/graphql", workspace.uid));
     say(&format!("  state: {}", database.name()));
     folder::make_environment(&workspace_settings, settings).await?;
-    let mut tasks = reconcilers::start(
-        &scheduler,
-        &workers,
-        &workspace_settings,
-        &workspace,
-        &public_url,
-        storage,
-        notifier,
-        &stop,
-    );
+    let messages = Messages { notifier, workspace: &workspace, public_url: &public_url };
+    let mut tasks = reconcilers::start(&scheduler, &workers, &workspace_settings, messages, storage, &stop);
     if let Some(project) = settings.project_dir.clone().filter(|_| !args.no_deploy) {
         tasks.spawn(folder::keep_deployed(project, scheduler.clone(), stop.clone()));
     }

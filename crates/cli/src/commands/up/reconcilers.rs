@@ -24,15 +24,20 @@ const RETAIN: Duration = Duration::from_secs(3600);
 /// Schemas of closed pull requests.
 const DROP: Duration = Duration::from_secs(5);
 
+/// What messages are sent with, and what they say of this server.
+pub struct Messages<'a> {
+    pub notifier: Notifier,
+    pub workspace: &'a Workspace,
+    pub public_url: &'a str,
+}
+
 /// Starts them; they end when `stop` is cancelled.
 pub fn start(
     scheduler: &Scheduler,
     workers: &Workers,
     settings: &WorkspaceSettings,
-    workspace: &Workspace,
-    public_url: &str,
+    messages: Messages<'_>,
     storage: ArtifactStorage,
-    notifier: Notifier,
     stop: &CancellationToken,
 ) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
@@ -47,14 +52,14 @@ pub fn start(
         }
     }));
     let options = OutboxOptions {
-        workspace: workspace.name.clone(),
-        workspace_uid: workspace.uid.clone(),
-        public_url: Some(public_url.to_owned()),
+        workspace: messages.workspace.name.clone(),
+        workspace_uid: messages.workspace.uid.clone(),
+        public_url: Some(messages.public_url.to_owned()),
         ..OutboxOptions::default()
     };
     let clock = Arc::clone(scheduler.clock());
     let details = Arc::new(FromArtifacts { database: scheduler.database().clone(), storage: storage.clone() });
-    let outbox = Outbox::new(settings.clone(), clock, scheduler.server(), notifier, details, options);
+    let outbox = Outbox::new(settings.clone(), clock, scheduler.server(), messages.notifier, details, options);
     tasks.spawn(every(DELIVER, stop.clone(), move || {
         let outbox = outbox.clone();
         async move {
