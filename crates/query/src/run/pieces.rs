@@ -27,8 +27,8 @@ use datafusion::{
     execution::{RecordBatchStream, SendableRecordBatchStream, TaskContext},
     physical_optimizer::PhysicalOptimizerRule,
     physical_plan::{
-        DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties, projection::ProjectionExec,
-        repartition::RepartitionExec, unnest::UnnestExec,
+        DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties, coop::make_cooperative,
+        projection::ProjectionExec, repartition::RepartitionExec, unnest::UnnestExec,
     },
 };
 use futures::{Stream, StreamExt};
@@ -132,13 +132,14 @@ impl ExecutionPlan for Pieces {
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let batch_size = context.session_config().batch_size();
-        Ok(Box::pin(Cut {
+        // What reads all rows before it answers lets others, and a cancellation, have their turn between the pieces.
+        Ok(make_cooperative(Box::pin(Cut {
             input: self.input.execute(partition, context)?,
             rest: None,
             rows: Arc::clone(&self.rows),
             side: self.side,
             batch_size,
-        }))
+        })))
     }
 
     fn partition_statistics(&self, partition: Option<usize>) -> Result<Statistics> {
