@@ -18,12 +18,8 @@ mod owlet_yml;
 mod selection;
 #[cfg(feature = "server")]
 mod server;
-#[cfg(feature = "server")]
-mod server_args;
 mod session;
 mod settings;
-#[cfg(feature = "server")]
-mod settings_args;
 mod table;
 mod terminal;
 mod warnings;

@@ -12,7 +12,7 @@ use scheduler::{MIGRATIONS, clock::SystemClock, model::Actor, settings};
 use store::{Database, Durability, database_file_of};
 use vault::KeyRing;
 
-use crate::{environment::Environment, server_args::StateArgs, settings::Settings, terminal::Stream};
+use crate::{args::server::StateArgs, environment::Environment, settings::Settings, terminal::Stream};
 
 /// The folder of the server: named, or `.owlet` of the project or of the current folder.
 pub fn directory(args: &StateArgs, settings: &Settings) -> PathBuf {

@@ -7,10 +7,10 @@ use vault::{KEY_FILE, KeyRing, Scope, Variable, VariableValue};
 use super::Outcome;
 use crate::{
     args::ResultFormat,
+    args::settings::{EnvCommand, ScopeArgs, VariableScope},
     environment::Environment,
     server::{self, Typed},
     settings::Settings,
-    settings_args::{EnvCommand, ScopeArgs, VariableScope},
     table::{Cell, Table},
     terminal::Stream,
 };

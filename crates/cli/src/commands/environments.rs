@@ -10,10 +10,10 @@ use scheduler::{
 
 use super::{Outcome, env};
 use crate::{
+    args::settings::{EnvironmentArgs, EnvironmentCommand},
     environment::Environment,
     server,
     settings::Settings,
-    settings_args::{EnvironmentArgs, EnvironmentCommand},
     table::{Cell, Table},
     terminal::Stream,
 };

@@ -8,7 +8,7 @@ use scheduler::settings::{CheckStatus, NotificationSettings};
 
 use super::{Outcome, connections};
 use crate::{
-    environment::Environment, server, settings::Settings, settings_args::NotificationsCommand, terminal::Stream,
+    args::settings::NotificationsCommand, environment::Environment, server, settings::Settings, terminal::Stream,
 };
 
 /// Runs one of them.

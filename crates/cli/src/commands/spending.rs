@@ -5,10 +5,10 @@ use scheduler::settings::{Budget, Limit, dollars_of, micro_dollars};
 
 use super::{Outcome, env};
 use crate::{
+    args::settings::{BudgetCommand, LimitCommand},
     environment::Environment,
     server,
     settings::Settings,
-    settings_args::{BudgetCommand, LimitCommand},
     table::{Cell, Table},
     terminal::Stream,
 };

@@ -9,8 +9,8 @@ use web::{NewToken, Role, Scope, TokenError, TokenKind, TokenRow, Tokens};
 use super::Outcome;
 use crate::{
     args::TextOrJson,
+    args::server::{StateArgs, TokenCommand},
     server,
-    server_args::{StateArgs, TokenCommand},
     settings::Settings,
     table::{Cell, Table},
     terminal::Stream,

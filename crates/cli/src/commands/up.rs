@@ -26,7 +26,7 @@ use web::{App, AppOptions, TlsFiles, Tokens};
 use self::{artifacts::StoredArtifacts, reconcilers::Messages, warehouses::Connected};
 use super::Outcome;
 use crate::{
-    environment::Environment, interrupt::on_interrupt, server, server_args::UpArgs, settings::Settings,
+    args::server::UpArgs, environment::Environment, interrupt::on_interrupt, server, settings::Settings,
     terminal::Stream,
 };
 

@@ -6,7 +6,7 @@ use anyhow::{Context, anyhow, bail};
 use reqwest::{Method, RequestBuilder, Response};
 use serde_json::Value as Json;
 
-use crate::server_args::ServerArgs;
+use crate::args::server::ServerArgs;
 
 /// A server that runs somewhere.
 pub struct Client {

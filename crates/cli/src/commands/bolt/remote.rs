@@ -15,8 +15,8 @@ use serde_json::{Value as Json, json};
 use super::client::{Client, part};
 use crate::{
     args::TextOrJson,
+    args::server::RemoteCommand as Command,
     commands::Outcome,
-    server_args::RemoteCommand as Command,
     settings::Settings,
     table::{Cell, Table},
     terminal::Stream,

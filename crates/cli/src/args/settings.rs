@@ -1,10 +1,10 @@
-//! What can be said to `owlet env` and `owlet connection`.
+//! Settings of a server: `env`, `connection`, `environment`, `notifications`, `budget`, `limit`.
 
 use clap::{Args, Subcommand, ValueEnum};
 
 use crate::{
+    args::server::StateArgs,
     args::{ResultFormat, TextOrJson},
-    server_args::StateArgs,
 };
 
 /// Which runs get a variable.

@@ -1,0 +1,148 @@
+//! Flags of every command.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+/// Flags that stand before or after the command.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Global options")]
+pub struct GlobalArgs {
+    /// Folder of dbt_project.yml [default: the nearest parent of the current folder that has one]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub project_dir: Option<PathBuf>,
+    /// Folder of profiles.yml [default: the current folder if it has one, else ~/.dbt]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub profiles_dir: Option<PathBuf>,
+    /// Profile of profiles.yml [default: the project's]
+    #[arg(long, global = true, value_name = "NAME")]
+    pub profile: Option<String>,
+    /// Target of the profile [default: the profile's]
+    #[arg(short = 't', long, global = true, value_name = "NAME")]
+    pub target: Option<String>,
+    /// Folder for compiled code and artifacts [default: target]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub target_path: Option<PathBuf>,
+    /// Variables as a YAML mapping: '{start: 2024-01-01}'
+    #[arg(long, global = true, value_name = "YAML")]
+    pub vars: Option<String>,
+    /// How many nodes are built at once [default: the profile's]
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub threads: Option<u16>,
+    /// Build one node after the other
+    #[arg(long, global = true, conflicts_with = "threads")]
+    pub single_threaded: bool,
+    /// Stop at the first failure
+    #[arg(short = 'x', long, global = true, overrides_with = "no_fail_fast")]
+    pub fail_fast: bool,
+    #[arg(long, global = true, hide = true)]
+    pub no_fail_fast: bool,
+    /// Folder with the artifacts of an earlier run, relative to the project: for `state:`, `result:`, --defer, clone
+    #[arg(long, global = true, value_name = "DIR")]
+    pub state: Option<PathBuf>,
+    /// Where a parent was not built here, use the one of the --state manifest
+    #[arg(long, global = true, overrides_with = "no_defer")]
+    pub defer: bool,
+    #[arg(long, global = true, hide = true)]
+    pub no_defer: bool,
+    /// With --defer, use the state's relations even where there is one here
+    #[arg(long, global = true, overrides_with = "no_favor_state")]
+    pub favor_state: bool,
+    #[arg(long, global = true, hide = true)]
+    pub no_favor_state: bool,
+    /// Folder of the manifest for --defer alone [default: --state]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub defer_state: Option<PathBuf>,
+    /// Treat warnings as errors
+    #[arg(long, global = true, overrides_with = "no_warn_error")]
+    pub warn_error: bool,
+    #[arg(long, global = true, hide = true)]
+    pub no_warn_error: bool,
+    /// Which warnings are errors: '{error: all, warn: [Name], silence: [Name]}'
+    #[arg(long, global = true, value_name = "YAML", conflicts_with = "warn_error")]
+    pub warn_error_options: Option<String>,
+    /// Form of the log on the terminal
+    #[arg(long, global = true, value_name = "FORMAT")]
+    pub log_format: Option<LogFormat>,
+    /// Least level shown on the terminal
+    #[arg(long, global = true, value_name = "LEVEL")]
+    pub log_level: Option<LogLevel>,
+    /// Form of dbt.log [default: debug]
+    #[arg(long, global = true, value_name = "FORMAT")]
+    pub log_format_file: Option<LogFormat>,
+    /// Least level in dbt.log [default: debug]
+    #[arg(long, global = true, value_name = "LEVEL")]
+    pub log_level_file: Option<LogLevel>,
+    /// Size at which dbt.log becomes dbt.log.1; 0 for never [default: 10485760]
+    #[arg(long, global = true, value_name = "BYTES")]
+    pub log_file_max_bytes: Option<u64>,
+    /// Folder of dbt.log [default: logs]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub log_path: Option<PathBuf>,
+    /// Show debug lines
+    #[arg(short = 'd', long, global = true)]
+    pub debug: bool,
+    /// Show only errors, print() and data
+    #[arg(short = 'q', long, global = true)]
+    pub quiet: bool,
+    /// Don't show what print() says
+    #[arg(long, global = true)]
+    pub no_print: bool,
+    /// Use colours [default: on a terminal, unless NO_COLOR is set]
+    #[arg(long, global = true, overrides_with = "no_use_colors")]
+    pub use_colors: bool,
+    #[arg(long, global = true, hide = true)]
+    pub no_use_colors: bool,
+    /// Use colours in the log file
+    #[arg(long, global = true, overrides_with = "no_use_colors_file")]
+    pub use_colors_file: bool,
+    #[arg(long, global = true, hide = true)]
+    pub no_use_colors_file: bool,
+    /// Width of the lines with dots [default: 80]
+    #[arg(long, global = true, value_name = "COLUMNS")]
+    pub printer_width: Option<usize>,
+    /// Don't write manifest.json and run_results.json
+    #[arg(long, global = true)]
+    pub no_write_json: bool,
+    /// Accept projects made for another dbt version
+    #[arg(long, global = true)]
+    pub no_version_check: bool,
+    // Both hold always: nothing is cached between parses, and nothing is ever sent anywhere.
+    #[arg(long, global = true, hide = true)]
+    pub no_partial_parse: bool,
+    #[arg(long, global = true, hide = true)]
+    pub no_send_anonymous_usage_stats: bool,
+}
+
+/// `--log-format`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    Text,
+    Json,
+    Debug,
+    Default,
+}
+
+/// `--log-level`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogLevel {
+    Debug,
+    Info,
+    Warn,
+    Error,
+    None,
+}
+
+impl LogLevel {
+    /// The least level that is written; `None` is nothing.
+    pub fn least(self) -> Option<engine::events::Level> {
+        use engine::events::Level;
+        match self {
+            Self::Debug => Some(Level::Debug),
+            Self::Info => Some(Level::Info),
+            Self::Warn => Some(Level::Warn),
+            Self::Error => Some(Level::Error),
+            Self::None => None,
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! Which nodes a command is about, and which time.
+
+use clap::{Args, ValueEnum};
+
+/// What is built, tested, listed.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Selection")]
+pub struct SelectionArgs {
+    /// Nodes to include: names, paths, tag:x, +parents, children+
+    #[arg(short = 's', long, num_args = 1.., value_name = "NODES", alias = "models", short_alias = 'm')]
+    pub select: Vec<String>,
+    /// Nodes to leave out
+    #[arg(long, num_args = 1.., value_name = "NODES")]
+    pub exclude: Vec<String>,
+    /// A selector of selectors.yml
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["select", "exclude"])]
+    pub selector: Option<String>,
+    /// Which tests of selected nodes come along
+    #[arg(long, value_name = "MODE")]
+    pub indirect_selection: Option<IndirectSelection>,
+}
+
+/// `--indirect-selection`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum IndirectSelection {
+    Eager,
+    Cautious,
+    Buildable,
+    Empty,
+}
+
+impl IndirectSelection {
+    /// dbt's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Eager => "eager",
+            Self::Cautious => "cautious",
+            Self::Buildable => "buildable",
+            Self::Empty => "empty",
+        }
+    }
+}
+
+/// Only some kinds of nodes.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Selection")]
+pub struct ResourceTypeArgs {
+    /// Only nodes of these types
+    #[arg(long, num_args = 1.., value_name = "TYPES")]
+    pub resource_type: Vec<String>,
+    /// No nodes of these types
+    #[arg(long, num_args = 1.., value_name = "TYPES")]
+    pub exclude_resource_type: Vec<String>,
+}
+
+/// Only rows of a span of event time.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Event time")]
+pub struct EventTimeArgs {
+    /// Where the batches of microbatch models begin: 2024-09-17 or 2024-09-17T16:30:00, UTC
+    #[arg(long, value_name = "TIME")]
+    pub event_time_start: Option<String>,
+    /// Where they end
+    #[arg(long, value_name = "TIME")]
+    pub event_time_end: Option<String>,
+    /// Limit refs and sources with an event_time: '3 days', or '{start: 2024-01-01, end: 2024-02-01}'
+    #[arg(long, value_name = "SPAN")]
+    pub sample: Option<String>,
+}
