@@ -117,6 +117,20 @@ impl Notifier {
     }
 }
 
+/// What a person calls it; no secrets.
+impl std::fmt::Display for Channel {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::SlackWebhook { .. } => f.write_str("an incoming webhook of Slack"),
+            Self::SlackBot { channel, .. } => write!(f, "Slack's bot, in {channel}"),
+            Self::Teams { .. } => f.write_str("a webhook of Microsoft Teams"),
+            Self::Email { to, .. } => write!(f, "mail to {to}"),
+            Self::Webhook { key: Some(_), .. } => f.write_str("a webhook, signed"),
+            Self::Webhook { key: None, .. } => f.write_str("a webhook, not signed"),
+        }
+    }
+}
+
 impl std::fmt::Debug for Channel {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {

@@ -13,11 +13,11 @@ use vault::{Connection, Field};
 use super::{Outcome, env};
 use crate::{
     args::TextOrJson,
+    args::settings::{ConnectionCommand, ConnectionScopeArg},
     connection::{self, client_options},
     environment::Environment,
     server::{self, Typed},
     settings::Settings,
-    settings_args::{ConnectionCommand, ConnectionScopeArg},
     table::{Cell, Table},
     terminal::Stream,
 };
@@ -185,7 +185,10 @@ impl CliConnector {
         let failed = |text: String| ApiError::internal("LakehouseError", text).of("opening the embedded lakehouse");
         let mut open = self.open.lock().await;
         if open.is_none() {
-            let mut profile = connection.profile().map_err(|problems| failed(format!("{problems:?}")))?;
+            let mut profile = connection.profile().map_err(|problems| {
+                let told: Vec<_> = problems.into_iter().map(|problem| problem.what).collect();
+                failed(told.join("; "))
+            })?;
             if let Endpoint::Embedded { dir: dir @ None } = &mut profile.endpoint {
                 *dir = Some(self.server_dir.display().to_string());
             }

@@ -137,7 +137,7 @@ impl Settings {
                 ];
             }
         };
-        let found = Check::passed("settings", format!("{reached:?}"));
+        let found = Check::passed("settings", reached.to_string());
         let body = Body::Message(Message {
             event: Event::System,
             workspace: workspace.to_owned(),

@@ -34,6 +34,28 @@ async fn admins_change_developers_look_and_viewers_do_neither() {
 }
 
 #[tokio::test]
+async fn a_test_message_arrives_and_the_answer_says_how() {
+    let server = Server::new().await;
+    let (sender, mut taken) = tokio::sync::mpsc::channel::<String>(1);
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("http://{}/hook", listener.local_addr().expect("an address"));
+    let take = move |body: String| {
+        let sender = sender.clone();
+        async move { sender.send(body).await.expect("the test waits for it") }
+    };
+    let receiver = axum::Router::new().route("/hook", axum::routing::post(take));
+    tokio::spawn(async move { axum::serve(listener, receiver).await });
+    let answer =
+        server.ask("POST", "/api/v1/settings/receivers/test", &json!({"channel": "webhook", "target": url})).await;
+    let answer = answer.json();
+    assert_eq!(answer["ok"], true, "{answer}");
+    assert_eq!(answer["checks"][0]["found"], "a webhook, not signed");
+    assert_eq!(answer["checks"][1]["found"], format!("{url} took it"));
+    let body: Value = serde_json::from_str(&taken.recv().await.expect("a message")).expect("JSON");
+    assert_eq!(body["headline"], "This is a test: messages of Owlet arrive here");
+}
+
+#[tokio::test]
 async fn all_that_is_wrong_is_said_at_once_and_nothing_is_changed() {
     let server = Server::new().await;
     let wrong = json!({"definition": {
