@@ -19,6 +19,10 @@ const ON_BY_DEFAULT: [&str; 11] = [
     "require_generic_test_arguments_property",
 ];
 
+/// Behaviour flags that change nothing here.
+pub(crate) const WITHOUT_EFFECT: [&str; 2] =
+    ["state_modified_compare_vars", "require_batched_execution_for_custom_microbatch_strategy"];
+
 /// The flags of a project file.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ProjectFlags {
@@ -30,6 +34,11 @@ impl ProjectFlags {
     /// Whether a behaviour flag is on: as written, else dbt's default.
     pub fn behaviour(&self, name: &str) -> bool {
         self.values.get(name).and_then(Json::as_bool).unwrap_or_else(|| ON_BY_DEFAULT.contains(&name))
+    }
+
+    /// Whether the project asks for something else than dbt's default.
+    pub(crate) fn is_changed(&self, name: &str) -> bool {
+        self.values.get(name).and_then(Json::as_bool).is_some_and(|on| on != ON_BY_DEFAULT.contains(&name))
     }
 
     /// A global flag, if the project sets it.
