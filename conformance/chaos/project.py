@@ -40,8 +40,5 @@ def environments(program, folder, database, server, target):
     state = ["--database-url", database.url] if database.url else ["--dir", server.folder / "state"]
     keys = [f"{key}={value}" for key, value in target.items() if key not in ("type", "aws_secret_access_key")]
     owlet(program, folder, "connection", "add", "lake", *keys, "--secret", "aws_secret_access_key", *state, stdin="owlet")
-    stored = json.loads(database.rows("SELECT definition FROM environment")[0]["definition"])
-    for slug, connection in [("connected", "lake"), ("profiled", None)]:
-        definition = json.dumps({**stored, "connection": connection, "target": "prod"}).replace("'", "''")
-        columns = "(slug, name, is_default, definition, created_at, updated_at)"
-        database.change(f"INSERT INTO environment {columns} VALUES ('{slug}', '{slug}', 0, '{definition}', 0, 0)")
+    for slug, connection in [("connected", ["--connection", "lake"]), ("profiled", [])]:
+        owlet(program, folder, "environment", "set", slug, "--path", folder, "--target-name", "prod", *connection, *state)

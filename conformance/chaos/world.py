@@ -64,9 +64,6 @@ class Postgres:
         done = subprocess.run([self.programs / "psql", "-At", self.url, "-c", line], check=True, capture_output=True, text=True)
         return json.loads(done.stdout)
 
-    def change(self, sql):
-        subprocess.run([self.programs / "psql", "-q", self.url, "-c", sql], check=True)
-
 
 class Sqlite:
     """The file that the server makes."""
@@ -80,10 +77,6 @@ class Sqlite:
         with sqlite3.connect(self.file, timeout=30) as connection:
             connection.row_factory = sqlite3.Row
             return [dict(row) for row in connection.execute(sql)]
-
-    def change(self, sql):
-        with sqlite3.connect(self.file, timeout=30) as connection:
-            connection.execute(sql)
 
 
 def faketime_library():

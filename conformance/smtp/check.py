@@ -78,8 +78,7 @@ def check(program, folder, name, offered, wanted, trusts):
         server.start()
         wait_until(server.answers, 60, "the start")
         smtp = {"host": "localhost", "port": mail.port, "security": wanted, "from": "Owlet <owlet@acme.example>"}
-        settings = json.dumps({"settings": {"smtp": smtp}, "sealed": {}})
-        database.change(f"INSERT INTO setting (name, value, updated_at) VALUES ('notifications', '{settings}', 0)")
+        owlet(program, place / "project", "notifications", "set", "--dir", server.folder / "state", stdin=json.dumps({"smtp": smtp}))
         owlet(program, place / "project", "bolt", "deploy", "--yes", "--endpoint", server.endpoint)
         owlet(program, place / "project", "bolt", "run", "told", "--wait", "--endpoint", server.endpoint)
         query = "SELECT state, attempts, last_error FROM outbox WHERE channel = 'email'"
