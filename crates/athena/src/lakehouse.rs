@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     EmbeddedAthena, history::History, live::LiveSet, registry::Registry, result::BodyCache, run::ensure_bucket,
-    service::Inner, start::result_prefix,
+    service::Inner, start::result_prefix, threads::QueryThreads,
 };
 
 /// Where a lakehouse lives and what it answers for.
@@ -73,6 +73,9 @@ pub enum LakehouseError {
     /// The buckets.
     #[error("opening the buckets: {0}")]
     Storage(#[from] StorageError),
+    /// The system gives no more threads.
+    #[error("starting the threads of queries: {0}")]
+    Threads(std::io::Error),
 }
 
 impl LakehouseError {
@@ -83,6 +86,7 @@ impl LakehouseError {
             Self::Locked(error) => error.fix(),
             Self::Store(error) => error.fix(),
             Self::Storage(_) => "make the lakehouse directory writable, or choose another one".to_owned(),
+            Self::Threads(_) => "end other programs, or raise the limit of processes (ulimit -u)".to_owned(),
         }
     }
 }
@@ -136,6 +140,7 @@ impl Lakehouse {
                 live: LiveSet::default(),
                 bodies: BodyCache::default(),
                 turns: Arc::new(Semaphore::new(options.max_running_queries)),
+                threads: QueryThreads::start().map_err(LakehouseError::Threads)?,
                 cancel: CancellationToken::new(),
             }),
         };

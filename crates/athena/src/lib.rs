@@ -19,6 +19,7 @@ mod run;
 mod service;
 mod start;
 mod tags;
+mod threads;
 mod work_group;
 
 pub use data_catalog::{CreateDataCatalog, DataCatalogSummary, UpdateDataCatalog};

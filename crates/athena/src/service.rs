@@ -21,6 +21,7 @@ use crate::{
     live::LiveSet,
     registry::Registry,
     result::{BodyCache, PageRequest, read_page},
+    threads::QueryThreads,
     work_group::PRIMARY,
 };
 
@@ -48,6 +49,7 @@ pub(crate) struct Inner {
     pub(crate) bodies: BodyCache,
     /// One for each query that may run at once.
     pub(crate) turns: Arc<Semaphore>,
+    pub(crate) threads: QueryThreads,
     /// Stops every query.
     pub(crate) cancel: CancellationToken,
 }

@@ -101,7 +101,7 @@ impl EmbeddedAthena {
         }
         let live = self.inner.live.insert(execution, self.inner.cancel.child_token());
         let run = Run { athena: self.clone(), live, statement, kind, location, prefix, work_group, received };
-        tokio::spawn(run.go());
+        self.inner.threads.spawn(run.go());
         Ok(id)
     }
 

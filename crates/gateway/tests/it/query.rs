@@ -229,6 +229,26 @@ async fn queries_beyond_the_limit_wait_their_turn() {
     lakehouse.close().await;
 }
 
+/// The runtime of who started it ends at once; the query does not.
+#[tokio::test(flavor = "multi_thread")]
+async fn queries_run_on_threads_of_their_own() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let options = LakehouseOptions::new(dir.path(), Arc::new(chrono::Utc::now));
+    let lakehouse = Lakehouse::open(options).await.expect("opened");
+    let athena = lakehouse.services().athena;
+    let starting = {
+        let athena = Arc::clone(&athena);
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            runtime.block_on(athena.start_query_execution(request("SELECT 1")))
+        })
+    };
+    let id = starting.join().expect("a thread").expect("started");
+    let execution = athena.wait_query_execution(&id, LONG).await.expect("answered");
+    assert_eq!(execution.status.state, QueryExecutionState::Succeeded, "{:?}", execution.status);
+    lakehouse.close().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn closing_cancels_what_runs() {
     let dir = tempfile::tempdir().expect("a directory");
