@@ -1,15 +1,19 @@
-//! Tells people and programs what happened: Slack, Microsoft Teams, e-mail, signed webhooks. One message, one delivery attempt; when to try
+//! Tells people and programs what happened: Slack, Microsoft Teams, e-mail, signed webhooks, incident tools. One message, one delivery attempt; when to try
 //! again is the outbox's business in `scheduler`.
 //!
 //! Reading order: [`Message`] (what happened), `digest` (the same as a few lines, for every channel), one module per channel,
 //! [`Failure`] (whether another attempt can help).
 
 mod commit_status;
+mod datadog;
 mod digest;
 mod email;
 mod failure;
 mod http;
+mod incident_io;
 mod message;
+mod new_relic;
+mod pagerduty;
 mod slack;
 mod teams;
 mod webhook;
@@ -48,6 +52,26 @@ pub enum Channel {
     Webhook {
         url: String,
         key: Option<SigningKey>,
+    },
+    /// A service of PagerDuty, by the key of its Events API v2 integration. `url` is the whole address.
+    PagerDuty {
+        url: String,
+        routing_key: String,
+    },
+    /// An HTTP alert source of incident.io. `url` is the source's whole address.
+    IncidentIo {
+        url: String,
+        token: String,
+    },
+    /// The event stream of Datadog. `url` is the whole address.
+    Datadog {
+        url: String,
+        api_key: String,
+    },
+    /// Custom events of New Relic. `url` is the account's whole address.
+    NewRelic {
+        url: String,
+        license_key: String,
     },
 }
 
@@ -110,6 +134,18 @@ impl Notifier {
                 slack::by_bot(&self.http, api, token, channel, message).await
             }
             (Channel::Teams { url }, Body::Message(message)) => teams::deliver(&self.http, url, message).await,
+            (Channel::PagerDuty { url, routing_key }, Body::Message(message)) => {
+                pagerduty::deliver(&self.http, url, routing_key, message, delivery).await
+            }
+            (Channel::IncidentIo { url, token }, Body::Message(message)) => {
+                incident_io::deliver(&self.http, url, token, message, delivery).await
+            }
+            (Channel::Datadog { url, api_key }, Body::Message(message)) => {
+                datadog::deliver(&self.http, url, api_key, message, delivery).await
+            }
+            (Channel::NewRelic { url, license_key }, Body::Message(message)) => {
+                new_relic::deliver(&self.http, url, license_key, message, delivery).await
+            }
             (Channel::Email { smtp, to }, Body::Message(message)) => {
                 email::deliver(smtp, to, message, delivery.id, delivery.sent_at).await
             }
@@ -127,6 +163,10 @@ impl std::fmt::Display for Channel {
             Self::Email { to, .. } => write!(f, "mail to {to}"),
             Self::Webhook { key: Some(_), .. } => f.write_str("a webhook, signed"),
             Self::Webhook { key: None, .. } => f.write_str("a webhook, not signed"),
+            Self::PagerDuty { .. } => f.write_str("a service of PagerDuty"),
+            Self::IncidentIo { .. } => f.write_str("an alert source of incident.io"),
+            Self::Datadog { url, .. } => write!(f, "events of Datadog at {url}"),
+            Self::NewRelic { url, .. } => write!(f, "events of New Relic at {url}"),
         }
     }
 }
@@ -143,6 +183,10 @@ impl std::fmt::Debug for Channel {
             Self::Webhook { key, .. } => {
                 f.debug_struct("Webhook").field("is_signed", &key.is_some()).finish_non_exhaustive()
             }
+            Self::PagerDuty { url, .. } => f.debug_struct("PagerDuty").field("url", url).finish_non_exhaustive(),
+            Self::IncidentIo { url, .. } => f.debug_struct("IncidentIo").field("url", url).finish_non_exhaustive(),
+            Self::Datadog { url, .. } => f.debug_struct("Datadog").field("url", url).finish_non_exhaustive(),
+            Self::NewRelic { url, .. } => f.debug_struct("NewRelic").field("url", url).finish_non_exhaustive(),
         }
     }
 }

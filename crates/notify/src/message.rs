@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 /// What a message is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -56,6 +57,40 @@ pub struct Message {
     /// How many there are in all; 0 counts the list.
     #[serde(default)]
     pub failing_count: u64,
+    /// For incident tools: names what is wrong, the same until it is well again; at most 255 characters. [`Event::Passed`] ends it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub incident: Option<String>,
+    /// For incident tools: what the schedule says about them, passed on as it is.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub details: Map<String, Value>,
+}
+
+impl Message {
+    /// A message that says no more than what and where.
+    pub fn new(event: Event, workspace: impl Into<String>) -> Self {
+        Self {
+            event,
+            workspace: workspace.into(),
+            headline: None,
+            schedule: None,
+            run: None,
+            url: None,
+            cause: None,
+            fix: None,
+            failing_nodes: Vec::new(),
+            failing_count: 0,
+            incident: None,
+            details: Map::new(),
+        }
+    }
+
+    /// Where the event comes from: the schedule, or the workspace.
+    pub(crate) fn source(&self) -> String {
+        match &self.schedule {
+            Some(schedule) => format!("{}/{}", self.workspace, schedule.slug),
+            None => self.workspace.clone(),
+        }
+    }
 }
 
 /// The schedule a message is about.

@@ -46,6 +46,8 @@ fn failed() -> Message {
             },
         ],
         failing_count: 4,
+        incident: None,
+        details: serde_json::Map::new(),
     }
 }
 

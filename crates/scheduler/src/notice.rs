@@ -1,6 +1,6 @@
 //! What the outside shall be told: rows of `outbox`, written in the transaction that made it true.
 
-use schedules::{Event, Notification, Schedule};
+use schedules::{Event, Integrations, Notification, Schedule};
 use serde::{Deserialize, Serialize};
 use store::Change;
 use store::sqlx;
@@ -29,6 +29,13 @@ pub struct Notice {
     /// Message template, if the receiver has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub template_slug: Option<String>,
+    /// Incident tools that the schedule names; only announcements have them.
+    #[serde(default, skip_serializing_if = "none_named")]
+    pub integrations: Integrations,
+}
+
+fn none_named(integrations: &Integrations) -> bool {
+    *integrations == Integrations::default()
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -115,7 +122,8 @@ impl Scheduler {
             }
         }
         let about = format!("{}:{}", news.about, word(news.event));
-        let announcement = Announcement::Notice(Box::new(self.notice(schedule, &news, None)));
+        let notice = Notice { integrations: schedule.integrations.clone(), ..self.notice(schedule, &news, None) };
+        let announcement = Announcement::Notice(Box::new(notice));
         let announced = announce(change, &about, &announcement, self.now()).await;
         announced.map_err(|source| self.failed("writing a notification into", source))
     }
@@ -133,6 +141,7 @@ impl Scheduler {
             run: news.run.map(NoticeRun::of),
             planned_at: news.planned_at,
             template_slug,
+            integrations: Integrations::default(),
         }
     }
 

@@ -388,7 +388,7 @@ impl Event {
 }
 
 /// `integrations`: each entry is an object with the tool's own members.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Integrations {
     /// incident.io.

@@ -285,7 +285,7 @@ pub enum NotificationsCommand {
     /// Send a message to one receiver
     Test {
         channel: ChannelArg,
-        /// Channel, address, or the webhook's name
+        /// Channel, address, or the name of the webhook or tool
         target: String,
         /// Form of the findings
         #[arg(long, value_name = "FORMAT", default_value = "text")]
@@ -302,6 +302,10 @@ pub enum ChannelArg {
     Teams,
     Email,
     Webhook,
+    Pagerduty,
+    IncidentIo,
+    Datadog,
+    NewRelic,
 }
 
 impl ChannelArg {
@@ -311,6 +315,10 @@ impl ChannelArg {
             Self::Teams => "teams",
             Self::Email => "email",
             Self::Webhook => "webhook",
+            Self::Pagerduty => "pagerduty",
+            Self::IncidentIo => "incident_io",
+            Self::Datadog => "datadog",
+            Self::NewRelic => "new_relic",
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `notifications`: how Slack, Teams, mail and webhooks are reached.
+//! `notifications`: how Slack, Teams, mail, webhooks and incident tools are reached.
 
 use std::io::{IsTerminal, Read};
 

@@ -1,4 +1,4 @@
-//! Slack, Teams and webhooks.
+//! Slack, Teams, webhooks and incident tools.
 
 use std::{
     collections::VecDeque,
@@ -195,4 +195,143 @@ async fn nobody_there_and_no_address() {
     let told = reason(deliver(&Channel::Teams { url: "hooks.example/hush".to_owned() }).await);
     assert!(told.starts_with("never: The address of Teams is not usable"), "{told}");
     assert!(!told.contains("hush"), "{told}");
+}
+
+async fn tell(channel: &Channel, message: notify::Message) -> Result<(), Failure> {
+    let notifier = Notifier::new().expect("a client");
+    notifier.deliver(channel, Delivery { id: "msg_1", body: &Body::Message(message), sent_at: at() }).await
+}
+
+/// Of a schedule's run that failed, with what the schedule says about the tool.
+fn incident() -> notify::Message {
+    let details = serde_json::json!({"urgency": "high", "customer_impacted": true});
+    notify::Message {
+        incident: Some("owlet:acme:orders".to_owned()),
+        details: details.as_object().expect("an object").clone(),
+        headline: None,
+        schedule: Some(notify::Schedule {
+            slug: "orders".to_owned(),
+            name: "Orders".to_owned(),
+            owner: Some("ann@acme.example".to_owned()),
+            sla_minutes: None,
+        }),
+        run: Some(notify::Run {
+            id: 42,
+            url: Some("https://owlet.example/bolt/run_id/42".to_owned()),
+            attempt: 2,
+            duration_seconds: Some(7.5),
+            micro_dollars: Some(1_250_000),
+            ..notify::Run::default()
+        }),
+        failing_nodes: vec![notify::FailingNode {
+            name: "model.shop.orders".to_owned(),
+            message: Some("TABLE_NOT_FOUND: line 1:15".to_owned()),
+            duration_seconds: None,
+            data_scanned_in_bytes: None,
+        }],
+        failing_count: 1,
+        ..super::message()
+    }
+}
+
+fn over() -> notify::Message {
+    notify::Message {
+        event: notify::Event::Passed,
+        cause: None,
+        failing_nodes: Vec::new(),
+        failing_count: 0,
+        ..incident()
+    }
+}
+
+fn json(request: &Request) -> serde_json::Value {
+    serde_json::from_str(&request.body).expect("JSON")
+}
+
+#[tokio::test]
+async fn pagerduty_triggers_and_resolves_under_one_key() {
+    let taken = r#"{"status":"success","message":"Event processed","dedup_key":"k"}"#;
+    let invalid =
+        r#"{"status":"invalid event","errors":["Length of 'routing_key' is incorrect (should be 32 characters)"]}"#;
+    let (server, url) = Server::start(&[
+        (202, &[], taken),
+        (202, &[], taken),
+        (400, &[], invalid),
+        (429, &[("retry-after", "9")], ""),
+        (500, &[], ""),
+    ])
+    .await;
+    let channel = Channel::PagerDuty { url: format!("{url}/v2/enqueue"), routing_key: "hush".repeat(8) };
+    tell(&channel, incident()).await.expect("taken");
+    let request = server.request();
+    assert_eq!(request.path, "/v2/enqueue");
+    insta::assert_json_snapshot!("pagerduty_trigger", json(&request));
+    tell(&channel, over()).await.expect("taken");
+    assert_eq!(
+        json(&server.request()),
+        serde_json::json!({"routing_key": "hush".repeat(8), "event_action": "resolve", "dedup_key": "owlet:acme:orders"})
+    );
+    let told = reason(tell(&channel, incident()).await);
+    assert!(told.starts_with("never: PagerDuty answered 400") && told.contains("should be 32 characters"), "{told}");
+    assert!(reason(tell(&channel, incident()).await).starts_with("later Some(9s): PagerDuty answered 429"));
+    assert!(reason(tell(&channel, incident()).await).starts_with("later None: PagerDuty answered 500"));
+    assert!(!format!("{channel:?} {channel}").contains("hush"));
+}
+
+#[tokio::test]
+async fn incident_io_fires_and_resolves_under_one_key() {
+    let taken = r#"{"deduplication_key":"k","message":"Event accepted for processing","status":"success"}"#;
+    let (server, url) = Server::start(&[(202, &[], taken), (202, &[], taken), (401, &[], ""), (503, &[], "")]).await;
+    let channel = Channel::IncidentIo { url: format!("{url}/v2/alert_events/http/01J"), token: "hush".to_owned() };
+    tell(&channel, incident()).await.expect("taken");
+    let request = server.request();
+    assert_eq!(request.path, "/v2/alert_events/http/01J");
+    assert_eq!(request.headers["authorization"], "Bearer hush");
+    insta::assert_json_snapshot!("incident_io_firing", json(&request));
+    tell(&channel, over()).await.expect("taken");
+    let body = json(&server.request());
+    assert_eq!((&body["status"], &body["deduplication_key"]), (&"resolved".into(), &"owlet:acme:orders".into()));
+    assert!(reason(tell(&channel, incident()).await).starts_with("never: incident.io answered 401"));
+    assert!(reason(tell(&channel, incident()).await).starts_with("later None: incident.io answered 503"));
+    assert!(!format!("{channel:?} {channel}").contains("hush"));
+}
+
+#[tokio::test]
+async fn datadog_events_of_one_incident_are_one_aggregation() {
+    let (server, url) =
+        Server::start(&[(202, &[], r#"{"status":"ok"}"#), (202, &[], "{}"), (403, &[], "Forbidden")]).await;
+    let channel = Channel::Datadog { url: format!("{url}/api/v1/events"), api_key: "hush".to_owned() };
+    tell(&channel, incident()).await.expect("taken");
+    let request = server.request();
+    assert_eq!(
+        (request.path.as_str(), &request.headers["dd-api-key"]),
+        ("/api/v1/events", &"hush".parse().expect("a header"))
+    );
+    insta::assert_json_snapshot!("datadog_error", json(&request));
+    let long = notify::Message { incident: Some("x".repeat(200)), ..over() };
+    tell(&channel, long).await.expect("taken");
+    let body = json(&server.request());
+    assert_eq!(body["alert_type"], "success");
+    assert_eq!(body["aggregation_key"].as_str().expect("text").len(), 64);
+    assert!(reason(tell(&channel, incident()).await).starts_with("never: Datadog answered 403"));
+    assert!(!format!("{channel:?} {channel}").contains("hush"));
+}
+
+#[tokio::test]
+async fn new_relic_gets_flat_events() {
+    let (server, url) =
+        Server::start(&[(200, &[], r#"{"success":true,"uuid":"1"}"#), (403, &[], "{}"), (429, &[], "")]).await;
+    let channel = Channel::NewRelic { url: format!("{url}/v1/accounts/7/events"), license_key: "hush".to_owned() };
+    tell(&channel, incident()).await.expect("taken");
+    let request = server.request();
+    assert_eq!(
+        (request.path.as_str(), &request.headers["api-key"]),
+        ("/v1/accounts/7/events", &"hush".parse().expect("a header"))
+    );
+    let body = json(&request);
+    assert!(body[0].as_object().expect("an object").values().all(|value| value.is_string() || value.is_number()));
+    insta::assert_json_snapshot!("new_relic_event", body);
+    assert!(reason(tell(&channel, incident()).await).starts_with("never: New Relic answered 403"));
+    assert!(reason(tell(&channel, incident()).await).starts_with("later None: New Relic answered 429"));
+    assert!(!format!("{channel:?} {channel}").contains("hush"));
 }

@@ -17,5 +17,7 @@ fn message() -> Message {
         fix: None,
         failing_nodes: Vec::new(),
         failing_count: 0,
+        incident: None,
+        details: serde_json::Map::new(),
     }
 }

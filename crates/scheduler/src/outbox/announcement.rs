@@ -1,5 +1,6 @@
 //! What the whole workspace's receivers may want to know, as whoever made it true says it.
 
+use schedules::Integrations;
 use serde::{Deserialize, Serialize};
 use store::{Change, sqlx};
 
@@ -34,6 +35,19 @@ impl Announcement {
         }
     }
 
+    /// What its place among others is about: one schedule's are expanded in order.
+    fn subject(&self) -> Option<&str> {
+        match self {
+            Self::Notice(notice) => Some(&notice.schedule.slug),
+            Self::Started { .. } | Self::System { .. } => None,
+        }
+    }
+
+    /// Somebody is named by it: if he cannot be reached, that is to be seen.
+    fn names_tools(&self) -> bool {
+        matches!(self, Self::Notice(notice) if notice.integrations != Integrations::default())
+    }
+
     fn run_id(&self) -> Option<i64> {
         match self {
             Self::Started { run_id } => Some(*run_id),
@@ -61,7 +75,7 @@ pub async fn announce_system(
 }
 
 /// Writes an announcement in the transaction that makes it true: once per `about`, and only if the workspace has set anything about
-/// notifications.
+/// notifications, or the schedule names incident tools.
 ///
 /// The receivers' rows, which the outbox makes of it, have `about:channel:target` as their keys, as those of [`crate::notice`] have: a
 /// receiver that both would tell is told once.
@@ -73,9 +87,10 @@ pub(crate) async fn announce(
 ) -> Result<(), sqlx::Error> {
     // The shapes above have nothing that JSON cannot hold.
     let payload = serde_json::to_string(announcement).unwrap_or_default();
-    let insert = "INSERT INTO outbox (dedupe_key, channel, target, event, run_id, payload, state, next_attempt_at, created_at) \
+    let insert = "INSERT INTO outbox (dedupe_key, channel, target, event, run_id, payload, state, next_attempt_at, created_at, subject) \
                   SELECT CAST($1 AS TEXT), CAST($2 AS TEXT), '', CAST($3 AS TEXT), CAST($4 AS BIGINT), CAST($5 AS TEXT), \
-                  CAST($6 AS TEXT), CAST($7 AS BIGINT), CAST($7 AS BIGINT) FROM setting WHERE name = 'notifications' \
+                  CAST($6 AS TEXT), CAST($7 AS BIGINT), CAST($7 AS BIGINT), CAST($8 AS TEXT) \
+                  WHERE CAST($9 AS BIGINT) = 1 OR EXISTS (SELECT 1 FROM setting WHERE name = 'notifications') \
                   ON CONFLICT (dedupe_key) DO NOTHING";
     sqlx::query(insert)
         .bind(about)
@@ -85,6 +100,8 @@ pub(crate) async fn announce(
         .bind(payload)
         .bind(state::PENDING)
         .bind(now)
+        .bind(announcement.subject())
+        .bind(i64::from(announcement.names_tools()))
         .execute(&mut **change)
         .await?;
     Ok(())

@@ -164,18 +164,7 @@ impl Composer<'_> {
     }
 
     fn empty(&self, event: Event) -> Message {
-        Message {
-            event,
-            workspace: self.workspace.clone(),
-            headline: None,
-            schedule: None,
-            run: None,
-            url: None,
-            cause: None,
-            fix: None,
-            failing_nodes: Vec::new(),
-            failing_count: 0,
-        }
+        Message::new(event, self.workspace.clone())
     }
 
     async fn run(&self, run: &NoticeRun, event: Event) -> Result<notify::Run, sqlx::Error> {

@@ -15,6 +15,7 @@ use store::{Database, sqlx};
 use super::{
     ANNOUNCEMENT, Announcement, BOLT_COMPLETED, BOLT_STARTED, Details,
     compose::Composer,
+    incidents,
     receivers::receivers_of,
     report::{self, COMMIT_STATUS},
     state::{DEAD, DELIVERED, PENDING, SENDING},
@@ -186,13 +187,17 @@ impl Outbox {
 
     /// Rows whose time has come, the longest waiting first; as many as are sent at once.
     ///
+    /// Where the order matters (`subject`), a row waits for those before it, so that an incident's end does not overtake its begin.
+    ///
     /// What a clock that was ahead has written waits for nothing: a new message of the future, an attempt farther away than any wait.
     async fn due(&self) -> Result<Vec<i64>, OutboxError> {
         let now = self.inner.clock.now();
         let farthest = now + micros(self.inner.options.longest_wait.mul_f64(1.25)) + TOLERANCE;
         let due = sqlx::query_scalar(
             "SELECT id FROM outbox WHERE state = $1 AND (next_attempt_at <= $2 OR next_attempt_at > $4 OR (attempts = 0 AND created_at > $5)) \
-             ORDER BY next_attempt_at, id LIMIT $3",
+             AND (subject IS NULL OR NOT EXISTS (SELECT 1 FROM outbox earlier WHERE earlier.subject = outbox.subject \
+             AND earlier.channel = outbox.channel AND earlier.target = outbox.target AND earlier.state IN ('PENDING', 'SENDING') \
+             AND earlier.id < outbox.id)) ORDER BY next_attempt_at, id LIMIT $3",
         )
         .bind(PENDING)
         .bind(now)
@@ -300,7 +305,11 @@ impl Outbox {
             }
             Announcement::Started { .. } => Ok(None),
         };
-        let body = body.map_err(|source| self.failed("reading what a message is about from", source))?;
+        let mut body = body.map_err(|source| self.failed("reading what a message is about from", source))?;
+        if let Some(Body::Message(message)) = &mut body {
+            let receiver = (row.channel.as_str(), row.target.as_str());
+            incidents::complete(message, &announcement, receiver, settings, &self.inner.options.workspace_uid);
+        }
         Ok(body.ok_or_else(|| Failure::never("The run that it is about is gone", "nothing needs to be done")))
     }
 
@@ -409,9 +418,16 @@ impl Outbox {
         }
         for receiver in receivers_of(&announcement, settings) {
             let bolt = if receiver.event.starts_with("bolt.") { ":bolt" } else { "" };
-            let insert = "INSERT INTO outbox (dedupe_key, channel, target, event, run_id, payload, state, next_attempt_at, created_at) \
+            let uid = &self.inner.options.workspace_uid;
+            let incident = incidents::incident_of(&announcement, receiver.channel, uid);
+            if let Some(incident) = &incident
+                && !incidents::note(&mut change, &receiver, incident, now).await.map_err(failed)?
+            {
+                continue;
+            }
+            let insert = "INSERT INTO outbox (dedupe_key, channel, target, event, run_id, payload, state, next_attempt_at, created_at, subject) \
                           SELECT CAST($2 AS TEXT), CAST($3 AS TEXT), CAST($4 AS TEXT), CAST($5 AS TEXT), run_id, payload, \
-                          CAST($6 AS TEXT), CAST($7 AS BIGINT), CAST($7 AS BIGINT) FROM outbox WHERE id = $1 \
+                          CAST($6 AS TEXT), CAST($7 AS BIGINT), CAST($7 AS BIGINT), CAST($8 AS TEXT) FROM outbox WHERE id = $1 \
                           ON CONFLICT (dedupe_key) DO NOTHING";
             sqlx::query(insert)
                 .bind(row.id)
@@ -421,6 +437,7 @@ impl Outbox {
                 .bind(receiver.event)
                 .bind(PENDING)
                 .bind(now)
+                .bind(incident)
                 .execute(&mut *change)
                 .await
                 .map_err(failed)?;

@@ -8,13 +8,15 @@
 //! What holds about doubles: `dedupe_key` is unique, so there is one row per (run, event, receiver). A row is delivered by one server at a
 //! time. Each attempt is bounded in time, and a row whose owner has not ended it long after that bound, by the observer's monotonic clock,
 //! is taken over. If a server dies, or loses the database, after the receiver took the message and before that was recorded, the message is
-//! sent again, under the same id: webhook receivers see it in `webhook-id` and `idempotency-key`, mail servers in `Message-ID`. Slack and
+//! sent again, under the same id: webhook receivers see it in `webhook-id` and `idempotency-key`, mail servers in `Message-ID`, PagerDuty and
+//! incident.io in the key of the incident. Slack and
 //! Teams have no such id; there this one crash, in this one moment, shows a message twice.
 
 mod announcement;
 mod compose;
 mod deliver;
 mod failing;
+mod incidents;
 mod receivers;
 mod report;
 

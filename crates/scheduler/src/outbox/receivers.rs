@@ -5,14 +5,14 @@ use std::collections::BTreeSet;
 use schedules::Event;
 
 use super::{Announcement, BOLT_COMPLETED, BOLT_STARTED};
-use crate::settings::NotificationSettings;
+use crate::settings::{NotificationSettings, resolves};
 
 /// A receiver by name: credentials are looked up when it is its turn, so that a corrected token holds for messages that wait.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Receiver {
-    /// `slack`, `teams`, `email`, `webhook`.
+    /// `slack`, `teams`, `email`, `webhook`, or an incident tool.
     pub channel: &'static str,
-    /// Channel, address, or the webhook's name.
+    /// Channel, address, or the name of the webhook or tool.
     pub target: String,
     /// What it is told: the announcement's event, or Bolt's own of it.
     pub event: &'static str,
@@ -48,5 +48,39 @@ pub(super) fn receivers_of(announcement: &Announcement, settings: &NotificationS
             receivers.extend(list.iter().map(|target| Receiver { channel, target: target.clone(), event }));
         }
     }
+    receivers.extend(tools_of(announcement, settings));
     receivers
+}
+
+/// Incident tools: the workspace's, and those that the schedule names. A success goes to all that could have been told of a failure: whether
+/// there is an incident to end is decided when it is written ([`super::incidents`]).
+///
+/// Runs of pull requests are between their authors and the tests: no incident.
+fn tools_of(announcement: &Announcement, settings: &NotificationSettings) -> Vec<Receiver> {
+    let notice = match announcement {
+        Announcement::Notice(notice) => Some(notice),
+        Announcement::System { .. } => None,
+        Announcement::Started { .. } => return Vec::new(),
+    };
+    if notice.is_some_and(|notice| notice.run.as_ref().is_some_and(|run| run.pull_request.is_some())) {
+        return Vec::new();
+    }
+    let event = announcement.event();
+    let is_told = |channel: &str, events: &[&str]| {
+        events.contains(&event) || (event == "passed" && resolves(channel) && !events.is_empty())
+    };
+    let mut told = Vec::new();
+    for (channel, name, events) in settings.tools() {
+        let events: Vec<&str> = events.iter().map(String::as_str).collect();
+        if is_told(channel, &events) {
+            told.push(Receiver { channel, target: name.to_owned(), event });
+        }
+    }
+    for tool in notice.map(|notice| settings.named_tools(&notice.integrations)).unwrap_or_default() {
+        let events: Vec<&str> = tool.events.iter().map(|event| event.word()).collect();
+        if is_told(tool.channel, &events) {
+            told.push(Receiver { channel: tool.channel, target: tool.target, event });
+        }
+    }
+    told
 }

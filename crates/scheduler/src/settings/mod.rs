@@ -9,6 +9,7 @@ mod environments;
 mod limits;
 mod notifications;
 mod receivers;
+mod tools;
 mod variables;
 
 use std::sync::Arc;
@@ -26,6 +27,8 @@ pub use notifications::{
     NotificationSettings, Sensitive, SlackSettings, SmtpSettings, SystemReceivers, WebhookSettings,
 };
 pub use receivers::Receiver;
+pub(crate) use tools::resolves;
+pub use tools::{DatadogSettings, IncidentIoSettings, NewRelicSettings, PagerDutySettings, Region, TOOLS};
 pub use variables::VariableRow;
 
 use crate::{

@@ -9,7 +9,11 @@ use serde_json::Value;
 use store::{Change, sqlx};
 use vault::{Binding, Secret};
 
-use super::{Entry, Settings, SettingsError, environment_check::is_address};
+use super::{
+    Entry, Settings, SettingsError,
+    environment_check::is_address,
+    tools::{DatadogSettings, IncidentIoSettings, Named, NewRelicSettings, PagerDutySettings, TOOLS},
+};
 use crate::model::Actor;
 
 /// A token, password or address that is a secret. As JSON it is `{"secret": true}`, whatever it is; read from JSON a text is a new value,
@@ -30,7 +34,7 @@ impl Sensitive {
         Secret::new(text.trim(), of).map(Self::Given)
     }
 
-    fn text(&self) -> &str {
+    pub(super) fn text(&self) -> &str {
         match self {
             Self::Kept => "",
             Self::Given(secret) => secret.expose(),
@@ -68,6 +72,18 @@ pub struct NotificationSettings {
     pub smtp: Option<SmtpSettings>,
     /// By name.
     pub webhooks: BTreeMap<String, WebhookSettings>,
+    /// Services of PagerDuty, by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub pagerduty: Named<PagerDutySettings>,
+    /// Alert sources of incident.io, by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub incident_io: Named<IncidentIoSettings>,
+    /// Organisations of Datadog, by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub datadog: Named<DatadogSettings>,
+    /// Accounts of New Relic, by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub new_relic: Named<NewRelicSettings>,
     /// Who is told about problems of the scheduler.
     pub system: SystemReceivers,
 }
@@ -180,6 +196,7 @@ impl NotificationSettings {
                 None if is_address(target) => Ok(Channel::Webhook { url: target.to_owned(), key: None }),
                 None => Err(unset(format!("Nobody has set a webhook named {target}"), "set its address")),
             },
+            tool if TOOLS.contains(&tool) => self.tool(tool, target),
             other => {
                 Err(Failure::never(format!("'{other}' is no channel"), "this is a bug of Owlet: please report it"))
             }
@@ -261,6 +278,7 @@ impl NotificationSettings {
                 "set both or none".to_owned(),
             );
         }
+        problems.extend(self.problems_of_tools());
         problems
     }
 
@@ -295,6 +313,7 @@ impl NotificationSettings {
                 visit(format!("webhooks/{name}/signing_key"), key);
             }
         }
+        self.each_secret_of_tools(visit);
     }
 }
 

@@ -9,15 +9,18 @@ use schedules::Schedule;
 use serde::Serialize;
 use store::sqlx;
 
-use super::{Check, Entry, NotificationSettings, Settings, SettingsError};
+use super::{
+    Check, Entry, NotificationSettings, Settings, SettingsError,
+    tools::{TOOLS, resolves},
+};
 use crate::model::Actor;
 
 /// Somebody who is told about runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Receiver {
-    /// `slack`, `teams`, `email` or `webhook`.
+    /// `slack`, `teams`, `email`, `webhook`, or an incident tool: `pagerduty`, `incident_io`, `datadog`, `new_relic`.
     pub channel: String,
-    /// Channel, address, or the webhook's name.
+    /// Channel, address, or the name of the webhook or tool.
     pub target: String,
     /// Slugs of the schedules that name it; `workspace` for problems of the scheduler.
     pub named_by: Vec<String>,
@@ -69,6 +72,9 @@ impl Settings {
         let settings = self.notifications().await?;
         let mut named: BTreeMap<(&str, String), Vec<String>> = BTreeMap::new();
         for schedule in self.schedules().await? {
+            for tool in settings.named_tools(&schedule.integrations) {
+                named.entry((tool.channel, tool.target)).or_default().push(schedule.slug.clone());
+            }
             let lists = schedule.notifications;
             for (channel, list) in [
                 ("slack", lists.slack_channels),
@@ -83,6 +89,11 @@ impl Settings {
         }
         for (channel, target) in settings.system_receivers() {
             named.entry((channel, target.to_owned())).or_default().push("workspace".to_owned());
+        }
+        for (channel, target, events) in settings.tools() {
+            if !events.is_empty() {
+                named.entry((channel, target.to_owned())).or_default().push("workspace".to_owned());
+            }
         }
         let receiver = |((channel, target), named_by): ((&str, String), Vec<String>)| {
             let problem = settings.channel(channel, &target).err().map(diagnostic_of);
@@ -122,10 +133,10 @@ impl Settings {
         target: &str,
         workspace: &str,
     ) -> Vec<Check> {
-        if !["slack", "teams", "email", "webhook"].contains(&channel) {
+        if !["slack", "teams", "email", "webhook"].contains(&channel) && !TOOLS.contains(&channel) {
             let problem = Diagnostic::error(format!("'{channel}' is no channel"))
-                .cause("messages go to Slack, Teams, mail or webhooks")
-                .fix("write slack, teams, email or webhook");
+                .cause("messages go to Slack, Teams, mail, webhooks or incident tools")
+                .fix(format!("write slack, teams, email, webhook, {}", TOOLS.join(", ")));
             return vec![Check::failed("settings", problem), Check::skipped("message", "there is nowhere to send it")];
         }
         let reached = match settings.channel(channel, target) {
@@ -138,26 +149,31 @@ impl Settings {
             }
         };
         let found = Check::passed("settings", reached.to_string());
-        let body = Body::Message(Message {
-            event: Event::System,
-            workspace: workspace.to_owned(),
-            headline: Some("This is a test: messages of Owlet arrive here".to_owned()),
-            schedule: None,
-            run: None,
-            url: settings.public_url.clone(),
-            cause: None,
-            fix: None,
-            failing_nodes: Vec::new(),
-            failing_count: 0,
-        });
         let id = format!("msg_{}", self.clock.uuid().simple());
+        let message = Message {
+            headline: Some("This is a test: messages of Owlet arrive here".to_owned()),
+            url: settings.public_url.clone(),
+            incident: TOOLS.contains(&channel).then(|| format!("owlet:test:{id}")),
+            ..Message::new(Event::System, workspace)
+        };
+        let end = Body::Message(Message { event: Event::Passed, ..message.clone() });
+        let body = Body::Message(message);
         let sent_at = DateTime::<Utc>::from_timestamp_micros(self.now()).unwrap_or_default();
         let sent = notifier.deliver(&reached, Delivery { id: &id, body: &body, sent_at }).await;
         let message = match sent {
             Ok(()) => Check::passed("message", format!("{target} took it")),
             Err(failure) => Check::failed("message", diagnostic_of(failure)),
         };
-        vec![found, message]
+        let mut checks = vec![found, message];
+        // Nobody shall be left with an incident that is none.
+        if resolves(channel) && checks.iter().all(|check| check.problem.is_none()) {
+            let sent = notifier.deliver(&reached, Delivery { id: &format!("{id}_end"), body: &end, sent_at }).await;
+            checks.push(match sent {
+                Ok(()) => Check::passed("end", format!("{target} took that it is over")),
+                Err(failure) => Check::failed("end", diagnostic_of(failure)),
+            });
+        }
+        checks
     }
 }
 

@@ -57,7 +57,8 @@ impl Receiver {
 }
 
 async fn answer(State(receiver): State<Receiver>, headers: HeaderMap, body: String) -> impl IntoResponse {
-    let id = headers["webhook-id"].to_str().expect("an id").to_owned();
+    // Incident tools know no id of ours.
+    let id = headers.get("webhook-id").map(|id| id.to_str().expect("an id").to_owned()).unwrap_or_default();
     let body = serde_json::from_str(&body).expect("JSON");
     receiver.seen.lock().expect("seen").push((id, body));
     let (status, retry_after) = receiver.answers.lock().expect("answers").pop().unwrap_or((200, None));
@@ -345,6 +346,94 @@ async fn messages_of_a_clock_that_was_ahead_do_not_wait_for_its_time() {
         clock.step(-86_400);
         assert_eq!(outbox.round().await.expect("a round").delivered, 1);
         assert_eq!(receiver.ids().len(), 7);
+    })
+    .await;
+}
+
+/// The end of a run of a schedule that names PagerDuty, as the scheduler announces it.
+async fn announce_end(database: &Database, clock: &SteppedClock, run: i64, event: &str, pull_request: Option<&str>) {
+    let state = if event == "passed" { "SUCCESS" } else { "FAILED" };
+    let notice = serde_json::json!({
+        "kind": "notice", "event": event, "at": clock.now(), "message": format!("run {run} {event}"),
+        "schedule": {"slug": "orders", "name": "Orders"},
+        "run": {"id": run, "state": state, "cause": "slot", "actor": "scheduler", "attempt": 1, "created_at": clock.now(),
+                "pull_request": pull_request},
+        "integrations": {"pagerduty": [{"service_name": "lake", "urgency": "high"}]},
+    });
+    let insert = "INSERT INTO outbox (dedupe_key, channel, target, event, payload, state, next_attempt_at, created_at, subject) \
+                  VALUES ($1, 'announcement', '', $2, $3, 'PENDING', $4, $4, 'orders')";
+    let mut change = database.write().await.expect("a change");
+    sqlx::query(insert)
+        .bind(format!("run:{run}:{event}"))
+        .bind(event)
+        .bind(notice.to_string())
+        .bind(clock.now())
+        .execute(&mut *change)
+        .await
+        .expect("inserted");
+    change.commit().await.expect("committed");
+}
+
+/// What PagerDuty was told: action and key.
+fn actions(receiver: &Receiver) -> Vec<(String, String)> {
+    let text = |value: &serde_json::Value| value.as_str().expect("text").to_owned();
+    let seen = receiver.seen.lock().expect("seen");
+    seen.iter().map(|(_, body)| (text(&body["event_action"]), text(&body["dedup_key"]))).collect()
+}
+
+#[tokio::test]
+async fn an_incident_begins_with_a_failure_and_ends_with_the_next_success() {
+    on_each_database(async |database| {
+        let (receiver, url) = Receiver::start().await;
+        let clock = clock();
+        let outbox = outbox(&database, &clock, "one");
+        let new: NotificationSettings = serde_json::from_value(serde_json::json!({
+            "pagerduty": {"lake": {"routing_key": "0123456789abcdef0123456789abcdef", "url": url.trim_end_matches("/hook"),
+                                   "events": ["failed"]}},
+        }))
+        .expect("settings");
+        settings(&database, &clock).set_notifications(new, &Actor::person("ann", None)).await.expect("set");
+        let shown = settings(&database, &clock).notifications().await.expect("read");
+        assert!(!serde_json::to_string(&shown).expect("JSON").contains("0123456789abcdef"), "never shown");
+
+        announce_end(&database, &clock, 1, "passed", None).await;
+        outbox.round().await.expect("a round");
+        assert_eq!(actions(&receiver), [], "nothing was wrong");
+
+        // Named by the workspace and by the schedule: told once. While PagerDuty is away, the end waits for the begin.
+        receiver.answers(&[(503, None)]);
+        announce_end(&database, &clock, 2, "failed", None).await;
+        announce_end(&database, &clock, 3, "passed", None).await;
+        let done = outbox.round().await.expect("a round");
+        assert_eq!((done.expanded, done.postponed, done.delivered), (2, 1, 0));
+        clock.pass(Duration::from_secs(10));
+        assert_eq!(outbox.round().await.expect("a round").delivered, 2);
+        announce_end(&database, &clock, 4, "passed", None).await;
+        announce_end(&database, &clock, 5, "failed", Some("17")).await;
+        outbox.round().await.expect("a round");
+        let key = "owlet:owlet:orders".to_owned();
+        let (trigger, resolve) = (("trigger".to_owned(), key.clone()), ("resolve".to_owned(), key));
+        assert_eq!(actions(&receiver), [trigger.clone(), trigger, resolve], "the first was refused with 503");
+        let seen = receiver.seen.lock().expect("seen");
+        assert_eq!(seen[1].1["payload"]["severity"], "critical", "the schedule's urgency");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_tool_that_nobody_has_set_is_a_message_that_says_so() {
+    on_each_database(async |database| {
+        let clock = clock();
+        announce_end(&database, &clock, 1, "failed", None).await;
+        assert_eq!(outbox(&database, &clock, "one").round().await.expect("a round").dead, 1);
+        let rows = rows(&database).await;
+        assert_eq!(
+            rows[1].3.as_deref(),
+            Some(
+                "Nobody has set a service of PagerDuty named lake (none is set); set it in the notification settings, \
+                 or name one of those in the schedule"
+            )
+        );
     })
     .await;
 }

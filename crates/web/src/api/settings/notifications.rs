@@ -23,7 +23,7 @@ pub fn operations() -> Vec<Operation> {
         Operation::get(
             "/api/v1/settings/notifications",
             "getNotifications",
-            "How receivers are reached: Slack, Teams, mail server, webhooks",
+            "How receivers are reached: Slack, Teams, mail server, webhooks, incident tools",
             get,
         )
         .needs(Scope::SettingsRead)
@@ -55,7 +55,7 @@ pub fn operations() -> Vec<Operation> {
 /// Somebody who is told about runs.
 #[derive(Debug, Serialize, JsonSchema)]
 struct ReceiverAnswer {
-    /// slack, teams, email or webhook.
+    /// slack, teams, email, webhook, pagerduty, incident_io, datadog or new_relic.
     channel: String,
     target: String,
     /// Slugs of schedules, and `workspace`.
@@ -75,9 +75,9 @@ impl ReceiverAnswer {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct TestBody {
-    /// slack, teams, email or webhook.
+    /// slack, teams, email, webhook, pagerduty, incident_io, datadog or new_relic.
     channel: String,
-    /// Channel, address, or the webhook's name.
+    /// Channel, address, or the name of the webhook or tool.
     target: String,
 }
 

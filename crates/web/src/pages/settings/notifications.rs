@@ -4,7 +4,10 @@ use diagnostic::Diagnostic;
 use notify::Security;
 use scheduler::{
     model::Actor,
-    settings::{NotificationSettings, Sensitive, SettingsError, SmtpSettings, WebhookSettings},
+    settings::{
+        DatadogSettings, IncidentIoSettings, NewRelicSettings, NotificationSettings, PagerDutySettings, Region,
+        Sensitive, SettingsError, SmtpSettings, WebhookSettings,
+    },
 };
 
 use super::{
@@ -43,6 +46,10 @@ fn remove(settings: &mut NotificationSettings, form: &Form) {
         Some("teams") => drop(settings.teams.remove(&name)),
         Some("smtp") => settings.smtp = None,
         Some("webhook") => drop(settings.webhooks.remove(&name)),
+        Some("pagerduty") => drop(settings.pagerduty.remove(&name)),
+        Some("incident_io") => drop(settings.incident_io.remove(&name)),
+        Some("datadog") => drop(settings.datadog.remove(&name)),
+        Some("new_relic") => drop(settings.new_relic.remove(&name)),
         _ => {}
     }
 }
@@ -81,6 +88,10 @@ fn change(settings: &mut NotificationSettings, form: &Form) -> Result<(), Vec<Di
             let webhook = WebhookSettings { url, signing_key, events: form.list("events") };
             settings.webhooks.insert(name, webhook);
         }
+        Some("pagerduty" | "incident_io" | "datadog" | "new_relic") => {
+            needs_name("incident tool")?;
+            change_tool(settings, form, name)?;
+        }
         Some("system") => {
             settings.public_url = form.given("public_url").map(str::to_owned);
             settings.system.emails = form.list("emails");
@@ -89,6 +100,55 @@ fn change(settings: &mut NotificationSettings, form: &Form) -> Result<(), Vec<Di
             settings.system.webhooks = form.list("webhooks");
         }
         _ => return Err(wrong("The form says not what it changes", "load the page again")),
+    }
+    Ok(())
+}
+
+/// A tool under its name; a secret that is not given stays.
+fn change_tool(settings: &mut NotificationSettings, form: &Form, name: String) -> Result<(), Vec<Diagnostic>> {
+    let secret = |field: &str, of: &str, before: Option<&Sensitive>| match (form.given(field), before) {
+        (None, Some(before)) => Ok(before.clone()),
+        (given, _) => Sensitive::new(given.unwrap_or_default(), of).map_err(|problem| vec![problem]),
+    };
+    let needed = |field: &str, what: &str, example: &str| match form.given(field) {
+        Some(value) => Ok(value.to_owned()),
+        None => Err(wrong(format!("{what} is missing"), example)),
+    };
+    let events = form.list("events");
+    let region = if form.get("region") == Some("eu") { Region::Eu } else { Region::Us };
+    match form.get("kind") {
+        Some("pagerduty") => {
+            let before = settings.pagerduty.get(&name);
+            let routing_key = secret("routing_key", "the integration key", before.map(|tool| &tool.routing_key))?;
+            let url = before.and_then(|tool| tool.url.clone());
+            settings.pagerduty.insert(name, PagerDutySettings { routing_key, region, url, events });
+        }
+        Some("incident_io") => {
+            let before = settings.incident_io.get(&name);
+            let token = secret("token", "the alert source's token", before.map(|tool| &tool.token))?;
+            let source =
+                needed("source", "The id of the alert source", "copy the end of the address that incident.io shows")?;
+            let url = before.and_then(|tool| tool.url.clone());
+            settings.incident_io.insert(name, IncidentIoSettings { source, token, url, events });
+        }
+        Some("datadog") => {
+            let before = settings.datadog.get(&name);
+            let api_key = secret("api_key", "the API key", before.map(|tool| &tool.api_key))?;
+            let url = before.and_then(|tool| tool.url.clone());
+            let site = form.given("site").map(str::to_owned);
+            settings.datadog.insert(name, DatadogSettings { api_key, site, url, events });
+        }
+        _ => {
+            let before = settings.new_relic.get(&name);
+            let license_key = secret("license_key", "the licence key", before.map(|tool| &tool.license_key))?;
+            let account =
+                needed("account", "The account's number", "it stands in the address of every page of New Relic")?;
+            let account = account
+                .parse()
+                .map_err(|_| wrong(format!("'{account}' is no number"), "write the account's number"))?;
+            let url = before.and_then(|tool| tool.url.clone());
+            settings.new_relic.insert(name, NewRelicSettings { account, license_key, region, url, events });
+        }
     }
     Ok(())
 }
@@ -124,7 +184,7 @@ pub async fn draw(view: &View<'_>, body: &mut Html) -> Result<(), ApiError> {
         body,
         PART,
         "Notifications",
-        "How Slack, Teams, mail and webhooks are reached; schedules say who is told about what.",
+        "How Slack, Teams, mail, webhooks and incident tools are reached; schedules say who is told about what.",
     );
     draw_ways(view, body, &settings);
     body.raw("<h3>Receivers</h3>");
@@ -176,6 +236,10 @@ fn draw_ways(view: &View<'_>, body: &mut Html, settings: &NotificationSettings) 
         let signed = if webhook.signing_key.is_some() { "signed" } else { "not signed" };
         ways.push(("webhook", name, format!("Webhook: {name}, {signed}, told of {}", webhook.events.join(", "))));
     }
+    for (kind, name, what, events) in tools(settings) {
+        let told = if events.is_empty() { "schedules that name it".to_owned() } else { events.join(", ") };
+        ways.push((kind, name, format!("{what}: {name}, told of {told}")));
+    }
     if ways.is_empty() {
         body.raw("<p class=\"empty\">Nobody can be told anything yet.</p>");
         return;
@@ -189,6 +253,20 @@ fn draw_ways(view: &View<'_>, body: &mut Html, settings: &NotificationSettings) 
         body.raw("</td></tr>");
     }
     body.raw("</tbody></table>");
+}
+
+/// Kind, name, what people call it, events.
+fn tools(settings: &NotificationSettings) -> Vec<(&'static str, &str, &'static str, &[String])> {
+    let mut tools: Vec<(&'static str, &str, &'static str, &[String])> = Vec::new();
+    tools
+        .extend(settings.pagerduty.iter().map(|(name, tool)| ("pagerduty", name.as_str(), "PagerDuty", &*tool.events)));
+    tools.extend(
+        settings.incident_io.iter().map(|(name, tool)| ("incident_io", name.as_str(), "incident.io", &*tool.events)),
+    );
+    tools.extend(settings.datadog.iter().map(|(name, tool)| ("datadog", name.as_str(), "Datadog", &*tool.events)));
+    tools
+        .extend(settings.new_relic.iter().map(|(name, tool)| ("new_relic", name.as_str(), "New Relic", &*tool.events)));
+    tools
 }
 
 fn draw_forms(view: &View<'_>, body: &mut Html, settings: &NotificationSettings) {
@@ -243,6 +321,36 @@ fn draw_forms(view: &View<'_>, body: &mut Html, settings: &NotificationSettings)
             "",
             "passed, failed, sla, skipped, system, bolt.run.started, bolt.run.completed",
         );
+    });
+    let named =
+        |fields: &mut Fields<'_>| fields.text("name", "Name", "", "as schedules call it; a known one is changed");
+    let incidents = "failed, sla, skipped, system: of every schedule; empty: only of schedules that name it";
+    let stream = "passed, failed, sla, skipped, system: of every schedule; empty: only of schedules that name it";
+    let regions = [("us", "US"), ("eu", "EU")];
+    form("pagerduty", "PagerDuty: service", &|fields| {
+        named(fields);
+        fields.secret("routing_key", "Integration key", false, "of an Events API v2 integration");
+        fields.choice("region", "Region", "us", &regions, "");
+        fields.text("events", "Told of", "", incidents);
+    });
+    form("incident_io", "incident.io: HTTP alert source", &|fields| {
+        named(fields);
+        fields.text("source", "Source", "", "the end of its address");
+        fields.secret("token", "Token", false, "");
+        fields.text("events", "Told of", "", incidents);
+    });
+    form("datadog", "Datadog: events", &|fields| {
+        named(fields);
+        fields.secret("api_key", "API key", false, "");
+        fields.text("site", "Site", "", "datadoghq.com when empty");
+        fields.text("events", "Told of", "", stream);
+    });
+    form("new_relic", "New Relic: custom events", &|fields| {
+        named(fields);
+        fields.text("account", "Account", "", "its number");
+        fields.secret("license_key", "Licence key", false, "");
+        fields.choice("region", "Region", "us", &regions, "");
+        fields.text("events", "Told of", "", stream);
     });
     form("system", "Problems of the scheduler, and links", &|fields| {
         let system = &settings.system;
