@@ -7,6 +7,7 @@ mod args;
 mod arguments_json;
 mod commands;
 mod connection;
+mod dotenv;
 mod environment;
 mod event_times;
 mod interrupt;
@@ -36,6 +37,14 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// 0 done, 1 a node or check failed, 2 could not run.
 fn main() -> ExitCode {
+    match dotenv::restart_with_variables() {
+        Ok(None) => {}
+        Ok(Some(code)) => return code,
+        Err(error) => {
+            Stream::Stderr.write_line(&format!("Reading the variables of .env: {error}"));
+            return ExitCode::from(2);
+        }
+    }
     let cli = Cli::parse();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().thread_stack_size(8 << 20).build() {
         Ok(runtime) => runtime,
