@@ -23,7 +23,7 @@ from pathlib import Path
 
 # Members that cannot agree: times, places, other engines' own things.
 IGNORED = {"created_at", "root_path", "build_path"}
-SECTIONS = ["nodes", "sources", "exposures", "metrics", "semantic_models", "saved_queries", "selectors", "groups", "unit_tests", "docs", "macros", "disabled", "parent_map", "child_map", "group_map"]
+SECTIONS = ["nodes", "sources", "exposures", "metrics", "semantic_models", "saved_queries", "selectors", "groups", "unit_tests", "functions", "docs", "macros", "disabled", "parent_map", "child_map", "group_map"]
 INTERNAL_PACKAGES = {"dbt", "dbt_duckdb", "dbt_athena"}
 # Ours is the Athena adapter, the judge's is DuckDB's.
 ADAPTER_PREFIX = "^(athena|duckdb|default)__"

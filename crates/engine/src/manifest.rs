@@ -31,6 +31,8 @@ pub(crate) struct Lookup {
     refs: HashMap<String, Vec<(String, UniqueId)>>,
     /// `source.table` → package and id.
     sources: HashMap<String, Vec<(String, UniqueId)>>,
+    /// Name → package and id.
+    functions: HashMap<String, Vec<(String, UniqueId)>>,
 }
 
 /// What a look-up by name found.
@@ -50,6 +52,10 @@ impl Lookup {
         }
         for (id, source) in &artifact.sources {
             lookup.add_source(id, source);
+        }
+        for (id, function) in &artifact.functions {
+            let entry = (function.package_name.clone(), id.clone());
+            lookup.functions.entry(function.name.clone()).or_default().push(entry);
         }
         lookup
     }
@@ -95,6 +101,20 @@ impl Lookup {
     /// Finds what `source(source, table)` in a node of `package` means.
     pub fn find_source(&self, source: &str, table: &str, package: &str, root: &str) -> Found {
         pick(self.sources.get(&format!("{source}.{table}")), None, package, root)
+    }
+
+    /// Finds what `function(name)` in a node of `package` means: of several packages' the root's first, then the node's own.
+    pub fn find_function(&self, name: &str, wanted: Option<&str>, package: &str, root: &str) -> Option<UniqueId> {
+        match pick(self.functions.get(name), wanted, package, root) {
+            Found::One(id) => Some(id),
+            Found::Ambiguous(ids) => ids.into_iter().next(),
+            Found::Nothing => None,
+        }
+    }
+
+    /// The names that `function()` knows.
+    pub fn function_names(&self) -> impl Iterator<Item = &str> {
+        self.functions.keys().map(String::as_str)
     }
 
     /// The names that `ref()` knows, for "did you mean".
@@ -166,9 +186,9 @@ impl Manifest {
         &self.0.scope.root
     }
 
-    /// A model, seed, snapshot, test, analysis or operation.
+    /// A model, seed, snapshot, test, analysis, operation or function.
     pub fn node(&self, id: &str) -> Option<&Arc<Node>> {
-        self.0.artifact.nodes.get(id)
+        self.0.artifact.nodes.get(id).or_else(|| self.0.artifact.functions.get(id))
     }
 
     /// A source table.
@@ -203,7 +223,8 @@ impl Manifest {
     /// What selection and ordering look at: every enabled resource.
     pub fn graph_nodes(&self) -> Vec<GraphNode> {
         let artifact = &self.0.artifact;
-        let enabled = artifact.nodes.values().filter(|node| node.config_bool("enabled") != Some(false));
+        let nodes = artifact.nodes.values().chain(artifact.functions.values());
+        let enabled = nodes.filter(|node| node.config_bool("enabled") != Some(false));
         let mut nodes: Vec<GraphNode> = enabled.map(|node| graph_node(node)).collect();
         nodes.extend(artifact.sources.values().map(|source| graph_source(source)));
         nodes.extend(artifact.exposures.values().map(|exposure| GraphNode {
@@ -271,10 +292,18 @@ impl Manifest {
     pub fn with_compiled<'a>(&self, compiled: impl IntoIterator<Item = &'a Arc<Compiled>>) -> Artifact {
         let mut artifact = self.0.artifact.clone();
         for compiled in compiled {
-            let Some(node) = artifact.nodes.get_mut(&compiled.id) else { continue };
+            let section = match compiled.id.resource_type() {
+                "function" => &mut artifact.functions,
+                _ => &mut artifact.nodes,
+            };
+            let Some(node) = section.get_mut(&compiled.id) else { continue };
             let node = Arc::make_mut(node);
             node.compiled = Some(compiled.to_artifact());
             node.compiled_path.clone_from(&compiled.path);
+            let overloads = node.function.iter_mut().flat_map(|function| &mut function.overloads);
+            for (overload, body) in overloads.zip(&compiled.overload_bodies) {
+                overload.compiled_body = Some(body.clone());
+            }
             node.relation_name = compiled.relation_name.clone().or_else(|| node.relation_name.take());
             for called in &compiled.macros {
                 if !node.depends_on.macros.contains(called) {

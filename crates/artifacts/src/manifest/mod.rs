@@ -1,5 +1,6 @@
 //! manifest.json, version 12: everything the project defines, and how it hangs together.
 
+mod function;
 mod node;
 mod parts;
 mod resources;
@@ -12,6 +13,7 @@ use names::UniqueId;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
+pub use function::{FunctionArgument, FunctionOverload, FunctionParts, FunctionReturns};
 pub use node::{CompiledCode, ExtraCte, Node, ResourceType, TestMetadata};
 pub use parts::{
     Checksum, Column, ColumnConfig, Constraint, Contract, DependsOn, Docs, Freshness, FreshnessTime, Owner, Quoting,
@@ -49,7 +51,8 @@ pub struct Manifest {
     pub saved_queries: JsonMap,
     pub semantic_models: JsonMap,
     pub unit_tests: IndexMap<UniqueId, Arc<UnitTest>>,
-    pub functions: JsonMap,
+    /// User-defined functions of the warehouse.
+    pub functions: IndexMap<UniqueId, Arc<Node>>,
 }
 
 /// The manifest's `metadata`: what all artifacts have, and the project.

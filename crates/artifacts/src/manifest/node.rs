@@ -1,4 +1,4 @@
-//! A node: model, seed, snapshot, test, analysis or operation.
+//! A node: model, seed, snapshot, test, analysis, operation or function.
 
 use std::{fmt, str::FromStr, sync::Arc};
 
@@ -7,7 +7,10 @@ use names::{RelationName, UniqueId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use super::{Checksum, Column, Constraint, Contract, DependsOn, Docs, Ref};
+use super::{
+    Checksum, Column, Constraint, Contract, DependsOn, Docs, FunctionArgument, FunctionOverload, FunctionParts,
+    FunctionReturns, Ref,
+};
 use crate::JsonMap;
 
 /// What a thing of the manifest is.
@@ -145,6 +148,10 @@ pub struct Node {
 
     // Operations.
     pub index: Option<i64>,
+
+    // Functions.
+    #[serde(flatten, deserialize_with = "read_function")]
+    pub function: Option<Box<FunctionParts>>,
 }
 
 /// What compiling adds to a node.
@@ -169,6 +176,19 @@ pub struct TestMetadata {
     pub name: String,
     pub kwargs: JsonMap,
     pub namespace: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct FunctionMembers {
+    returns: Option<FunctionReturns>,
+    arguments: Vec<FunctionArgument>,
+    overloads: Vec<FunctionOverload>,
+}
+
+fn read_function<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Box<FunctionParts>>, D::Error> {
+    let FunctionMembers { returns, arguments, overloads } = FunctionMembers::deserialize(deserializer)?;
+    Ok(returns.map(|returns| Box::new(FunctionParts { returns, arguments, overloads })))
 }
 
 #[derive(Default, Deserialize)]
@@ -215,9 +235,9 @@ impl Node {
         self.resource_type == ResourceType::Model && self.materialized() == "ephemeral"
     }
 
-    /// Whether it becomes a relation when built.
+    /// Whether it has a place in the warehouse when built: a relation, or a function.
     pub fn is_relational(&self) -> bool {
-        self.resource_type.is_refable() && !self.is_ephemeral()
+        (self.resource_type.is_refable() || self.resource_type == ResourceType::Function) && !self.is_ephemeral()
     }
 
     /// A test made from a YAML entry.

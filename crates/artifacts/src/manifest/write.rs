@@ -3,7 +3,7 @@
 use names::UniqueId;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use super::{Node, ResourceType};
+use super::{FunctionReturns, Node, ResourceType};
 
 #[derive(serde::Serialize)]
 struct SeedDependsOn<'a> {
@@ -13,6 +13,12 @@ struct SeedDependsOn<'a> {
 impl Serialize for Node {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
+        if self.resource_type == ResourceType::Function {
+            match &self.function {
+                Some(function) => map.serialize_entry("returns", &function.returns)?,
+                None => map.serialize_entry("returns", &FunctionReturns::default())?,
+            }
+        }
         map.serialize_entry("database", &self.database)?;
         map.serialize_entry("schema", &self.schema)?;
         map.serialize_entry("name", &self.name)?;
@@ -76,6 +82,11 @@ impl Serialize for Node {
                 }
             }
             ResourceType::Operation => map.serialize_entry("index", &self.index)?,
+            ResourceType::Function => {
+                let function = self.function.as_deref();
+                map.serialize_entry("arguments", function.map_or(&[][..], |function| &function.arguments))?;
+                map.serialize_entry("overloads", function.map_or(&[][..], |function| &function.overloads))?;
+            }
             _ => {}
         }
         map.end()

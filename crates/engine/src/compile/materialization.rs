@@ -14,7 +14,8 @@ use crate::{
 };
 
 /// The materializations that are plans of the adapter.
-const BUILT_IN: [&str; 8] = ["view", "table", "incremental", "ephemeral", "seed", "snapshot", "test", "unit"];
+const BUILT_IN: [&str; 9] =
+    ["view", "table", "incremental", "ephemeral", "seed", "snapshot", "test", "unit", "function"];
 
 /// What a materialization of the project did.
 #[derive(Debug, Clone, Default)]

@@ -7,6 +7,7 @@ mod hooks;
 mod materialization;
 mod node;
 mod operation;
+mod pointer;
 mod snapshot_strategy;
 mod unit_test;
 
@@ -47,6 +48,8 @@ pub struct Compiled {
     pub macros: Vec<UniqueId>,
     /// `set_sql_header`'s text.
     pub sql_header: Option<String>,
+    /// The bodies of a function's overloads, in order.
+    pub overload_bodies: Vec<String>,
 }
 
 impl Compiled {
@@ -117,8 +120,9 @@ impl Compiler {
 
     /// The relation of the other state that stands for a node, with `--defer` and in `clone`.
     pub(crate) fn counterpart(&self, id: &UniqueId) -> Option<Arc<Node>> {
-        let other = self.defer.as_ref()?.manifest.nodes.get(id)?;
-        (other.resource_type.is_refable() && !other.is_ephemeral()).then(|| Arc::clone(other))
+        let manifest = &self.defer.as_ref()?.manifest;
+        let other = manifest.nodes.get(id).or_else(|| manifest.functions.get(id))?;
+        other.is_relational().then(|| Arc::clone(other))
     }
 
     /// A node's relation, as SQL writes it.

@@ -138,6 +138,12 @@ impl Compiler {
         } else {
             node.raw_code.to_string()
         };
+        let mut overload_bodies = Vec::new();
+        for overload in node.function.iter().flat_map(|function| &function.overloads) {
+            let body = overload.raw_body.as_deref().unwrap_or_default();
+            let template = Template::compile(body, &overload.defined_in).map_err(|error| fail(&error))?;
+            overload_bodies.push(template.render(&context, UndefinedMode::Strict).map_err(|error| fail(&error))?);
+        }
         let ephemeral: Vec<UniqueId> = context.capture().ephemeral.iter().cloned().collect();
         let extra_ctes = self.extra_ctes(&ephemeral)?;
         let sql = ctes::inject(&rendered, &extra_ctes);
@@ -149,6 +155,7 @@ impl Compiler {
             relation_name: node.relation_name.clone(),
             macros: context.capture().macros.iter().cloned().collect(),
             sql_header: node.config_str("sql_header").map(str::to_owned),
+            overload_bodies,
         };
         Ok((compiled, context))
     }
@@ -352,6 +359,38 @@ impl Compiler {
         let event_time = target.config.get("event_time").and_then(serde_json::Value::as_str);
         relation.filter = self.row_filter(context, event_time);
         Ok(relation)
+    }
+
+    /// What `function()` means while a node is compiled: `name`, or `package` and `name`.
+    pub(crate) fn resolve_function(&self, context: &Context, parts: &[String]) -> Result<Relation, Diagnostic> {
+        let inner = &context.0;
+        let lookup = self.manifest.lookup();
+        let found = parts.split_last().and_then(|(name, package)| {
+            let package = package.first().map(String::as_str);
+            lookup.find_function(name, package, &inner.package, self.manifest.root_package())
+        });
+        let Some(target) = found.as_ref().and_then(|id| self.manifest.node(id.as_str())) else {
+            let name = parts.last().map_or("", String::as_str);
+            let near = nearest(name, lookup.function_names());
+            return Err(Diagnostic::error(format!(
+                "{} depends on a function named '{name}' which was not found",
+                inner.node.unique_id
+            ))
+            .cause("no file below `function-paths` has this name")
+            .fix(near.map_or_else(|| "correct the name".to_owned(), |near| format!("did you mean '{near}'?"))));
+        };
+        // Quoted as the adapter quotes, whatever the project says about relations.
+        let of = |node: &Node| {
+            let quote = crate::context::PartFlags::default();
+            let mut relation = Relation::new(node.database.as_deref(), &node.schema, &node.alias, quote);
+            relation.kind = Some(Arc::from("function"));
+            relation
+        };
+        // Athena has no functions that could be found, so with `--defer` all are the other state's.
+        Ok(match self.counterpart(&target.unique_id) {
+            Some(other) => of(&other),
+            None => of(target),
+        })
     }
 
     /// A draft of a node for macros called from the command line.

@@ -76,13 +76,9 @@ pub(super) fn source(context: &Context, _: &mut State<'_>, args: CallArgs) -> Re
     }
 }
 
-fn name_parts(args: &CallArgs) -> Vec<String> {
-    args.positional.iter().map(ToString::to_string).collect()
-}
-
 /// `metric`.
 pub(super) fn metric(context: &Context, _: &mut State<'_>, args: CallArgs) -> Result<Value> {
-    let parts = name_parts(&args);
+    let parts: Vec<String> = args.positional.iter().map(ToString::to_string).collect();
     let name = parts.last().cloned().unwrap_or_default();
     if context.is_parsing() {
         context.capture().metrics.push(parts);
@@ -92,12 +88,32 @@ pub(super) fn metric(context: &Context, _: &mut State<'_>, args: CallArgs) -> Re
 
 /// `function`.
 pub(super) fn function_reference(context: &Context, _: &mut State<'_>, args: CallArgs) -> Result<Value> {
-    let parts = name_parts(&args);
-    if context.is_parsing() {
-        context.capture().functions.push(parts);
-        return Ok(node_relation(&context.0.scope, &context.0.node).into());
+    if let Some((name, _)) = args.keyword.first() {
+        return Err(Error::type_error(format!("function() got an unexpected keyword argument '{name}'")));
     }
-    Err(compiler_error(format!("function() cannot be resolved: '{}' is not defined", parts.join("."))))
+    if !(1..=2).contains(&args.positional.len()) {
+        return Err(compiler_error(format!("ref() takes at most two arguments ({} given)", args.positional.len())));
+    }
+    if context.is_parsing() && args.positional.iter().any(Value::is_undefined) {
+        return Ok(Value::undefined("function"));
+    }
+    let parts: Option<Vec<String>> = args.positional.iter().map(|part| part.as_str().map(str::to_owned)).collect();
+    let Some(parts) = parts else {
+        let other =
+            args.positional.iter().find(|part| part.as_str().is_none()).map(Value::type_name).unwrap_or_default();
+        return Err(compiler_error(format!("The name argument to function() must be a string, got <class '{other}'>")));
+    };
+    match context.0.phase {
+        Phase::Run => context.resolve_function(&parts).map(Value::from),
+        phase => {
+            if phase == Phase::Parse {
+                context.capture().functions.push(parts);
+            }
+            let mut relation = node_relation(&context.0.scope, &context.0.node);
+            relation.kind = Some(Arc::from("function"));
+            Ok(relation.into())
+        }
+    }
 }
 
 /// `log`.
@@ -305,6 +321,13 @@ impl Context {
             return Err(compiler_error("ref() cannot be resolved here"));
         };
         compiler.resolve_ref(self, wanted).map_err(Error::host)
+    }
+
+    fn resolve_function(&self, parts: &[String]) -> Result<Relation> {
+        let Some(compiler) = &self.0.compiler else {
+            return Err(compiler_error("function() cannot be resolved here"));
+        };
+        compiler.resolve_function(self, parts).map_err(Error::host)
     }
 
     fn resolve_source(&self, source: &str, table: &str) -> Result<Relation> {

@@ -25,6 +25,8 @@ pub struct ProjectScope {
     pub quoting: PartFlags,
     /// `restrict-access`, by package.
     pub restrict_access: HashMap<String, bool>,
+    /// `latest_version_pointer_enabled_by_default`
+    pub points_to_latest: bool,
     /// `query-comment`.
     pub query_comment: QueryComment,
     /// Files of unit tests by package and stem: `(path, is CSV, contents)`.
@@ -63,6 +65,7 @@ impl ProjectScope {
             macros,
             vars: project.vars.clone(),
             quoting: flags,
+            points_to_latest: project.root.project_flags().behaviour("latest_version_pointer_enabled_by_default"),
             restrict_access: project.all().map(|p| (p.name.clone(), p.restrict_access)).collect(),
             query_comment: project.root.query_comment.clone(),
             fixtures: HashMap::new(),

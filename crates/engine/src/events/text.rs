@@ -208,7 +208,7 @@ fn skip_label(node: &NodeInfo) -> String {
         (Some(relation), "model" | "seed" | "snapshot") => {
             format!("relation {}.{}", relation.schema, relation.identifier)
         }
-        (_, "test") => format!("test {}", node.name),
+        (_, kind @ ("test" | "function")) => format!("{kind} {}", node.name),
         _ => node.label.clone(),
     }
 }

@@ -36,6 +36,8 @@ impl<'a> Builder<'a> {
         if !enabled {
             if node.resource_type.is_refable() {
                 self.disabled_names.insert(node.name.clone());
+            } else if node.resource_type == ResourceType::Function {
+                self.disabled_names.insert(super::functions::disabled_key(&node.name));
             }
             self.artifact.disabled.entry(id).or_default().push(Disabled::Node(Arc::new(node)));
             return;
@@ -44,7 +46,11 @@ impl<'a> Builder<'a> {
         if lines_before > 0 {
             self.lines_before.insert(id.clone(), lines_before);
         }
-        if let Some(other) = self.artifact.nodes.get(&id) {
+        let of_kind = match node.resource_type {
+            ResourceType::Function => &mut self.artifact.functions,
+            _ => &mut self.artifact.nodes,
+        };
+        if let Some(other) = of_kind.get(&id) {
             diagnostics.push(
                 Diagnostic::error(format!(
                     "Compilation Error\n  dbt found two {}s with the name \"{}\".",
@@ -60,7 +66,7 @@ impl<'a> Builder<'a> {
             );
             return;
         }
-        self.artifact.nodes.insert(id, Arc::new(node));
+        of_kind.insert(id, Arc::new(node));
     }
 
     pub fn add_sources(&mut self, sources: Vec<ParsedSource<'_>>, diagnostics: &mut Vec<Diagnostic>) {

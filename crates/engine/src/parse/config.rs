@@ -27,6 +27,7 @@ pub(super) fn tree_of(kind: ResourceType) -> ConfigKind {
         ResourceType::Metric => ConfigKind::Metrics,
         ResourceType::SemanticModel => ConfigKind::SemanticModels,
         ResourceType::SavedQuery => ConfigKind::SavedQueries,
+        ResourceType::Function => ConfigKind::Functions,
         // Analyses, operations and groups take those of models.
         _ => ConfigKind::Models,
     }
@@ -42,18 +43,23 @@ pub(super) fn resolve(
 ) -> JsonMap {
     let mut config = defaults(kind).clone();
     let tree = tree_of(kind);
-    if let Some(own) = project.get(package) {
-        for layer in own.configs.resolve(tree, fqn) {
-            merge_config(&mut config, layer);
-        }
-    }
-    for layer in [layers.patch, layers.call].into_iter().flatten() {
+    let mut merge = |layer: &JsonMap| {
+        // Of a model only a freshness with `build_after` is one.
+        let is_none = |freshness: &Json| freshness.get("build_after").is_none();
+        let kept = (kind == ResourceType::Model && layer.get("freshness").is_some_and(is_none))
+            .then(|| config.get("freshness").cloned())
+            .flatten();
         merge_config(&mut config, layer);
-    }
-    if package != project.root.name {
-        for layer in project.root.configs.resolve(tree, fqn) {
-            merge_config(&mut config, layer);
+        if let Some(kept) = kept {
+            config.insert("freshness".to_owned(), kept);
         }
+    };
+    if let Some(own) = project.get(package) {
+        own.configs.resolve(tree, fqn).for_each(&mut merge);
+    }
+    [layers.patch, layers.call].into_iter().flatten().for_each(&mut merge);
+    if package != project.root.name {
+        project.root.configs.resolve(tree, fqn).for_each(&mut merge);
     }
     finish(kind, &mut config);
     config
@@ -68,7 +74,11 @@ pub(super) fn resolve_unrendered(
     layers: &Layers<'_>,
 ) -> JsonMap {
     let mut config = JsonMap::new();
-    let tree = tree_of(kind);
+    // Of functions dbt compares what the project file says about models.
+    let tree = match kind {
+        ResourceType::Function => ConfigKind::Models,
+        kind => tree_of(kind),
+    };
     // dbt looks for these two trees under names that no project file has.
     let has_tree = !matches!(kind, ResourceType::SemanticModel | ResourceType::SavedQuery);
     let mut put = |layer: &JsonMap| {
@@ -167,6 +177,7 @@ fn known_configs(kind: ResourceType) -> JsonMap {
     let materialized = match kind {
         ResourceType::Seed => "seed",
         ResourceType::Snapshot => "snapshot",
+        ResourceType::Function => "function",
         _ => "view",
     };
     put("enabled", true.into());
@@ -220,6 +231,13 @@ fn known_configs(kind: ResourceType) -> JsonMap {
             );
             put("dbt_valid_to_current", Json::Null);
         }
+        ResourceType::Function => {
+            put("type", "scalar".into());
+            put("volatility", Json::Null);
+            put("runtime_version", Json::Null);
+            put("entry_point", Json::Null);
+            put("snowflake", json!({"quote_args": true}));
+        }
         _ => {}
     }
     config
@@ -240,14 +258,28 @@ fn finish(kind: ResourceType, config: &mut JsonMap) {
             }
         }
     }
-    if kind == ResourceType::Test {
-        store_failures(config);
+    match kind {
+        ResourceType::Test => store_failures(config),
+        ResourceType::Model => freshness(config),
+        _ => {}
     }
     // YAML reads `on` and `off` as booleans.
     if let Some(Json::Bool(flag)) = config.get("static_analysis") {
         let word = if *flag { "on" } else { "off" };
         config.insert("static_analysis".to_owned(), word.into());
     }
+}
+
+/// `build_after` with all its members.
+fn freshness(config: &mut JsonMap) {
+    let written = config.get("freshness").and_then(|freshness| freshness.get("build_after")).and_then(Json::as_object);
+    let Some(written) = written else { return };
+    let mut build_after = JsonMap::new();
+    for (key, default) in [("count", Json::Null), ("period", Json::Null), ("updates_on", "any".into())] {
+        build_after.insert(key.to_owned(), written.get(key).cloned().unwrap_or(default));
+    }
+    build_after.extend(written.clone());
+    config.insert("freshness".to_owned(), json!({"build_after": build_after}));
 }
 
 fn store_failures(config: &mut JsonMap) {

@@ -9,6 +9,7 @@ mod config;
 mod deprecated;
 mod docs;
 pub(crate) mod errors;
+mod functions;
 mod homes;
 mod macros;
 mod nodes;
@@ -19,6 +20,7 @@ pub(crate) mod resolve;
 mod semantic;
 mod semantic_shapes;
 mod slips;
+mod source_overrides;
 mod sources;
 mod test_entries;
 pub(crate) mod tests;
@@ -75,7 +77,9 @@ pub fn parse(project: &Project, host: &Host) -> (Manifest, Vec<Diagnostic>) {
     scope.fixtures = fixtures(&files, &mut diagnostics);
     let scope = Arc::new(scope);
     let docs = docs::Docs::load(&files, &scope, host, &mut diagnostics);
-    let properties = read_properties(&files, &scope, host, &mut diagnostics);
+    let mut properties = read_properties(&files, &scope, host, &mut diagnostics);
+    source_overrides::apply(&mut properties, &mut diagnostics);
+    let properties = properties;
     let parser = Parser {
         project,
         scope: Arc::clone(&scope),
@@ -102,6 +106,7 @@ pub fn parse(project: &Project, host: &Host) -> (Manifest, Vec<Diagnostic>) {
     for node in parsed {
         builder.add(node, &mut diagnostics);
     }
+    functions::finish(&mut builder.artifact, host.adapter.type_name(), &mut diagnostics);
     let (test_targets, test_places) = test_entries(&properties, &builder, &parsed_sources);
     let parsed_tests: Vec<(ParsedNode, Place<'_>)> = test_targets
         .par_iter()
@@ -138,7 +143,8 @@ pub fn parse(project: &Project, host: &Host) -> (Manifest, Vec<Diagnostic>) {
     resolve::check(&artifact, &mut diagnostics);
     resolve::maps(&mut artifact);
     deprecated::report(&artifact, host.started_at, &mut diagnostics);
-    validate::validate(artifact.nodes.values().map(|node| &**node), &mut diagnostics);
+    let nodes = artifact.nodes.values().chain(artifact.functions.values());
+    validate::validate(nodes.map(|node| &**node), &mut diagnostics);
     validate::unfiltered_microbatch(&artifact, &mut diagnostics);
     report_unused_paths(project, &artifact, &mut diagnostics);
     patches.report_unused(&used_patches(&artifact, &files), &mut diagnostics);
@@ -154,10 +160,11 @@ pub fn parse(project: &Project, host: &Host) -> (Manifest, Vec<Diagnostic>) {
 
 fn report_unused_paths(project: &Project, artifact: &artifacts::Manifest, diagnostics: &mut Vec<Diagnostic>) {
     let disabled = || artifact.disabled.values().flatten();
-    let nodes = artifact.nodes.values().chain(disabled().filter_map(|entry| match entry {
-        Disabled::Node(node) => Some(node),
-        _ => None,
-    }));
+    let nodes =
+        artifact.nodes.values().chain(artifact.functions.values()).chain(disabled().filter_map(|entry| match entry {
+            Disabled::Node(node) => Some(node),
+            _ => None,
+        }));
     let sources = artifact.sources.values().chain(disabled().filter_map(|entry| match entry {
         Disabled::Source(source) => Some(source),
         _ => None,
@@ -257,6 +264,11 @@ fn drafts<'a>(
         }
         for file in package.of_kind(FileKind::SingularTest) {
             drafts.push(parser.draft(ResourceType::Test, file, file.stem(), Arc::clone(&file.contents)));
+        }
+        for file in package.of_kind(FileKind::Function) {
+            let mut draft = parser.draft(ResourceType::Function, file, file.stem(), Arc::clone(&file.contents));
+            draft.node.language = functions::language(file.extension()).to_owned();
+            drafts.push(draft);
         }
         for file in package.of_kind(FileKind::Seed) {
             let mut draft = parser.draft(ResourceType::Seed, file, file.stem(), Arc::from(""));
@@ -386,6 +398,7 @@ fn used_patches(artifact: &artifacts::Manifest, files: &[ProjectFiles]) -> HashS
             FileKind::Seed => ResourceType::Seed,
             FileKind::Analysis => ResourceType::Analysis,
             FileKind::SingularTest => ResourceType::Test,
+            FileKind::Function => ResourceType::Function,
             _ => continue,
         };
         used.insert((kind, file.package.clone(), file.stem().to_owned()));

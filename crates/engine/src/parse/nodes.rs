@@ -143,7 +143,7 @@ impl<'a> Parser<'a> {
         };
         let mut patch_config = patch.map(|patch| patch.config());
         let speaking = patch.filter(|_| patch_config.as_ref().is_some_and(|config| !config.is_empty()));
-        if node.language == "python" {
+        if is_python_model(&node) {
             // A Python model is a table unless its own entry or code says something else.
             let config = patch_config.get_or_insert_with(Cow::default);
             config.to_mut().entry("materialized").or_insert_with(|| "table".into());
@@ -167,7 +167,7 @@ impl<'a> Parser<'a> {
         }
         let written = self.written(&node, template.as_ref(), &capture.config);
         let mut unrendered = speaking.map(unrendered::of_patch);
-        if node.language == "python" {
+        if is_python_model(&node) {
             unrendered.get_or_insert_default().entry("materialized").or_insert_with(|| "table".into());
         }
         let layers = Layers { patch: unrendered.as_ref(), call: Some(&written.call) };
@@ -215,7 +215,7 @@ impl<'a> Parser<'a> {
         lines_before: usize,
         diagnostics: &mut Vec<Diagnostic>,
     ) -> (Capture, Option<Template>) {
-        let is_python = node.language == "python";
+        let is_python = is_python_model(node);
         if node.resource_type == ResourceType::Seed || !(is_python || project::has_jinja(&node.raw_code)) {
             return (Capture::default(), None);
         }
@@ -352,8 +352,9 @@ impl<'a> Parser<'a> {
     fn apply_patch(&self, node: &mut Node, patch: Patch<'_>, diagnostics: &mut Vec<Diagnostic>) {
         node.patch_path = Some(patch.path());
         let package = &patch.file.package;
-        // dbt leaves the descriptions of what is switched off as they are written.
-        let docs = if node.config_bool("enabled").unwrap_or(true) { self.docs } else { &AsWritten };
+        // dbt leaves the descriptions of functions and of what is switched off as they are written.
+        let is_rendered = node.resource_type != ResourceType::Function && node.config_bool("enabled").unwrap_or(true);
+        let docs = if is_rendered { self.docs } else { &AsWritten };
         match docs.describe(patch.description(), package) {
             Ok((description, blocks)) => {
                 node.description = description;
@@ -364,6 +365,7 @@ impl<'a> Parser<'a> {
         node.columns = patches::columns(&patch.columns(), package, docs, &mut |column, error| {
             diagnostics.push(errors::in_yaml(patch.file, column.position, &error));
         });
+        node.function = patch.node.function.as_deref().map(super::functions::parts);
         if node.resource_type == ResourceType::Model {
             node.constraints = patch.constraints().iter().map(|c| patches::constraint(c, true)).collect();
             node.deprecation_date = patch.deprecation_date();
@@ -456,6 +458,11 @@ impl<'a> Parser<'a> {
             other => Some(other.to_string().trim().to_owned()),
         })
     }
+}
+
+/// Functions in Python are templates like all others.
+fn is_python_model(node: &Node) -> bool {
+    node.language == "python" && node.resource_type == ResourceType::Model
 }
 
 /// The macros that give names, where a project has its own: the answers of those that come with dbt are known without a call.

@@ -105,6 +105,7 @@ impl<'a> Patches<'a> {
                 (ResourceType::Snapshot, &file.snapshots),
                 (ResourceType::Analysis, &file.analyses),
                 (ResourceType::Test, &file.data_tests),
+                (ResourceType::Function, &file.functions),
             ];
             for (kind, nodes) in sections {
                 for node in nodes {
@@ -178,6 +179,7 @@ impl<'a> Patches<'a> {
                     ResourceType::Analysis => "analyses",
                     ResourceType::Test => "data_tests",
                     ResourceType::Seed => "seeds",
+                    ResourceType::Function => "functions",
                     _ => "snapshots",
                 };
                 unused.push((section, *patch, name.clone()));

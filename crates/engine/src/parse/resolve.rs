@@ -43,10 +43,11 @@ pub(super) struct Resolver<'a> {
 /// Resolves all nodes and exposures of the manifest.
 pub(super) fn resolve(artifact: &mut Artifact, resolver: &Resolver<'_>, diagnostics: &mut Vec<Diagnostic>) {
     let resolved: Vec<Resolved> = {
-        let nodes: Vec<&Arc<Node>> = artifact.nodes.values().collect();
+        let nodes: Vec<&Arc<Node>> = artifact.nodes.values().chain(artifact.functions.values()).collect();
         nodes.par_iter().map(|node| resolver.node(node, artifact)).collect()
     };
-    for (node, resolved) in artifact.nodes.values_mut().zip(resolved) {
+    let nodes = artifact.nodes.values_mut().chain(artifact.functions.values_mut());
+    for (node, resolved) in nodes.zip(resolved) {
         diagnostics.extend(resolved.problems);
         if !resolved.ids.is_empty() {
             Arc::make_mut(node).depends_on.nodes = resolved.ids;
@@ -132,6 +133,10 @@ impl Resolver<'_> {
         let mut is_incomplete = false;
         for source in &node.sources {
             let [name, table] = source.as_slice() else { continue };
+            // dbt notes no sources of functions.
+            if node.resource_type == ResourceType::Function {
+                break;
+            }
             match self.lookup.find_source(name, table, &node.package_name, self.root) {
                 Found::One(id) => push(&mut ids, id),
                 Found::Ambiguous(_) | Found::Nothing => {
@@ -157,6 +162,17 @@ impl Resolver<'_> {
                 Found::Nothing => {
                     is_incomplete = true;
                     problems.extend(self.missing_ref(node, of));
+                }
+            }
+        }
+        for parts in &node.functions {
+            let Some((name, package)) = parts.split_last() else { continue };
+            let package = package.first().map(String::as_str);
+            match self.lookup.find_function(name, package, &node.package_name, self.root) {
+                Some(id) => push(&mut ids, id),
+                None => {
+                    is_incomplete = true;
+                    problems.push(self.missing_function(node, name, package));
                 }
             }
         }
@@ -243,6 +259,30 @@ impl Resolver<'_> {
         )
     }
 
+    fn missing_function(&self, node: &Node, name: &str, package: Option<&str>) -> Diagnostic {
+        let mut target = format!("a function named '{name}'");
+        if let Some(package) = package {
+            target.push_str(&format!(" in package or project '{package}'"));
+        }
+        let whose = Self::whose(node);
+        if self.disabled.contains(&super::functions::disabled_key(name)) {
+            return Self::problem(node, format!("{whose} depends on {target} which is disabled"))
+                .at(self.at(node, "function", &[name]))
+                .cause(format!("'{name}' has `enabled: false`"))
+                .fix("enable it, or do not refer to it");
+        }
+        let near = nearest(name, self.lookup.function_names());
+        Self::problem(node, format!("{whose} depends on {target} which was not found"))
+            .at(self.at(node, "function", &[name]))
+            .cause("no file below `function-paths` has this name")
+            .fix(
+                near.map_or_else(
+                    || "create it, or correct the name".to_owned(),
+                    |near| format!("did you mean '{near}'?"),
+                ),
+            )
+    }
+
     fn ambiguous(&self, node: &Node, of: &Ref, candidates: &[UniqueId]) -> Diagnostic {
         let names: Vec<&str> = candidates.iter().map(UniqueId::as_str).collect();
         Self::problem(
@@ -291,6 +331,7 @@ pub(super) fn check(artifact: &Artifact, diagnostics: &mut Vec<Diagnostic>) {
     let groups: HashSet<&str> = artifact.groups.values().map(|group| group.name.as_str()).collect();
     let mut relations: HashMap<String, &Node> = HashMap::new();
     let mut names: HashMap<(&str, &str), &Node> = HashMap::new();
+    let mut versioned: Vec<&Node> = Vec::new();
     for node in artifact.nodes.values() {
         if node.resource_type == ResourceType::Model
             && let Some(group) = &node.group
@@ -321,6 +362,9 @@ pub(super) fn check(artifact: &Artifact, diagnostics: &mut Vec<Diagnostic>) {
                 continue;
             }
         }
+        if node.version.is_some() {
+            versioned.push(node);
+        }
         let Some(relation) = &node.relation_name else { continue };
         if let Some(other) = relations.insert(relation.to_lowercase(), node) {
             diagnostics.push(
@@ -334,6 +378,23 @@ pub(super) fn check(artifact: &Artifact, diagnostics: &mut Vec<Diagnostic>) {
             );
         }
     }
+    let mut told: HashSet<(&str, &str)> = HashSet::new();
+    for node in versioned {
+        let key = (node.package_name.as_str(), node.name.as_str());
+        if let Some(other) = names.get(&key).filter(|_| told.insert(key)) {
+            diagnostics.push(versioned_and_not(node, other));
+        }
+    }
+}
+
+/// What `ref()` without a version would be of two minds about.
+fn versioned_and_not(versioned: &Node, other: &Node) -> Diagnostic {
+    let (name, id, file) = (&versioned.name, &other.unique_id, &other.original_file_path);
+    let patch = versioned.patch_path.as_deref().unwrap_or_default();
+    Diagnostic::error(format!(
+        "Parsing Error\n  dbt found versioned and unversioned models with the name \"{name}\".\n\nSince these resources have the same name, dbt will be unable to find the correct resource\nwhen looking for ref('{name}').\n\nTo fix this, change the name of the unversioned resource\n{id} ({file})\nor add the unversioned model to the versions in {patch}"
+    ))
+    .at(Location::file(file))
 }
 
 fn listed(names: &HashSet<&str>) -> String {
@@ -345,7 +406,7 @@ fn listed(names: &HashSet<&str>) -> String {
 /// Who depends on whom, in both directions, and which nodes are in which group.
 pub(super) fn maps(artifact: &mut Artifact) {
     let mut parents: Vec<(UniqueId, Vec<UniqueId>)> = Vec::new();
-    for (id, node) in &artifact.nodes {
+    for (id, node) in artifact.nodes.iter().chain(&artifact.functions) {
         parents.push((id.clone(), node.depends_on.nodes.clone()));
     }
     for id in artifact.sources.keys() {

@@ -20,6 +20,9 @@ pub(super) fn validate<'a>(nodes: impl Iterator<Item = &'a Node>, diagnostics: &
                 contract(node, diagnostics);
                 microbatch(node, diagnostics);
                 public_ephemeral(node, diagnostics);
+                freshness(node, diagnostics);
+                one_of(node, "on_error", &["skip_children", "continue"], diagnostics);
+                pointer(node, diagnostics);
             }
             ResourceType::Snapshot => snapshot(node, diagnostics),
             ResourceType::Seed => fixed_materialization(node, "seed", diagnostics),
@@ -171,6 +174,64 @@ fn microbatch(node: &Node, diagnostics: &mut Vec<Diagnostic>) {
         node.config.get("lookback").is_none_or(|value| value.is_null() || value.is_i64()),
         "an integer",
     );
+}
+
+fn freshness(node: &Node, diagnostics: &mut Vec<Diagnostic>) {
+    let Some(build_after) = node.config("freshness").and_then(|freshness| freshness.get("build_after")) else { return };
+    let is_set = |key: &str| build_after.get(key).is_some_and(|value| !value.is_null());
+    for (there, missing) in [("count", "period"), ("period", "count")] {
+        if is_set(there) && !is_set(missing) {
+            diagnostics.push(
+                wrong(
+                    node,
+                    &format!("`freshness.build_after` must have a value for `{missing}` if a `{there}` is provided"),
+                )
+                .fix(format!("add `{missing}`")),
+            );
+        }
+    }
+    let text_of = |key: &str, known: &[&str]| {
+        !is_set(key) || build_after.get(key).and_then(Json::as_str).is_some_and(|value| known.contains(&value))
+    };
+    let is_right = text_of("period", &["minute", "hour", "day"])
+        && text_of("updates_on", &["any", "all"])
+        && (!is_set("count") || build_after.get("count").is_some_and(Json::is_i64));
+    if !is_right {
+        diagnostics.push(
+            wrong(
+                node,
+                &format!(
+                    "Field \"build_after\" of type ModelBuildAfter in ModelFreshness has invalid value {build_after}"
+                ),
+            )
+            .fix("write `{count: 4, period: hour, updates_on: any}`: period is minute, hour or day, updates_on is any or all"),
+        );
+    }
+}
+
+fn pointer(node: &Node, diagnostics: &mut Vec<Diagnostic>) {
+    let Some(pointer) = node.config("latest_version_pointer") else { return };
+    let key = "latest_version_pointer";
+    let is_right = pointer.as_object().is_some_and(|pointer| {
+        pointer.get("enabled").is_none_or(|enabled| enabled.is_null() || enabled.is_boolean())
+            && pointer.get("alias").is_none_or(|alias| alias.is_null() || alias.is_string())
+    });
+    if !is_right {
+        diagnostics.push(
+            wrong(node, &format!("Invalid config: at path ['{key}']: {pointer} is not a mapping of enabled and alias"))
+                .cause("dbt takes no `true` or `false` in its place")
+                .fix(format!("write `{key}: {{enabled: true}}`")),
+        );
+    }
+}
+
+fn one_of(node: &Node, key: &str, known: &[&str], diagnostics: &mut Vec<Diagnostic>) {
+    if let Some(value) = node.config(key).filter(|value| !value.as_str().is_some_and(|value| known.contains(&value))) {
+        diagnostics.push(
+            wrong(node, &format!("Field \"{key}\" has invalid value {value}"))
+                .fix(format!("write one of {}", known.join(", "))),
+        );
+    }
 }
 
 fn is_iso_time(text: &str) -> bool {

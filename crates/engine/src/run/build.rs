@@ -9,14 +9,17 @@ use indexmap::IndexMap;
 use super::{
     RunContext, blocking, errors,
     job::Outcome,
-    overrides,
+    overrides, pointer,
     results::NodeFailure,
     seeds::{self, SeedOptions},
     snapshots,
 };
 use crate::{
     Compiled,
-    adapter::{ColumnSpec, Materialization, MaterializationRequest, SeedTable, StatementOrigin},
+    adapter::{
+        AdapterError, AdapterResponse, ColumnSpec, Materialization, MaterializationRequest, Plan, SeedTable,
+        StatementOrigin,
+    },
     compile::{CustomStrategy, NodeHook},
     events::Event,
 };
@@ -46,13 +49,19 @@ pub(super) async fn build_node(
     .map_err(|error| context.failure(error))?;
     if let Some(outcome) = custom {
         write_run_sql(context, node, &outcome.run_sql)?;
+        pointer::create(context, node, outcome.relations.first()).await?;
         return Ok(Outcome { response: Some(outcome.response), ..Outcome::default() });
+    }
+    if node.resource_type == ResourceType::Function {
+        return Err(context.failure(no_functions(node)));
     }
     if node.language == "python" {
         return Err(context.failure(no_python(node)));
     }
     let request = request(context, node, MaterializationSource::Sql(Arc::clone(compiled))).await?;
-    execute(context, node, request, Some(compiled), Hooks::ALL).await
+    let outcome = execute(context, node, request, Some(compiled), Hooks::ALL).await?;
+    pointer::create(context, node, None).await?;
+    Ok(outcome)
 }
 
 fn no_python(node: &Node) -> Diagnostic {
@@ -62,6 +71,15 @@ fn no_python(node: &Node) -> Diagnostic {
     ))
     .cause("they need Athena for Apache Spark, which this engine does not drive")
     .fix("write the model in SQL, or leave it out with `--exclude`")
+}
+
+fn no_functions(node: &Node) -> Diagnostic {
+    Diagnostic::error(format!(
+        "{}\n  Athena cannot create functions",
+        head("Runtime Error", node)
+    ))
+    .cause("its SQL has no CREATE FUNCTION, and dbt-athena no materialization `function` of its own")
+    .fix("write what it computes as a macro, give the project a materialization `function` that makes it elsewhere, or leave it out with `--exclude resource_type:function`")
 }
 
 /// Loads a seed.
@@ -286,6 +304,31 @@ impl Hooks {
     pub const ALL: Self = Self { before: true, after: true };
 }
 
+/// Executes a request for a relation beside the node's own: without hooks, and `target/run` keeps the node's SQL.
+pub(super) async fn execute_beside(
+    context: &Arc<RunContext>,
+    node: &Node,
+    request: MaterializationRequest,
+) -> Result<AdapterResponse, NodeFailure> {
+    let failed = |error| errors::of_adapter(node, &error, None);
+    plan(context, node, request, &failed).await?.execute().await.map_err(failed)
+}
+
+/// The plan of a request, with its statements told.
+async fn plan(
+    context: &Arc<RunContext>,
+    node: &Node,
+    request: MaterializationRequest,
+    failed: &(dyn Fn(AdapterError) -> NodeFailure + Sync),
+) -> Result<Box<dyn Plan>, NodeFailure> {
+    let plan = context.adapter.plan(request).await.map_err(failed)?;
+    for step in plan.steps() {
+        let sql = step.sql.unwrap_or_else(|| format!("{} {}", step.action, step.target));
+        context.events.emit(Event::Statement { node: Some(node.unique_id.clone()), sql });
+    }
+    Ok(plan)
+}
+
 pub(super) async fn execute(
     context: &Arc<RunContext>,
     node: &Node,
@@ -297,11 +340,7 @@ pub(super) async fn execute(
     if hooks.before {
         run_hooks(context, node, NodeHook::Before, &request).await?;
     }
-    let plan = context.adapter.plan(request.clone()).await.map_err(failed)?;
-    for step in plan.steps() {
-        let sql = step.sql.unwrap_or_else(|| format!("{} {}", step.action, step.target));
-        context.events.emit(Event::Statement { node: Some(node.unique_id.clone()), sql });
-    }
+    let plan = plan(context, node, request.clone(), &failed).await?;
     if node.resource_type != ResourceType::Seed {
         let one_of_many = compiled.filter(|_| super::microbatch::is_microbatch(node));
         match one_of_many.and_then(|batch| batch.path.as_deref()).and_then(|path| path.rsplit_once('/')) {

@@ -14,6 +14,7 @@ use super::{
     errors,
     event_time::{self, BatchSize, Bounds, Window},
     job::Outcome,
+    pointer,
     results::NodeFailure,
     write_compiled,
 };
@@ -91,6 +92,9 @@ pub(super) async fn run(context: &Arc<RunContext>, node: &Arc<Node>) -> Result<O
     let (status, mut message) = verdict(&results);
     if let Some(error) = first_error {
         message = format!("{message}\n{error}");
+    }
+    if status == NodeStatus::Success {
+        pointer::create(context, node, None).await?;
     }
     results.successful.extend(previous.into_iter().flat_map(|previous| &previous.successful).copied().map(spelled));
     Ok(Outcome { status: Some(status), message: Some(message), batch_results: Some(results), ..Outcome::default() })

@@ -16,6 +16,7 @@ mod microbatch;
 mod node_info;
 mod order;
 mod overrides;
+mod pointer;
 mod results;
 pub mod seeds;
 mod snapshots;
@@ -68,6 +69,7 @@ impl RunCommand {
                 ResourceType::Test,
                 ResourceType::UnitTest,
                 ResourceType::Exposure,
+                ResourceType::Function,
             ],
             Self::Run => &[ResourceType::Model],
             Self::Test => &[ResourceType::Test, ResourceType::UnitTest],

@@ -37,6 +37,7 @@ fn label(node: &Node, relation: Option<&RelationName>) -> String {
         ResourceType::Seed => format!("seed file {place}"),
         ResourceType::Snapshot => format!("snapshot {place}"),
         ResourceType::Test => format!("test {}", node.name),
+        ResourceType::Function => format!("function {place}"),
         ResourceType::Operation => format!("hook: {}", hook_name(node)),
         _ if super::microbatch::is_microbatch(node) => format!("{} microbatch model {place}", node.language),
         _ => format!("{} {} model {place}", node.language, node.materialized()),

@@ -5,7 +5,7 @@
 
 use artifacts::{
     JsonMap,
-    manifest::{Exposure, Freshness, Node, ResourceType, Source, UnitTest},
+    manifest::{Exposure, Freshness, FunctionOverload, Node, ResourceType, Source, UnitTest},
 };
 use serde_json::Value as Json;
 
@@ -36,6 +36,24 @@ pub(super) fn same_node(new: &Node, old: &Node) -> bool {
         && new.fqn == old.fqn
         && same_relation(new, old)
         && (new.resource_type != ResourceType::Model || same_reference(new, old))
+        && same_signature(new, old)
+}
+
+/// What a function takes and gives, and the bodies of its overloads; descriptions of these do not count.
+fn same_signature(new: &Node, old: &Node) -> bool {
+    let (Some(new), Some(old)) = (&new.function, &old.function) else {
+        return new.function.is_none() && old.function.is_none();
+    };
+    let same_overload = |new: &FunctionOverload, old: &FunctionOverload| {
+        new.defined_in == old.defined_in
+            && new.arguments == old.arguments
+            && new.returns == old.returns
+            && new.raw_body == old.raw_body
+    };
+    new.arguments == old.arguments
+        && new.returns == old.returns
+        && new.overloads.len() == old.overloads.len()
+        && new.overloads.iter().zip(&old.overloads).all(|(new, old)| same_overload(new, old))
 }
 
 /// The text of the file; of a seed its checksum, or its path when it is too big for one.

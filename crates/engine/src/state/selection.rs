@@ -107,6 +107,9 @@ impl<'a> Comparison<'a> {
         if let Some(node) = new.nodes.get(key) {
             return Some(Pair::Node(node, old.nodes.get(key).map(|node| &**node)));
         }
+        if let Some(function) = new.functions.get(key) {
+            return Some(Pair::Node(function, old.functions.get(key).map(|function| &**function)));
+        }
         if let Some(source) = new.sources.get(key) {
             return Some(Pair::Source(source, old.sources.get(key).map(|source| &**source)));
         }

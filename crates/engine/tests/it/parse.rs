@@ -101,6 +101,7 @@ fn answer(invocation: &Invocation, manifest: &Manifest, word: &str, rest: &str, 
         "ids" => {
             let artifact = manifest.artifact();
             let ids = artifact.nodes.keys().chain(artifact.sources.keys()).chain(artifact.exposures.keys());
+            let ids = ids.chain(artifact.functions.keys());
             let mut ids: Vec<String> = ids.chain(artifact.unit_tests.keys()).map(ToString::to_string).collect();
             ids.sort();
             output.extend(ids);

@@ -143,6 +143,13 @@ fn take_section(section: &str, fields: &mut Fields<'_>) -> Vec<Node> {
     }
 }
 
+/// An entry that dbt refuses as a whole.
+pub(super) fn invalid_entry(fields: &mut Fields<'_>, section: &str, what: &str, fix: &str) {
+    let what = format!("Parsing Error\n  Invalid {section} config given in {}: {what}", fields.source.file);
+    let position = fields.position;
+    fields.report(position, what, None, fix);
+}
+
 fn render_entry(section: &str, raw: &Node, fields: &mut Fields<'_>, renderer: &dyn RenderYaml) -> Node {
     let keep = |path: &[Step<'_>]| is_rendered_later(section, path);
     let mut diagnostics = Vec::new();
@@ -157,7 +164,13 @@ fn is_rendered_later(section: &str, path: &[Step<'_>]) -> bool {
     let last = above.next();
     match last {
         Some("description" | "tests" | "data_tests" | "loaded_at_query") => {
-            above.all(|step| matches!(step, "columns" | "tables" | "versions" | "arguments"))
+            above.all(|step| match step {
+                "columns" | "tables" | "versions" => true,
+                // dbt renders what is said of a function's arguments, and not what is said of its value.
+                "arguments" => section != "functions",
+                "returns" => section == "functions",
+                _ => false,
+            })
         }
         Some("pre-hook" | "post-hook" | "pre_hook" | "post_hook") => above.next() == Some("config"),
         Some("filter" | "where") => matches!(section, "metrics" | "semantic_models" | "saved_queries"),

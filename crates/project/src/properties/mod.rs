@@ -6,6 +6,7 @@
 mod columns;
 mod exposure;
 mod file;
+mod function;
 mod macros;
 mod node;
 mod raw;
@@ -17,6 +18,7 @@ mod versions;
 pub use columns::{ColumnProperties, Constraint, ConstraintKind};
 pub use exposure::{ExposureProperties, GroupProperties};
 pub use file::PropertyFile;
+pub use function::{FunctionArgument, FunctionOverload, FunctionProperties, FunctionReturns};
 pub use macros::{MacroArgument, MacroProperties};
 pub use node::{NodeProperties, SnapshotRelation};
 pub use raw::RawProperties;

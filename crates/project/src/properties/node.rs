@@ -3,6 +3,7 @@
 use serde_json::{Map as JsonMap, Value as Json};
 
 use super::columns::{ColumnProperties, Constraint, take_columns, take_constraints};
+use super::function::{FunctionProperties, take_function};
 use super::tests::{TestDefinition, take_tests};
 use super::versions::{VersionNumber, VersionProperties, take_versions};
 use crate::config::Config;
@@ -44,6 +45,8 @@ pub struct NodeProperties {
     pub quote_columns: Option<bool>,
     /// `relation:` of a snapshot in YAML form.
     pub relation: Option<SnapshotRelation>,
+    /// The signature of a function.
+    pub function: Option<Box<FunctionProperties>>,
     /// Every other key.
     pub extra: JsonMap<String, Json>,
 }
@@ -94,6 +97,10 @@ pub(super) fn read_node(
         time_spine: entry_fields.take_some("time_spine").map(|node| node.value.to_json()),
         quote_columns: entry_fields.bool("quote_columns"),
         relation: take_relation(&mut entry_fields, section),
+        function: match section {
+            "functions" => Some(Box::new(take_function(&mut entry_fields)?)),
+            _ => None,
+        },
         extra: JsonMap::new(),
         name,
     };

@@ -1,0 +1,1 @@
+select {{ function('positive') }}(r) * (select max(id) from {{ ref('stated') }})

@@ -1,0 +1,2 @@
+-- {{ config(tags=['math']) }}
+x > {{ var('limit', 0) }}

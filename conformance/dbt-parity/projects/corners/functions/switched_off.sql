@@ -1,0 +1,1 @@
+{{ config(enabled=false, alias='other') }} 1
