@@ -23,7 +23,7 @@ from pathlib import Path
 
 # Members that cannot agree: times, places, other engines' own things.
 IGNORED = {"created_at", "root_path", "build_path"}
-SECTIONS = ["nodes", "sources", "exposures", "metrics", "semantic_models", "saved_queries", "selectors", "groups", "unit_tests", "functions", "docs", "macros", "disabled", "parent_map", "child_map", "group_map"]
+SECTIONS = ["nodes", "sources", "exposures", "metrics", "semantic_models", "saved_queries", "selectors", "groups", "unit_tests", "functions", "docs", "macros", "disabled", "parent_map", "child_map", "group_map", "semantic_manifest"]
 INTERNAL_PACKAGES = {"dbt", "dbt_duckdb", "dbt_athena"}
 # Ours is the Athena adapter, the judge's is DuckDB's.
 ADAPTER_PREFIX = "^(athena|duckdb|default)__"
@@ -61,9 +61,23 @@ def both(project: Path, owlet: str, dbt: str, compile_too: bool) -> tuple[dict, 
     done = subprocess.run([owlet, command], cwd=directory / "ours", capture_output=True, text=True)
     if done.returncode:
         sys.exit(f"{owlet} {command} failed:\n{done.stdout}\n{done.stderr}")
-    ours = json.loads((directory / "ours" / "target" / "manifest.json").read_text())
-    theirs = judge(directory / "theirs", dbt, compile_too, None)
-    return ours, theirs
+    judge_directory = directory / "judge"
+    judge(directory / "theirs", dbt, compile_too, str(judge_directory))
+    targets = directory / "ours" / "target", judge_directory / "project" / "target"
+    return tuple({**read(target / "manifest.json"), "semantic_manifest": semantic_manifest(target)} for target in targets)
+
+
+def read(path: Path):
+    return json.loads(path.read_text())
+
+
+def semantic_manifest(target: Path) -> dict:
+    """The file that MetricFlow reads, its resources by kind and name; `project` is what is said of the whole."""
+    found = read(target / "semantic_manifest.json")
+    # Says which MetricFlow is installed beside dbt.
+    del found["project_configuration"]["dsi_package_version"]
+    resources = {f"{kind}.{each['name']}": each for kind in ("semantic_models", "metrics", "saved_queries") for each in found.pop(kind)}
+    return {**resources, "semantic.project": found}
 
 
 def is_internal(unique_id: str) -> bool:

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The manifest of each of our own projects, by dbt Core and by Owlet, member by member.
+# The manifests of each of our own projects, by dbt Core and by Owlet, member by member; what dbt said of semantic layers.
 #
 #   conformance/dbt-parity/run.sh [path of the owlet binary]
 set -euo pipefail
@@ -20,3 +20,6 @@ for project in crates/engine/tests/projects/shop examples/flights conformance/db
   printf '== %s\n' "$project"
   "$venv/bin/python" "$here/compare_manifest.py" --owlet "$owlet" --project "$root/$project" --dbt "$venv/bin/dbt"
 done
+
+printf '== semantic layers that dbt refuses or warns of\n'
+"$venv/bin/python" "$here/semantics.py" --owlet "$owlet"

@@ -1,4 +1,4 @@
-//! dbt's artifacts, the files' own shapes: manifest v12, run_results v6, catalog v1, sources v3.
+//! dbt's artifacts, the files' own shapes: manifest v12, run_results v6, catalog v1, sources v3, semantic_manifest.
 //!
 //! Member names, order and nulls are those dbt Core 1.12 writes. What is read back (state, retry) is read leniently: unknown members
 //! are ignored, missing ones take their defaults.
@@ -8,9 +8,11 @@ pub mod freshness;
 pub mod manifest;
 mod metadata;
 pub mod run_results;
+pub mod semantic_manifest;
 
 pub use manifest::Manifest;
 pub use metadata::{Metadata, timestamp};
+pub use semantic_manifest::SemanticManifest;
 
 /// A JSON object that keeps its order.
 pub type JsonMap = serde_json::Map<String, serde_json::Value>;

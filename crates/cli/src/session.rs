@@ -176,7 +176,7 @@ impl Session {
         Reported.into()
     }
 
-    /// Parses the project and writes manifest.json.
+    /// Parses the project and writes manifest.json and semantic_manifest.json.
     pub async fn parse(&self) -> anyhow::Result<Manifest> {
         self.events.emit(Event::Phase(Phase::Parsing));
         let started = std::time::Instant::now();
@@ -192,6 +192,8 @@ impl Session {
         });
         if self.settings.write_json {
             self.write("manifest.json", manifest.artifact())?;
+            let semantic = engine::semantic::semantic_manifest(manifest.artifact())?;
+            self.write("semantic_manifest.json", &semantic)?;
         }
         Ok(manifest)
     }

@@ -11,6 +11,7 @@ pub mod events;
 mod manifest;
 pub mod parse;
 pub mod run;
+pub mod semantic;
 pub mod state;
 
 pub use adapter::Adapter;

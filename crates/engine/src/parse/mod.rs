@@ -17,12 +17,15 @@ mod others;
 mod patches;
 mod python;
 pub(crate) mod resolve;
-mod semantic;
+pub(crate) mod semantic;
+mod semantic_columns;
+mod semantic_links;
+mod semantic_problems;
 mod semantic_shapes;
 mod slips;
 mod source_overrides;
 mod sources;
-mod test_entries;
+pub(crate) mod test_entries;
 pub(crate) mod tests;
 mod unrendered;
 mod validate;
@@ -138,7 +141,7 @@ pub fn parse(project: &Project, host: &Host) -> (Manifest, Vec<Diagnostic>) {
         places: &places,
     };
     resolve::resolve(&mut artifact, &resolver, &mut diagnostics);
-    semantic::add(&parser, &properties, &mut artifact, &lookup, &project.root.name, &mut diagnostics);
+    semantic::add(&parser, &properties, &mut artifact, &lookup, &mut diagnostics);
     resolve::primary_keys(&mut artifact);
     resolve::check(&artifact, &mut diagnostics);
     resolve::maps(&mut artifact);

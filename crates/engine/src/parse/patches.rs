@@ -260,8 +260,11 @@ pub(super) fn columns(
         });
         let mut extra = column.extra.clone();
         let granularity = extra.remove("granularity").and_then(|value| value.as_str().map(str::to_owned));
+        let granularity = granularity.map(|granularity| granularity.to_lowercase());
         let dimension = extra.remove("dimension").filter(|value| !value.is_null());
+        let dimension = dimension.map(|written| super::semantic_columns::dimension(&written, column));
         let entity = extra.remove("entity").filter(|value| !value.is_null());
+        let entity = entity.map(|written| super::semantic_columns::entity(&written, column));
         let mut tags: Vec<String> = Vec::new();
         for tag in &column.tags {
             if !tags.contains(tag) {

@@ -10,89 +10,252 @@ use artifacts::{
 };
 use diagnostic::Diagnostic;
 use names::UniqueId;
-use project::{PropertyFile, properties::RawProperties};
+use project::{
+    PropertyFile,
+    properties::{NodeProperties, RawProperties},
+    yaml::Position,
+};
 use serde_json::{Value as Json, json};
 
 use super::{
     config::{self, Layers},
     nodes::Parser,
     others::{Named, path_below, read_reference},
-    resolve::nearest,
+    semantic_columns as columns, semantic_links as links, semantic_problems as problems,
+    semantic_problems::check_time_spines,
     semantic_shapes as shapes,
+    test_entries::Place,
     tests::directories,
 };
 use crate::manifest::{Found, Lookup};
 
-/// Adds what all property files say to the manifest.
+/// Adds what all property files say to the manifest, and checks it.
 pub(super) fn add(
     parser: &Parser<'_>,
     properties: &[PropertyFile],
     artifact: &mut Artifact,
     lookup: &Lookup,
-    root: &str,
     diagnostics: &mut Vec<Diagnostic>,
 ) {
-    let mut measures: HashMap<String, String> = HashMap::new();
-    let mut places: HashMap<String, (&PropertyFile, &RawProperties)> = HashMap::new();
+    check_time_spines(properties, diagnostics);
+    let says_something = |file: &PropertyFile| {
+        let entries = [&file.semantic_models, &file.metrics, &file.saved_queries];
+        entries.iter().any(|entries| !entries.is_empty()) || file.models.iter().any(|model| model.semantics.is_some())
+    };
+    if !properties.iter().any(says_something) {
+        return;
+    }
+    let mut section =
+        Section { parser, lookup, artifact, places: Places::default(), measures: HashMap::new(), diagnostics };
     for file in properties {
+        for model in &file.models {
+            section.add_of_model(file, model);
+        }
         for of in &file.semantic_models {
-            let model = semantic_model(parser, file, of, artifact, lookup, root, diagnostics);
-            let id = text(&model, "unique_id");
-            let written = Json::Object(written(of));
-            for measure in written["measures"].as_array().into_iter().flatten() {
-                if let Some(name) = measure["name"].as_str() {
-                    measures.insert(name.to_owned(), id.clone());
-                    if measure["create_metric"] == true {
-                        let created = metric_of_measure(measure, name, &model);
-                        put(artifact, ResourceType::Metric, metric(parser, file, name, &created, of));
-                    }
-                }
-            }
-            put(artifact, ResourceType::SemanticModel, model);
+            section.add_semantic_model(file, of);
         }
         for of in &file.metrics {
-            let metric = metric(parser, file, &of.name, &Json::Object(written(of)), of);
-            places.insert(text(&metric, "unique_id"), (file, of));
-            put(artifact, ResourceType::Metric, metric);
+            section.add_metric(file, of, &Json::Object(written(of)), None);
         }
     }
-    let metrics: HashMap<String, String> = artifact
-        .metrics
-        .iter()
-        .filter_map(|(id, metric)| Some((metric.get("name")?.as_str()?.to_owned(), id.clone())))
-        .collect();
-    let before = artifact.metrics.clone();
-    for (id, metric) in &mut artifact.metrics {
-        let mut inputs = Vec::new();
-        input_measures(metric, &before, &metrics, &mut Vec::new(), &mut inputs);
-        let (parents, missing) = metric_parents(metric, &metrics, &measures);
-        if let Some((file, of)) = places.get(id) {
-            diagnostics.extend(missing.iter().map(|missing| missing.diagnostic(file, of, &metrics, &measures)));
-        }
-        let parents: Vec<&String> = parents.iter().filter(|parent| *parent != id).collect();
-        metric["type_params"]["input_measures"] = Json::Array(inputs);
-        metric["depends_on"] = json!({"macros": [], "nodes": parents});
-    }
+    let Section { artifact, mut places, measures, diagnostics, .. } = section;
+    let metrics = links::link(artifact, &measures, &places, &parser.project.root.name, diagnostics);
     for file in properties {
         for of in &file.saved_queries {
-            let mut query = saved_query(parser, file, of);
-            let mut parents = Vec::new();
-            let asked = query.get("query_params").and_then(|params| params.get("metrics")).and_then(Json::as_array);
-            for name in asked.into_iter().flatten().filter_map(Json::as_str) {
-                match metrics.get(name) {
-                    Some(id) => parents.push(id.clone()),
-                    None => diagnostics.push(missing_metric(file, of, name, &metrics)),
+            let mut query = saved_query(parser, file, of, diagnostics);
+            let place = places.insert(&query, file, of.position);
+            if is_enabled(&query) {
+                let mut parents = Vec::new();
+                let asked = query.get("query_params").and_then(|params| params.get("metrics")).and_then(Json::as_array);
+                for name in asked.into_iter().flatten().filter_map(Json::as_str) {
+                    match metrics.get(name) {
+                        Some(id) => parents.push(id.clone()),
+                        None => diagnostics.push(links::missing_metric(place, &of.name, name, &metrics)),
+                    }
                 }
+                query.insert("depends_on".to_owned(), json!({"macros": [], "nodes": parents}));
             }
-            query.insert("depends_on".to_owned(), json!({"macros": [], "nodes": parents}));
-            put(artifact, ResourceType::SavedQuery, query);
+            put(artifact, ResourceType::SavedQuery, query, place, diagnostics);
         }
+    }
+    crate::semantic::check(artifact, &parser.host.flags, &places, diagnostics);
+}
+
+/// Where semantic models, metrics and saved queries are written, by unique id.
+#[derive(Debug, Default)]
+pub(crate) struct Places<'a>(HashMap<String, Place<'a>>);
+
+impl<'a> Places<'a> {
+    fn insert(&mut self, resource: &JsonMap, file: &'a PropertyFile, position: Position) -> Place<'a> {
+        let place = Place { file, position };
+        self.0.insert(text(resource, "unique_id"), place);
+        place
+    }
+
+    /// Of one of them.
+    pub(crate) fn get(&self, id: &str) -> Option<Place<'a>> {
+        self.0.get(id).copied()
     }
 }
 
-fn put(artifact: &mut Artifact, kind: ResourceType, resource: JsonMap) {
+/// What is added to, and what is known of it.
+struct Section<'s, 'a> {
+    parser: &'s Parser<'s>,
+    lookup: &'s Lookup,
+    artifact: &'s mut Artifact,
+    places: Places<'a>,
+    /// The semantic model of each measure.
+    measures: HashMap<String, String>,
+    diagnostics: &'s mut Vec<Diagnostic>,
+}
+
+impl<'a> Section<'_, 'a> {
+    /// The semantic model and the metrics that a model describes in its own entry.
+    fn add_of_model(&mut self, file: &'a PropertyFile, model: &'a NodeProperties) {
+        let semantics = model.semantics.as_ref().filter(|semantics| semantics.is_enabled());
+        // Of a versioned model dbt looks at none of it.
+        let Some(semantics) = semantics.filter(|_| model.versions.is_empty()) else { return };
+        let own = &semantics.semantic_model;
+        let name = own["name"].as_str().unwrap_or(&model.name);
+        let mut config = JsonMap::new();
+        // dbt reads `enabled` and `group` only beside a `config`.
+        if !own["config"].is_null() {
+            for (key, value) in
+                [("meta", &own["config"]["meta"]), ("enabled", &own["enabled"]), ("group", &own["group"])]
+            {
+                if !value.is_null() {
+                    config.insert(key.to_owned(), value.clone());
+                }
+            }
+        }
+        let common = common(self.parser, file, name, &config, ResourceType::SemanticModel);
+        let meta = config::mapping(common.config.get("meta"));
+        let describe = describer(self.parser, &file.package);
+        let parts = json!({
+            "model": format!("ref('{}')", model.name), "node_relation": null,
+            "description": describe(&model.description), "label": null,
+            "defaults": {"agg_time_dimension": semantics.agg_time_dimension},
+            "entities": columns::entities(&model.columns, &semantics.derived, &meta, &describe), "measures": [],
+            "dimensions": columns::dimensions(&model.columns, &semantics.derived, &meta, &describe),
+        });
+        self.put_semantic_model(file, model.position, common, parts, semantics.primary_entity.clone().into());
+        for of in &semantics.metrics {
+            let metric = Json::Object(written(of));
+            let is_simple = metric_type(&metric) == "simple";
+            let time = semantics.agg_time_dimension.as_deref();
+            self.add_metric(file, of, &metric, is_simple.then_some((name, time)));
+        }
+    }
+
+    fn add_semantic_model(&mut self, file: &'a PropertyFile, of: &'a RawProperties) {
+        let properties = Json::Object(written(of));
+        let common = common(self.parser, file, &of.name, &of.config, ResourceType::SemanticModel);
+        let describe = describer(self.parser, &file.package);
+        let meta = config::mapping(common.config.get("meta"));
+        let (enabled, model_meta) = (common.config.get("enabled").cloned(), common.config.get("meta").cloned());
+        let id = text(&common.identity, "unique_id");
+        let parts = json!({
+            "model": properties["model"], "node_relation": null,
+            "description": properties["description"].as_str().map(&describe), "label": properties["label"],
+            "defaults": shapes::defaults(&properties), "entities": shapes::entities(&properties, &meta, &describe),
+            "measures": shapes::measures(&properties, &meta, &describe),
+            "dimensions": shapes::dimensions(&properties, &meta, &describe),
+        });
+        self.put_semantic_model(file, of.position, common, parts, properties["primary_entity"].clone());
+        for measure in properties["measures"].as_array().into_iter().flatten() {
+            let Some(name) = measure["name"].as_str() else { continue };
+            self.measures.insert(name.to_owned(), id.clone());
+            if measure["create_metric"] == true {
+                let created = metric_of_measure(measure, name, enabled.as_ref(), model_meta.as_ref());
+                let own = config::mapping(created.get("config"));
+                let of =
+                    RawProperties { name: name.to_owned(), config: own, position: of.position, ..Default::default() };
+                self.add_metric(file, &of, &created, None);
+            }
+        }
+    }
+
+    fn put_semantic_model(
+        &mut self,
+        file: &'a PropertyFile,
+        position: Position,
+        common: Common,
+        parts: Json,
+        primary_entity: Json,
+    ) {
+        let mut map = common.identity;
+        map.extend(object(parts));
+        map.extend(object(json!({
+            "metadata": null, "depends_on": {"macros": [], "nodes": []}, "refs": [],
+            "created_at": self.parser.created_at, "config": common.config,
+            "unrendered_config": common.unrendered_config, "primary_entity": primary_entity,
+            "group": common.config["group"],
+        })));
+        let place = self.places.insert(&map, file, position);
+        self.resolve_model(&mut map, place);
+        put(self.artifact, ResourceType::SemanticModel, map, place, self.diagnostics);
+    }
+
+    /// Finds the model that a semantic model is of.
+    fn resolve_model(&mut self, map: &mut JsonMap, place: Place<'_>) {
+        let written = text(map, "model");
+        let mut named = Named::default();
+        let expression = written.trim().trim_start_matches("{{").trim_end_matches("}}").trim();
+        let reference = read_reference(expression, &mut named).then(|| named.refs.first().cloned()).flatten();
+        if !is_enabled(map) {
+            map.insert("refs".to_owned(), json!(reference.into_iter().collect::<Vec<_>>()));
+            return;
+        }
+        let package = &place.file.package;
+        let found = reference.as_ref().and_then(|of| {
+            let root = self.parser.project.root.name.as_str();
+            match self.lookup.find_ref(&of.name, of.package.as_deref(), of.version.as_ref(), package, root) {
+                Found::One(id) => self.artifact.nodes.get(&id),
+                _ => None,
+            }
+        });
+        let Some(node) = found else {
+            let what = format!(
+                "Parsing Error\n  Semantic model '{}' depends on a model that was not found: {written}",
+                text(map, "name")
+            );
+            let error = place.file.source.error(place.position, what);
+            self.diagnostics.push(error.cause("`model:` is `ref('…')` of an enabled model").fix("correct the name"));
+            return;
+        };
+        map.insert("node_relation".to_owned(), node_relation(node));
+        map.insert("depends_on".to_owned(), json!({"macros": [], "nodes": [node.unique_id]}));
+        map.insert("refs".to_owned(), json!(reference.into_iter().collect::<Vec<_>>()));
+    }
+
+    /// `model` is the semantic model of a simple metric that is written below it, and its time dimension.
+    fn add_metric(
+        &mut self,
+        file: &'a PropertyFile,
+        of: &RawProperties,
+        written: &Json,
+        model: Option<(&str, Option<&str>)>,
+    ) {
+        let metric = metric(self.parser, file, of, written, model);
+        let place = self.places.insert(&metric, file, of.position);
+        self.diagnostics.extend(problems::of_metric(place, &of.name, written, &metric, model.is_some()));
+        put(self.artifact, ResourceType::Metric, metric, place, self.diagnostics);
+    }
+}
+
+fn is_enabled(resource: &JsonMap) -> bool {
+    resource.get("config").and_then(|config| config.get("enabled")) != Some(&Json::Bool(false))
+}
+
+fn put(
+    artifact: &mut Artifact,
+    kind: ResourceType,
+    resource: JsonMap,
+    place: Place<'_>,
+    diagnostics: &mut Vec<Diagnostic>,
+) {
     let id = text(&resource, "unique_id");
-    if resource.get("config").and_then(|config| config.get("enabled")) == Some(&Json::Bool(false)) {
+    if !is_enabled(&resource) {
         let entry = artifact.disabled.entry(UniqueId::new(id)).or_default();
         entry.push(Disabled::Other(Json::Object(resource)));
         return;
@@ -102,6 +265,24 @@ fn put(artifact: &mut Artifact, kind: ResourceType, resource: JsonMap) {
         ResourceType::SemanticModel => &mut artifact.semantic_models,
         _ => &mut artifact.saved_queries,
     };
+    if let Some(earlier) = section.get(&id) {
+        let what = match kind {
+            ResourceType::Metric => "metric",
+            ResourceType::SemanticModel => "semantic model",
+            _ => "saved query",
+        };
+        let error = place.file.source.error(
+            place.position,
+            format!(
+                "Compilation Error\n  dbt found two resources with the name \"{}\": {what}s",
+                text(&resource, "name")
+            ),
+        );
+        let earlier = earlier["original_file_path"].as_str().unwrap_or_default();
+        diagnostics
+            .push(error.cause(format!("{id} is defined in {earlier} already")).fix("rename or remove one of them"));
+        return;
+    }
     section.insert(id, Json::Object(resource));
 }
 
@@ -146,29 +327,47 @@ fn describer<'a>(parser: &'a Parser<'_>, package: &'a str) -> impl Fn(&str) -> S
 }
 
 /// What `create_metric: true` makes of a measure.
-fn metric_of_measure(measure: &Json, name: &str, model: &JsonMap) -> Json {
+fn metric_of_measure(measure: &Json, name: &str, enabled: Option<&Json>, meta: Option<&Json>) -> Json {
     let or_name = |key: &str| measure.get(key).filter(|value| !value.is_null()).cloned().unwrap_or_else(|| name.into());
     let description = measure["description"].as_str().filter(|text| !text.is_empty());
     json!({
         "name": name, "label": or_name("label"), "type": "simple",
         "type_params": {"measure": name, "expr": or_name("expr")},
         "description": description.map_or_else(|| format!("Metric created from measure {name}"), str::to_owned),
-        "config": {"enabled": model["config"]["enabled"], "meta": model["config"]["meta"]},
+        "config": {"enabled": enabled, "meta": meta},
     })
 }
 
-fn metric(parser: &Parser<'_>, file: &PropertyFile, name: &str, written: &Json, of: &RawProperties) -> JsonMap {
-    let own = if name == of.name { of.config.clone() } else { config::mapping(written.get("config")) };
-    let Common { identity, config, unrendered_config } = common(parser, file, name, &own, ResourceType::Metric);
+/// `type:` in lower case; a metric that says none is simple.
+fn metric_type(written: &Json) -> String {
+    written["type"].as_str().unwrap_or("simple").to_lowercase()
+}
+
+fn metric(
+    parser: &Parser<'_>,
+    file: &PropertyFile,
+    of: &RawProperties,
+    written: &Json,
+    model: Option<(&str, Option<&str>)>,
+) -> JsonMap {
+    let Common { identity, config, unrendered_config } =
+        common(parser, file, &of.name, &of.config, ResourceType::Metric);
     let describe = describer(parser, &file.package);
-    let kind = written["type"].as_str().unwrap_or_default().to_lowercase();
+    let kind = metric_type(written);
     let meta = config::mapping(config.get("meta"));
-    let meta = if meta.is_empty() { config::mapping(written.get("meta")) } else { meta };
-    let label = written.get("label").filter(|label| !label.is_null()).cloned().unwrap_or_else(|| name.into());
+    let is_flat = written.get("type_params").is_none();
+    let (type_params, meta) = match (is_flat, meta.is_empty()) {
+        // Those of the newer form have their meta in the config only.
+        (true, _) => (shapes::flat_type_params(written, &kind, model), JsonMap::new()),
+        (false, true) => (shapes::type_params(&written["type_params"], &kind), config::mapping(written.get("meta"))),
+        (false, false) => (shapes::type_params(&written["type_params"], &kind), meta),
+    };
+    let label = written.get("label").filter(|label| !label.is_null() && *label != "");
+    let label = label.cloned().unwrap_or_else(|| of.name.as_str().into());
     let mut map = identity;
     map.extend(object(json!({
         "description": describe(written["description"].as_str().unwrap_or_default()),
-        "label": label, "type": kind, "type_params": shapes::type_params(&written["type_params"], &kind),
+        "label": label, "type": kind, "type_params": type_params,
         "filter": shapes::filter(written.get("filter")), "metadata": null, "time_granularity": written["time_granularity"],
         "config": config, "unrendered_config": unrendered_config, "sources": [], "depends_on": {"macros": [], "nodes": []},
         "refs": [], "metrics": [], "created_at": parser.created_at, "group": config["group"], "meta": meta,
@@ -177,13 +376,19 @@ fn metric(parser: &Parser<'_>, file: &PropertyFile, name: &str, written: &Json, 
     map
 }
 
-fn saved_query(parser: &Parser<'_>, file: &PropertyFile, of: &RawProperties) -> JsonMap {
+fn saved_query(
+    parser: &Parser<'_>,
+    file: &PropertyFile,
+    of: &RawProperties,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> JsonMap {
     let written = Json::Object(written(of));
     let Common { identity, config, unrendered_config } =
         common(parser, file, &of.name, &of.config, ResourceType::SavedQuery);
     let describe = describer(parser, &file.package);
     let tags: BTreeSet<String> =
         config::texts(written.get("tags")).into_iter().chain(config::texts(config.get("tags"))).collect();
+    diagnostics.extend(problems::of_exports(Place { file, position: of.position }, &of.name, &written, &config));
     let place = (parser.host.adapter.database(), parser.host.adapter.schema());
     let mut map = identity;
     map.extend(object(json!({
@@ -199,173 +404,10 @@ fn text(map: &JsonMap, key: &str) -> String {
     map.get(key).and_then(Json::as_str).unwrap_or_default().to_owned()
 }
 
-fn semantic_model(
-    parser: &Parser<'_>,
-    file: &PropertyFile,
-    of: &RawProperties,
-    artifact: &Artifact,
-    lookup: &Lookup,
-    root: &str,
-    diagnostics: &mut Vec<Diagnostic>,
-) -> JsonMap {
-    let properties = Json::Object(written(of));
-    let Common { identity, config, unrendered_config } =
-        common(parser, file, &of.name, &of.config, ResourceType::SemanticModel);
-    let describe = describer(parser, &file.package);
-    let meta = config::mapping(config.get("meta"));
-    let mut map = identity;
-    map.extend(object(json!({
-        "model": properties["model"], "node_relation": null, "description": properties["description"].as_str().map(&describe),
-        "label": properties["label"], "defaults": shapes::defaults(&properties),
-        "entities": shapes::entities(&properties, &meta, &describe),
-        "measures": shapes::measures(&properties, &meta, &describe),
-        "dimensions": shapes::dimensions(&properties, &meta, &describe), "metadata": null,
-        "depends_on": {"macros": [], "nodes": []}, "refs": [], "created_at": parser.created_at, "config": config,
-        "unrendered_config": unrendered_config, "primary_entity": properties["primary_entity"], "group": config["group"],
-    })));
-    let written = text(&map, "model");
-    let mut named = Named::default();
-    let expression = written.trim().trim_start_matches("{{").trim_end_matches("}}").trim();
-    let reference = read_reference(expression, &mut named).then(|| named.refs.first().cloned()).flatten();
-    let found = reference.as_ref().and_then(|of| {
-        match lookup.find_ref(&of.name, of.package.as_deref(), of.version.as_ref(), &file.package, root) {
-            Found::One(id) => artifact.nodes.get(&id),
-            _ => None,
-        }
-    });
-    let Some(node) = found else {
-        diagnostics.push(
-            file.source
-                .error(
-                    of.position,
-                    format!(
-                        "Parsing Error\n  Semantic model '{}' depends on a model that was not found: {written}",
-                        of.name
-                    ),
-                )
-                .cause("`model:` is `ref('…')` of an enabled model")
-                .fix("correct the name"),
-        );
-        return map;
-    };
-    map.insert("node_relation".to_owned(), node_relation(node));
-    map.insert("depends_on".to_owned(), json!({"macros": [], "nodes": [node.unique_id]}));
-    map.insert("refs".to_owned(), json!(reference.into_iter().collect::<Vec<_>>()));
-    map
-}
-
 fn node_relation(node: &Node) -> Json {
     json!({
         "alias": node.alias, "schema_name": node.schema, "database": node.database, "relation_name": node.relation_name,
     })
-}
-
-/// The measures below a metric, its own or those of the metrics it is made of.
-fn input_measures(
-    metric: &Json,
-    all: &JsonMap,
-    ids: &HashMap<String, String>,
-    above: &mut Vec<String>,
-    found: &mut Vec<Json>,
-) {
-    let mut add = |measure: &Json| {
-        if !measure.is_null() && !found.contains(measure) {
-            found.push(measure.clone());
-        }
-    };
-    let params = &metric["type_params"];
-    add(&params["measure"]);
-    add(&params["conversion_type_params"]["base_measure"]);
-    add(&params["conversion_type_params"]["conversion_measure"]);
-    for input in input_metrics(params) {
-        let Some(name) = input["name"].as_str().filter(|name| !above.iter().any(|other| other == name)) else {
-            continue;
-        };
-        if let Some(metric) = ids.get(name).and_then(|id| all.get(id)) {
-            above.push(name.to_owned());
-            input_measures(metric, all, ids, above, found);
-            above.pop();
-        }
-    }
-}
-
-/// The metrics a metric is made of.
-fn input_metrics(params: &Json) -> impl Iterator<Item = &Json> {
-    let operands = [&params["numerator"], &params["denominator"]];
-    let operands = operands.into_iter().filter(|operand| !operand.is_null());
-    operands.chain(params["metrics"].as_array().into_iter().flatten())
-}
-
-/// A metric or a measure that a metric names and nobody defines.
-enum Missing {
-    Metric(String),
-    Measure(String),
-}
-
-impl Missing {
-    fn diagnostic(
-        &self,
-        file: &PropertyFile,
-        of: &RawProperties,
-        metrics: &HashMap<String, String>,
-        measures: &HashMap<String, String>,
-    ) -> Diagnostic {
-        let (what, name, known) = match self {
-            Self::Metric(name) => (format!("The metric `{name}` does not exist but was referenced."), name, metrics),
-            Self::Measure(name) => (
-                format!("A semantic model having a measure `{name}` does not exist but was referenced."),
-                name,
-                measures,
-            ),
-        };
-        let near = nearest(name, known.keys().map(String::as_str));
-        file.source
-            .error(of.position, format!("Parsing Error\n  {what}"))
-            .cause(format!("metric '{}' is made of it", of.name))
-            .fix(near.map_or_else(|| "correct the name".to_owned(), |near| format!("did you mean '{near}'?")))
-    }
-}
-
-/// The semantic models of a metric's measures, or the metrics it is made of; and what of these is not there.
-fn metric_parents(
-    metric: &Json,
-    metrics: &HashMap<String, String>,
-    measures: &HashMap<String, String>,
-) -> (Vec<String>, Vec<Missing>) {
-    let params = &metric["type_params"];
-    let conversion = &params["conversion_type_params"];
-    let (mut parents, mut missing) = (Vec::new(), Vec::new());
-    for input in [&params["measure"], &conversion["base_measure"], &conversion["conversion_measure"]] {
-        let Some(name) = input["name"].as_str() else { continue };
-        match measures.get(name) {
-            Some(id) if parents.contains(id) => {}
-            Some(id) => parents.push(id.clone()),
-            None => missing.push(Missing::Measure(name.to_owned())),
-        }
-    }
-    for input in input_metrics(params) {
-        let Some(name) = input["name"].as_str() else { continue };
-        match metrics.get(name) {
-            Some(id) if parents.contains(id) => {}
-            Some(id) => parents.push(id.clone()),
-            None => missing.push(Missing::Metric(name.to_owned())),
-        }
-    }
-    (parents, missing)
-}
-
-fn missing_metric(file: &PropertyFile, of: &RawProperties, name: &str, known: &HashMap<String, String>) -> Diagnostic {
-    let near = nearest(name, known.keys().map(String::as_str));
-    file.source
-        .error(
-            of.position,
-            format!(
-                "Parsing Error\n  Saved query '{}' depends on a metric named '{name}' which was not found",
-                of.name
-            ),
-        )
-        .cause("no property file defines it below `metrics:`")
-        .fix(near.map_or_else(|| "correct the name".to_owned(), |near| format!("did you mean '{near}'?")))
 }
 
 /// Id and parents of each of them, for the maps of the manifest.

@@ -19,16 +19,21 @@ fn members(written: &Json, defaults: &[(&str, Json)]) -> JsonMap {
         .collect()
 }
 
-fn list(written: &Json, key: &str, shape: &dyn Fn(&Json) -> Json) -> Json {
+pub(super) fn list(written: &Json, key: &str, shape: &dyn Fn(&Json) -> Json) -> Json {
     written.get(key).and_then(Json::as_array).into_iter().flatten().map(shape).collect::<Vec<_>>().into()
 }
 
-fn optional(written: Option<&Json>, shape: &dyn Fn(&Json) -> Json) -> Json {
+pub(super) fn optional(written: Option<&Json>, shape: &dyn Fn(&Json) -> Json) -> Json {
     written.filter(|value| !value.is_null()).map_or(Json::Null, shape)
 }
 
 fn text(value: &Json) -> Json {
     value.as_str().map_or_else(|| Json::String(value.to_string()), Json::from)
+}
+
+/// A word of a fixed list, which dbt takes in any case.
+pub(super) fn word(written: Option<&Json>) -> Json {
+    optional(written, &|written| written.as_str().map_or_else(|| written.clone(), |text| text.to_lowercase().into()))
 }
 
 /// `filter:` and `where:`: a condition or a list of them.
@@ -102,7 +107,7 @@ pub(super) fn type_params(written: &Json, kind: &str) -> Json {
             "conversion_measure": optional(written.get("conversion_measure"), &input_measure),
             "base_metric": null,
             "conversion_metric": null,
-            "calculation": written.get("calculation").cloned().unwrap_or_else(|| "conversion_rate".into()),
+            "calculation": word(Some(written.get("calculation").unwrap_or(&"conversion_rate".into()))),
             "window": window(written.get("window")),
             "constant_properties": written["constant_properties"],
         })
@@ -113,7 +118,7 @@ pub(super) fn type_params(written: &Json, kind: &str) -> Json {
         json!({
             "window": window(either("window")),
             "grain_to_date": either("grain_to_date"),
-            "period_agg": own.get("period_agg").cloned().unwrap_or_else(|| "first".into()),
+            "period_agg": word(Some(own.get("period_agg").unwrap_or(&"first".into()))),
             "metric": null,
         })
     } else {
@@ -126,7 +131,7 @@ pub(super) fn type_params(written: &Json, kind: &str) -> Json {
         "denominator": optional(written.get("denominator"), &input_metric),
         "expr": optional(written.get("expr"), &text),
         "window": window(written.get("window")),
-        "grain_to_date": written["grain_to_date"],
+        "grain_to_date": word(written.get("grain_to_date")),
         "metrics": list(written, "metrics", &input_metric),
         "conversion_type_params": conversion,
         "cumulative_type_params": cumulative,
@@ -134,6 +139,65 @@ pub(super) fn type_params(written: &Json, kind: &str) -> Json {
         "fill_nulls_with": null,
         "join_to_timespine": false,
         "is_private": null,
+    })
+}
+
+/// The `type_params` that a metric of the newer form comes to. `model` is its semantic model with the time dimension of
+/// its metrics, when it is a simple metric below a model.
+pub(super) fn flat_type_params(written: &Json, kind: &str, model: Option<(&str, Option<&str>)>) -> Json {
+    let conversion = (kind == "conversion").then(|| {
+        json!({
+            "entity": written["entity"],
+            "base_measure": null,
+            "conversion_measure": null,
+            "base_metric": optional(written.get("base_metric"), &input_metric),
+            "conversion_metric": optional(written.get("conversion_metric"), &input_metric),
+            "calculation": word(written.get("calculation")),
+            "window": window(written.get("window")),
+            "constant_properties": written["constant_properties"],
+        })
+    });
+    let cumulative = (kind == "cumulative").then(|| {
+        json!({
+            "window": window(written.get("window")),
+            "grain_to_date": written["grain_to_date"],
+            "period_agg": word(Some(written.get("period_agg").unwrap_or(&"first".into()))),
+            "metric": optional(written.get("input_metric"), &input_metric),
+        })
+    });
+    let aggregation = model.filter(|_| !written["agg"].is_null()).map(|(model, time)| {
+        let percentile = written["percentile_type"].as_str().unwrap_or_default().to_lowercase();
+        json!({
+            "semantic_model": model,
+            "agg": word(written.get("agg")),
+            "agg_params": {
+                "percentile": written["percentile"],
+                "use_discrete_percentile": percentile == "discrete",
+                "use_approximate_percentile": percentile == "continuous",
+            },
+            "agg_time_dimension": written["agg_time_dimension"].as_str().filter(|name| !name.is_empty()).or(time),
+            "non_additive_dimension": optional(written.get("non_additive_dimension"), &|written| json!({
+                "name": written["name"],
+                "window_choice": word(written.get("window_agg")),
+                "window_groupings": list(written, "group_by", &Json::clone),
+            })),
+        })
+    });
+    json!({
+        "measure": null,
+        "input_measures": [],
+        "numerator": optional(written.get("numerator"), &input_metric),
+        "denominator": optional(written.get("denominator"), &input_metric),
+        "expr": optional(written.get("expr"), &text),
+        "window": window(written.get("window")),
+        "grain_to_date": null,
+        "metrics": list(written, "input_metrics", &input_metric),
+        "conversion_type_params": conversion,
+        "cumulative_type_params": cumulative,
+        "metric_aggregation_params": aggregation,
+        "fill_nulls_with": null,
+        "join_to_timespine": written["join_to_timespine"].as_bool().unwrap_or(false),
+        "is_private": written["hidden"].as_bool().unwrap_or(false),
     })
 }
 
@@ -153,7 +217,7 @@ fn described(written: &Json, describe: Describe<'_>) -> Json {
 pub(super) fn entities(model: &Json, meta: &JsonMap, describe: Describe<'_>) -> Json {
     list(model, "entities", &|written| {
         json!({
-            "name": written["name"], "type": written["type"], "description": described(written, describe),
+            "name": written["name"], "type": word(written.get("type")), "description": described(written, describe),
             "label": written["label"], "role": written["role"], "expr": optional(written.get("expr"), &text),
             "config": element_config(written, meta),
         })
@@ -172,12 +236,12 @@ pub(super) fn measures(model: &Json, meta: &JsonMap, describe: Describe<'_>) -> 
         });
         let non_additive = optional(written.get("non_additive_dimension"), &|written| {
             json!({
-                "name": written["name"], "window_choice": written["window_choice"],
+                "name": written["name"], "window_choice": word(written.get("window_choice")),
                 "window_groupings": list(written, "window_groupings", &Json::clone),
             })
         });
         json!({
-            "name": written["name"], "agg": written["agg"].as_str().map(str::to_lowercase), "description": described(written, describe),
+            "name": written["name"], "agg": word(written.get("agg")), "description": described(written, describe),
             "label": written["label"], "create_metric": false, "expr": optional(written.get("expr"), &text),
             "agg_params": agg_params, "non_additive_dimension": non_additive,
             "agg_time_dimension": written["agg_time_dimension"], "config": element_config(written, meta),
@@ -191,10 +255,10 @@ pub(super) fn dimensions(model: &Json, meta: &JsonMap, describe: Describe<'_>) -
             let validity = optional(written.get("validity_params"), &|written| {
                 Json::Object(members(written, &[("is_start", false.into()), ("is_end", false.into())]))
             });
-            json!({"time_granularity": written["time_granularity"], "validity_params": validity})
+            json!({"time_granularity": word(written.get("time_granularity")), "validity_params": validity})
         });
         json!({
-            "name": written["name"], "type": written["type"], "description": described(written, describe),
+            "name": written["name"], "type": word(written.get("type")), "description": described(written, describe),
             "label": written["label"], "is_partition": written["is_partition"].as_bool().unwrap_or(false),
             "type_params": type_params, "expr": optional(written.get("expr"), &text), "metadata": null,
             "config": element_config(written, meta),

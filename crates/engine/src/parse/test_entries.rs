@@ -11,7 +11,7 @@ use super::{builder::Builder, sources::ParsedSource, tests::Target};
 
 /// A place in a property file; its line is looked up only for messages.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Place<'a> {
+pub(crate) struct Place<'a> {
     pub file: &'a PropertyFile,
     pub position: project::yaml::Position,
 }

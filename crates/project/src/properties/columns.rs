@@ -4,6 +4,8 @@ use std::str::FromStr;
 
 use serde_json::{Map as JsonMap, Value as Json};
 
+use super::semantic;
+use super::shape::Shape;
 use super::tests::{TestDefinition, take_tests};
 use crate::fields::Fields;
 use crate::render::RenderYaml;
@@ -152,9 +154,22 @@ pub(super) fn read_column(fields: &mut Fields<'_>, node: &Node, renderer: &dyn R
         extra: JsonMap::new(),
         name,
     };
+    for (key, shape) in SEMANTIC_KEYS {
+        if let Some(node) = entry.peek(key).filter(|node| !node.value.is_null()).cloned() {
+            let of = format!("'{key}' of {}", entry.of);
+            shape.check(&node, &of, &mut entry);
+        }
+    }
     entry.report_slips(COLUMN_KEYS);
     Some(ColumnProperties { extra: entry.extra(), ..column })
 }
+
+/// Keys of a column that the semantic layer reads.
+const SEMANTIC_KEYS: [(&str, Shape); 3] = [
+    ("granularity", semantic::GRANULARITY),
+    ("dimension", semantic::COLUMN_DIMENSION),
+    ("entity", semantic::COLUMN_ENTITY),
+];
 
 /// Keys of a column.
 const COLUMN_KEYS: &[&str] = &[

@@ -158,6 +158,11 @@ fn render_entry(section: &str, raw: &Node, fields: &mut Fields<'_>, renderer: &d
     rendered
 }
 
+/// Keys of the semantic layer below which descriptions stand.
+fn is_semantic(step: &str) -> bool {
+    matches!(step, "dimensions" | "measures" | "entities" | "metrics" | "derived_semantics")
+}
+
 /// Whether the value at `path` of an entry is left for later: descriptions, tests, freshness queries, hooks, filters.
 fn is_rendered_later(section: &str, path: &[Step<'_>]) -> bool {
     let mut above = path.iter().rev().filter_map(Step::key);
@@ -169,11 +174,12 @@ fn is_rendered_later(section: &str, path: &[Step<'_>]) -> bool {
                 // dbt renders what is said of a function's arguments, and not what is said of its value.
                 "arguments" => section != "functions",
                 "returns" => section == "functions",
-                _ => false,
+                step => is_semantic(step),
             })
         }
         Some("pre-hook" | "post-hook" | "pre_hook" | "post_hook") => above.next() == Some("config"),
-        Some("filter" | "where") => matches!(section, "metrics" | "semantic_models" | "saved_queries"),
+        Some("filter") => section == "metrics" || (section == "models" && above.next_back() == Some("metrics")),
+        Some("where") => section == "saved_queries" && above.next() == Some("query_params"),
         // `relation: "{{ ref('x') }}"` and `input:` name nodes; they are looked up, not rendered.
         Some("relation") => section == "snapshots" && above.next().is_none(),
         Some("input") => section == "unit_tests" && above.next() == Some("given") && above.next().is_none(),

@@ -4,6 +4,9 @@ use serde_json::{Map as JsonMap, Value as Json};
 
 use super::columns::{ColumnProperties, Constraint, take_columns, take_constraints};
 use super::function::{FunctionProperties, take_function};
+use super::raw::{RawProperties, read_flat_metric};
+use super::semantic;
+use super::shape::Shape;
 use super::tests::{TestDefinition, take_tests};
 use super::versions::{VersionNumber, VersionProperties, take_versions};
 use crate::config::Config;
@@ -41,6 +44,8 @@ pub struct NodeProperties {
     pub deprecation_date: Option<String>,
     /// `time_spine:` as written.
     pub time_spine: Option<Json>,
+    /// What a model says of the semantic layer in its own entry.
+    pub semantics: Option<Box<ModelSemantics>>,
     /// Whether all columns are quoted.
     pub quote_columns: Option<bool>,
     /// `relation:` of a snapshot in YAML form.
@@ -49,6 +54,32 @@ pub struct NodeProperties {
     pub function: Option<Box<FunctionProperties>>,
     /// Every other key.
     pub extra: JsonMap<String, Json>,
+}
+
+/// `semantic_model:` and what goes with it, below a model.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ModelSemantics {
+    /// `semantic_model:`, a boolean or a mapping.
+    pub semantic_model: Json,
+    /// The entity of which each row is one, where no column is it.
+    pub primary_entity: Option<String>,
+    /// The time dimension of metrics that name none.
+    pub agg_time_dimension: Option<String>,
+    /// `metrics:` of the model.
+    pub metrics: Vec<RawProperties>,
+    /// `derived_semantics:` as written.
+    pub derived: Json,
+}
+
+impl ModelSemantics {
+    /// Whether there is a semantic model: without one dbt reads none of the rest.
+    pub fn is_enabled(&self) -> bool {
+        match &self.semantic_model {
+            Json::Bool(enabled) => *enabled,
+            Json::Object(config) => config.get("enabled") != Some(&Json::Bool(false)),
+            _ => false,
+        }
+    }
 }
 
 /// The `ref(…)` or `source(…)` a YAML snapshot is taken of.
@@ -94,7 +125,8 @@ pub(super) fn read_node(
         versions,
         latest_version,
         deprecation_date: take_deprecation_date(&mut entry_fields),
-        time_spine: entry_fields.take_some("time_spine").map(|node| node.value.to_json()),
+        time_spine: take_time_spine(&mut entry_fields),
+        semantics: if section == "models" { take_semantics(&mut entry_fields) } else { None },
         quote_columns: entry_fields.bool("quote_columns"),
         relation: take_relation(&mut entry_fields, section),
         function: match section {
@@ -213,6 +245,34 @@ fn latest_version(fields: &mut Fields<'_>, versions: &[VersionProperties]) -> Op
     );
     fields.report(node.position, what, None, "name one of the versions, or remove `latest_version` for the highest");
     None
+}
+
+fn take_time_spine(fields: &mut Fields<'_>) -> Option<Json> {
+    let node = fields.take_some("time_spine")?;
+    let of = format!("'time_spine' of {}", fields.of);
+    semantic::TIME_SPINE.check(&node, &of, fields);
+    Some(node.value.to_json())
+}
+
+fn take_semantics(fields: &mut Fields<'_>) -> Option<Box<ModelSemantics>> {
+    const KEYS: [&str; 5] = ["semantic_model", "primary_entity", "agg_time_dimension", "metrics", "derived_semantics"];
+    if !KEYS.iter().any(|key| fields.has(key)) {
+        return None;
+    }
+    let of = fields.of.clone();
+    let mut checked = |key: &str, shape: Shape| {
+        let node = fields.take_some(key)?;
+        shape.check(&node, &format!("'{key}' of {of}"), fields);
+        Some(node.value.to_json())
+    };
+    let semantic_model = checked("semantic_model", semantic::OF_MODEL).unwrap_or_default();
+    let derived = checked("derived_semantics", semantic::DERIVED).unwrap_or_default();
+    let text = |value: Option<Json>| value.and_then(|value| value.as_str().map(str::to_owned));
+    let primary_entity = text(checked("primary_entity", Shape::Text));
+    let agg_time_dimension = text(checked("agg_time_dimension", Shape::Text));
+    let nodes = fields.list("metrics");
+    let metrics = nodes.iter().filter_map(|node| read_flat_metric(node, fields)).collect();
+    Some(Box::new(ModelSemantics { semantic_model, primary_entity, agg_time_dimension, metrics, derived }))
 }
 
 fn take_relation(fields: &mut Fields<'_>, section: &str) -> Option<SnapshotRelation> {

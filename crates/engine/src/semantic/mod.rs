@@ -1,0 +1,9 @@
+//! The semantic layer: the file that MetricFlow reads, and what it demands of a project.
+//!
+//! Source: dbt Core, `contracts/graph/semantic_manifest.py`; MetricFlow's `metricflow_semantic_interfaces`.
+
+mod check;
+mod document;
+
+pub(crate) use check::check;
+pub use document::{Unreadable, semantic_manifest};
