@@ -78,7 +78,27 @@ pub(super) fn add(
             put(artifact, ResourceType::SavedQuery, query, place, diagnostics);
         }
     }
-    crate::semantic::check(artifact, &parser.host.flags, &places, diagnostics);
+    check_groups(artifact, &places, diagnostics);
+    crate::semantic::check(artifact, &parser.project.root.project_flags(), &places, diagnostics);
+}
+
+/// Their groups exist.
+fn check_groups(artifact: &Artifact, places: &Places<'_>, diagnostics: &mut Vec<Diagnostic>) {
+    let sections = [&artifact.metrics, &artifact.semantic_models, &artifact.saved_queries];
+    for (id, resource) in sections.into_iter().flatten() {
+        let Some(group) = resource["group"].as_str() else { continue };
+        let Some(place) = places.get(id).filter(|_| artifact.groups.values().all(|known| known.name != group)) else {
+            continue;
+        };
+        let known: Vec<&str> = artifact.groups.values().map(|group| group.name.as_str()).collect();
+        let what = format!("Parsing Error\n  Invalid group '{group}', expected one of [{}]", known.join(", "));
+        let error = place.file.source.error(place.position, what);
+        diagnostics.push(
+            error
+                .cause(format!("'{id}' is in a group that no property file defines"))
+                .fix("define it below `groups:`, or correct the name"),
+        );
+    }
 }
 
 /// Where semantic models, metrics and saved queries are written, by unique id.

@@ -101,15 +101,12 @@ pub(super) fn of_exports(place: Place<'_>, name: &str, written: &Json, config: &
         .collect()
 }
 
-/// The columns that time spines and time dimensions are of.
+/// The columns that time spines are of.
 pub(super) fn check_time_spines(properties: &[PropertyFile], diagnostics: &mut Vec<Diagnostic>) {
     for file in properties {
         for model in &file.models {
             if model.time_spine.is_some() {
                 diagnostics.extend(of_time_spine(file, model));
-            }
-            if model.semantics.is_some() {
-                diagnostics.extend(of_columns(file, model));
             }
         }
     }
@@ -143,22 +140,6 @@ fn of_time_spine(file: &PropertyFile, model: &NodeProperties) -> Vec<Diagnostic>
         if let Some(name) = name.filter(|name| !names.contains(name)) {
             let what = format!("The time spine's custom granularity column '{name}' is no column of the model");
             found.push(error(place, &what, &cause, "describe the column, or correct `column_name`"));
-        }
-    }
-    found
-}
-
-/// A column that is a time dimension says how fine it is.
-fn of_columns(file: &PropertyFile, model: &NodeProperties) -> Vec<Diagnostic> {
-    let mut found = Vec::new();
-    for column in &model.columns {
-        let Some(dimension) = column.extra.get("dimension").filter(|dimension| !dimension.is_null()) else { continue };
-        let kind = dimension.as_str().or_else(|| dimension["type"].as_str()).unwrap_or_default();
-        let is_time = kind.eq_ignore_ascii_case("time") || !dimension["validity_params"].is_null();
-        if is_time && column.extra.get("granularity").is_none_or(Json::is_null) {
-            let what = format!("Column '{}' is a time dimension and has no granularity", column.name);
-            let place = Place { file, position: column.position };
-            found.push(error(place, &what, "`granularity` stands beside `dimension`", "add `granularity: day`"));
         }
     }
     found

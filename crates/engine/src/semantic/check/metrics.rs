@@ -18,10 +18,22 @@ pub(super) fn check(
     for metric in &manifest.metrics {
         let of = (Kind::Metric, metric.name.as_str());
         if metric.type_params.window.is_some() || metric.type_params.grain_to_date.is_some() {
-            old_place(of, nested_only, &mut first_old, issues);
+            let fix = match metric.type_params.measure.is_none() && metric.kind != "derived" {
+                true => {
+                    "leave `window` out, or set that flag to false in dbt_project.yml: dbt 1.12 keeps the windows of the newer form in both places"
+                }
+                false => "move it below `cumulative_type_params`",
+            };
+            old_place(of, fix, nested_only, &mut first_old, issues);
         }
         if metric.kind == "cumulative" {
             cumulative(metric, known, issues);
+        }
+        let aggregation = metric.type_params.metric_aggregation_params.as_ref();
+        if aggregation.is_some_and(|aggregation| aggregation.agg == "count") && metric.type_params.expr.is_none() {
+            let what =
+                format!("Metric '{}' uses a COUNT aggregation, which requires an expr to be provided.", metric.name);
+            issues.error(of, &what, "COUNT needs to know what is counted", "add `expr: 1` to count all rows");
         }
         offsets(metric, known, issues);
         if metric.kind == "derived" {
@@ -30,9 +42,8 @@ pub(super) fn check(
     }
 }
 
-fn old_place(of: Of<'_>, nested_only: bool, first: &mut bool, issues: &mut Issues<'_, '_>) {
+fn old_place(of: Of<'_>, fix: &str, nested_only: bool, first: &mut bool, issues: &mut Issues<'_, '_>) {
     let what = format!("Metric '{}' has `window` or `grain_to_date` in `type_params`", of.1);
-    let fix = "move it below `cumulative_type_params`";
     if nested_only {
         let cause =
             "it belongs to `cumulative_type_params`; the flag require_nested_cumulative_type_params demands that";

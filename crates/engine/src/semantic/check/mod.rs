@@ -14,14 +14,16 @@ mod spines;
 
 use std::collections::HashMap;
 
-use artifacts::{JsonMap, Manifest as Artifact, SemanticManifest};
+use artifacts::{Manifest as Artifact, SemanticManifest};
 use diagnostic::{Diagnostic, Severity};
+
+use project::ProjectFlags;
 
 use super::document::{legacy_time_spine, semantic_manifest};
 use crate::parse::{semantic::Places, test_entries::Place};
 
 /// Reports what is wrong. Rules that compare resources with each other only hold where there are metrics and semantic models.
-pub(crate) fn check(artifact: &Artifact, flags: &JsonMap, places: &Places<'_>, diagnostics: &mut Vec<Diagnostic>) {
+pub(crate) fn check(artifact: &Artifact, flags: &ProjectFlags, places: &Places<'_>, diagnostics: &mut Vec<Diagnostic>) {
     // What is half described gives only errors that follow from those already found.
     if diagnostics.iter().any(|found| found.severity == Severity::Error) {
         return;
@@ -43,7 +45,7 @@ pub(crate) fn check(artifact: &Artifact, flags: &JsonMap, places: &Places<'_>, d
     if manifest.metrics.is_empty() || manifest.semantic_models.is_empty() {
         return;
     }
-    let flag = |name: &str| flags.get(name).and_then(serde_json::Value::as_bool).unwrap_or(true);
+    let flag = |name: &str| flags.behaviour(name);
     let granularities = Granularities::new(&manifest);
     names::check(&manifest, &mut issues);
     models::check(&manifest, &mut issues);
