@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import SMTP
+from aiosmtpd.smtp import SMTP, AuthResult
 
 from project import owlet
 from world import Server, Sqlite, free_port, wait_until
@@ -26,18 +26,29 @@ class Inbox:
         return "250 taken"
 
 
-class MailServer(Controller):
-    """`starttls` wants it before mail, `tls` speaks nothing else, `none` knows neither."""
+USER, PASSWORD = "owlet@acme.example", "correct horse battery staple"
 
-    def __init__(self, security, context):
-        self.security, self.context = security, context
+
+class MailServer(Controller):
+    """`starttls` wants it before mail, `tls` speaks nothing else, `none` knows neither. With `login` it takes mail only of who has the password."""
+
+    def __init__(self, security, context, login=False):
+        self.security, self.context, self.login, self.logins = security, context, login, []
         wrapped = {"ssl_context": context} if security == "tls" else {}
         super().__init__(Inbox(), hostname="127.0.0.1", port=free_port(), ready_timeout=30, **wrapped)
 
     def factory(self):
+        # Under TLS from the first byte, aiosmtpd does not know that the line is safe.
+        login = {"authenticator": self.authenticate, "auth_required": True, "auth_require_tls": self.security == "starttls"} if self.login else {}
         if self.security == "starttls":
-            return SMTP(self.handler, tls_context=self.context, require_starttls=True)
-        return SMTP(self.handler)
+            return SMTP(self.handler, tls_context=self.context, require_starttls=True, **login)
+        return SMTP(self.handler, **login)
+
+    def authenticate(self, server, session, envelope, mechanism, data):
+        is_right = (data.login.decode(), data.password.decode()) == (USER, PASSWORD)
+        is_safe = server.transport.get_extra_info("ssl_object") is not None
+        self.logins.append((mechanism, is_right, is_safe))
+        return AuthResult(success=is_right, handled=is_right)
 
 
 def certificate(folder):
@@ -52,11 +63,11 @@ def certificate(folder):
     return context
 
 
-def check(program, folder, name, offered, wanted, trusts):
-    """One message of a run that passed; returns its row, and what arrived."""
+def check(program, folder, name, offered, wanted, trusts, password=None):
+    """One message of a run that passed; returns its row, what arrived, and who logged in. With a `password` the mail server wants it."""
     place = folder / name
     (place / "project").mkdir(parents=True)
-    mail = MailServer(offered, certificate(place))
+    mail = MailServer(offered, certificate(place), login=password is not None)
     mail.start()
     schedule = {
         "name": "told",
@@ -78,12 +89,17 @@ def check(program, folder, name, offered, wanted, trusts):
         server.start()
         wait_until(server.answers, 60, "the start")
         smtp = {"host": "localhost", "port": mail.port, "security": wanted, "from": "Owlet <owlet@acme.example>"}
+        if password:
+            smtp |= {"user": USER, "password": password}
         owlet(program, place / "project", "notifications", "set", "--dir", server.folder / "state", stdin=json.dumps({"smtp": smtp}))
         owlet(program, place / "project", "bolt", "deploy", "--yes", "--endpoint", server.endpoint)
         owlet(program, place / "project", "bolt", "run", "told", "--wait", "--endpoint", server.endpoint)
         query = "SELECT state, attempts, last_error FROM outbox WHERE channel = 'email'"
         wait_until(lambda: any(row["state"] == "DELIVERED" or row["last_error"] for row in database.rows(query)), 90, "an attempt")
-        return database.rows(query)[0], mail.handler.mails
+        shown = owlet(program, place / "project", "notifications", "show", "--dir", server.folder / "state")
+        for text in (str(shown), (place / "a" / "log").read_text(), str(database.rows("SELECT value FROM setting"))):
+            assert not password or password not in text, "the password is shown"
+        return database.rows(query)[0], mail.handler.mails, mail.logins
     except SystemExit:
         print((place / "a" / "log").read_text()[-2000:], database.rows("SELECT * FROM outbox"), file=sys.stderr)
         raise
@@ -98,17 +114,28 @@ def main():
     folder = Path(tempfile.mkdtemp(prefix="owlet-smtp-"))
     try:
         for security in ("starttls", "tls"):
-            row, mails = check(program, folder, security, security, security, True)
+            row, mails, _ = check(program, folder, security, security, security, True)
             assert row["state"] == "DELIVERED" and len(mails) == 1, (row, mails)
             assert mails[0]["tls"] and mails[0]["to"] == ["ops@acme.example"], mails
             assert "Subject: [passed]" in mails[0]["text"], mails[0]["text"]
             print(f"{security}: taken, under TLS")
+        for security in ("starttls", "tls"):
+            row, mails, logins = check(program, folder, f"{security}-login", security, security, True, PASSWORD)
+            assert row["state"] == "DELIVERED" and len(mails) == 1 and mails[0]["tls"], (row, mails, logins)
+            assert len(logins) == 1 and logins[0][1:] == (True, True), logins
+            print(f"{security} with password: taken, by AUTH {logins[0][0]} under TLS")
+        row, mails, logins = check(program, folder, "wrong-password", "starttls", "starttls", True, "not the password")
+        assert row["state"] == "DEAD" and row["attempts"] == 1 and not mails and not any(right for _, right, _ in logins), (row, mails, logins)
+        print(f"wrong password: nothing sent, given up at once; {row['last_error']}")
+        row, mails, logins = check(program, folder, "password-in-the-clear", "none", "starttls", True, PASSWORD)
+        assert row["state"] != "DELIVERED" and not mails and not logins, (row, mails, logins)
+        print(f"password, and no STARTTLS: never sent; {row['last_error']}")
         for name, offered, wanted, trusts in [
             ("untrusted", "starttls", "starttls", False),
             ("untrusted-tls", "tls", "tls", False),
             ("not-offered", "none", "starttls", True),
         ]:
-            row, mails = check(program, folder, name, offered, wanted, trusts)
+            row, mails, _ = check(program, folder, name, offered, wanted, trusts)
             assert row["state"] != "DELIVERED" and not mails, (row, mails)
             print(f"{name}: nothing sent; {row['last_error']}")
     finally:
