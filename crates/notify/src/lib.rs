@@ -13,6 +13,7 @@ mod http;
 mod incident_io;
 mod message;
 mod new_relic;
+mod observability;
 mod pagerduty;
 mod slack;
 mod teams;
@@ -25,6 +26,7 @@ pub use commit_status::{CommitState, CommitStatus, StatusHost};
 pub use email::{Security, Smtp};
 pub use failure::Failure;
 pub use message::{Event, FailingNode, Message, Run, Schedule};
+pub use observability::{LineageServer, TraceServer};
 pub use slack::SLACK_API;
 pub use webhook::{BoltCommand, BoltEvent, SigningKey};
 
@@ -117,6 +119,22 @@ impl Notifier {
     /// As [`Notifier::deliver`].
     pub async fn report(&self, status: &CommitStatus) -> Result<(), Failure> {
         commit_status::deliver(&self.http, status).await
+    }
+
+    /// Tells an OpenLineage event; tries once.
+    ///
+    /// # Errors
+    /// As [`Notifier::deliver`].
+    pub async fn tell_lineage(&self, server: &LineageServer, event: &serde_json::Value) -> Result<(), Failure> {
+        observability::lineage(&self.http, server, event).await
+    }
+
+    /// Exports spans, as the JSON of an OTLP request; tries once.
+    ///
+    /// # Errors
+    /// As [`Notifier::deliver`].
+    pub async fn tell_traces(&self, server: &TraceServer, request: &serde_json::Value) -> Result<(), Failure> {
+        observability::traces(&self.http, server, request).await
     }
 
     /// Tries once.

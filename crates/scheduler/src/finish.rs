@@ -11,7 +11,7 @@ use crate::definition::Definition;
 use crate::error::SchedulerError;
 use crate::model::{Actor, ErrorClass, Lease, Outcome, Run, RunState, StopCause};
 use crate::notice::News;
-use crate::outbox::report_end;
+use crate::outbox::{observe_end, report_end};
 use crate::request::Finished;
 use crate::scheduler::Scheduler;
 
@@ -88,6 +88,7 @@ impl Scheduler {
             .execute(&mut **change)
             .await
             .map_err(failed)?;
+        observe_end(change, run.id, self.options().observed, now).await.map_err(failed)?;
         let details = json!({ "state": outcome.state, "reason": reason, "class": outcome.class });
         self.record(change, actor, Decision::run("run.ended", run.id, details)).await?;
 

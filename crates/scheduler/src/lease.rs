@@ -8,7 +8,7 @@ use store::sqlx::{self, AssertSqlSafe};
 use crate::audit::Decision;
 use crate::error::SchedulerError;
 use crate::model::{Claimed, Lease, RunState, StopCause};
-use crate::outbox::{Announcement, announce};
+use crate::outbox::{Announcement, announce, observe_begin};
 use crate::request::Beat;
 use crate::scheduler::{Owned, Scheduler, Watched};
 
@@ -30,6 +30,8 @@ impl Scheduler {
             let started = Announcement::Started { run_id: lease.run_id };
             let announced = announce(&mut change, &format!("run:{}:started", lease.run_id), &started, self.now()).await;
             announced.map_err(|source| self.failed("writing a notification into", source))?;
+            let observed = observe_begin(&mut change, lease.run_id, self.options().observed, self.now()).await;
+            observed.map_err(|source| self.failed("writing a lineage event into", source))?;
         }
         change.commit().await?;
         self.beaten(&[lease], asked);

@@ -85,6 +85,8 @@ pub struct Options {
     pub max_slots: usize,
     /// Slots farther in the future than this, already decided, show that a clock was wrong.
     pub clock_tolerance: Duration,
+    /// What is told about runs besides messages.
+    pub observed: crate::outbox::Observed,
 }
 
 impl Default for Options {
@@ -97,6 +99,7 @@ impl Default for Options {
             max_chain: 10,
             max_slots: 500,
             clock_tolerance: Duration::from_secs(60),
+            observed: crate::outbox::Observed::default(),
         }
     }
 }

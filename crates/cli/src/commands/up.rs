@@ -6,6 +6,7 @@
 mod artifacts;
 mod connector;
 mod folder;
+mod observed;
 mod reconcilers;
 mod warehouses;
 mod warnings;
@@ -17,13 +18,14 @@ use notify::Notifier;
 use scheduler::{
     Options, Scheduler, Server,
     clock::{Clock, SystemClock},
+    outbox::Observed,
     settings::Settings as WorkspaceSettings,
     worker::{FromSettings, LeftQueries, Prices, WorkerSettings, Workers, supervise::Supervisor},
 };
 use tokio_util::sync::CancellationToken;
 use web::{App, AppOptions, TlsFiles, Tokens};
 
-use self::{artifacts::StoredArtifacts, reconcilers::Messages, warehouses::Connected};
+use self::{artifacts::StoredArtifacts, observed::Observability, reconcilers::Messages, warehouses::Connected};
 use super::Outcome;
 use crate::{
     args::server::UpArgs, environment::Environment, interrupt::on_interrupt, server, settings::Settings,
@@ -83,7 +85,12 @@ pub async fn run(args: &UpArgs, settings: &Settings, environment: &Environment) 
 
     let host = host_name();
     let server = Server { host: host.clone(), pid: std::process::id(), version: env!("CARGO_PKG_VERSION").to_owned() };
-    let scheduler = Scheduler::open(database.clone(), Arc::clone(&clock), server, Options::default())
+    // What is wrong with the variables is said before anything runs; the workspace's name is known later.
+    let observability = Observability::of(environment, "")?;
+    observability.warnings.iter().for_each(|warning| say(&format!("Warning: {warning}")));
+    let observed = Observed { lineage: observability.lineage.is_some(), traces: observability.traces.is_some() };
+    let options = Options { observed, ..Options::default() };
+    let scheduler = Scheduler::open(database.clone(), Arc::clone(&clock), server, options)
         .await
         .map_err(|error| anyhow!("The scheduler cannot start\n  cause: {error}\n  fix:   {}", error.fix()))?;
     let storage = artifacts::open(args.artifacts.as_deref(), &directory, environment).await?;
@@ -130,7 +137,8 @@ pub async fn run(args: &UpArgs, settings: &Settings, environment: &Environment) 
     say(&format!("  GraphQL API: {public_url}/api/v1/{}/graphql", workspace.uid));
     say(&format!("  state: {}", database.name()));
     folder::make_environment(&workspace_settings, settings).await?;
-    let messages = Messages { notifier, workspace: &workspace, public_url: &public_url };
+    let observability = Observability::of(environment, &workspace.name)?;
+    let messages = Messages { notifier, workspace: &workspace, public_url: &public_url, observability };
     let mut tasks = reconcilers::start(&scheduler, &workers, &workspace_settings, messages, storage, &stop);
     if let Some(project) = settings.project_dir.clone().filter(|_| !args.no_deploy) {
         tasks.spawn(folder::keep_deployed(project, scheduler.clone(), stop.clone()));

@@ -8,7 +8,7 @@ use notify::{BoltCommand, BoltEvent, Event, FailingNode, Message};
 use schedules::Schedule;
 use store::{Database, sqlx};
 
-use super::Announcement;
+use super::{Announcement, ResultFile};
 use crate::{
     clock::Micros,
     model::RunState,
@@ -20,6 +20,9 @@ use crate::{
 pub trait Details: Send + Sync {
     /// The nodes of a run that failed, from the artifacts of its commands; empty when they are not known.
     async fn failing_nodes(&self, run_id: i64) -> Vec<FailingNode>;
+
+    /// The manifest.json, run_results.json and catalog.json of a run's commands.
+    async fn results(&self, run_id: i64) -> Result<Vec<ResultFile>, String>;
 }
 
 /// Knows no more than the database.
@@ -30,6 +33,10 @@ pub struct NoDetails;
 impl Details for NoDetails {
     async fn failing_nodes(&self, _: i64) -> Vec<FailingNode> {
         Vec::new()
+    }
+
+    async fn results(&self, _: i64) -> Result<Vec<ResultFile>, String> {
+        Ok(Vec::new())
     }
 }
 

@@ -7,15 +7,16 @@ use std::{
 };
 
 use chrono::DateTime;
-use futures::{StreamExt, stream};
+use futures::{StreamExt, future::BoxFuture, stream};
 use notify::{Body, Channel, Delivery, Failure, Notifier};
 use sha2::{Digest, Sha256};
 use store::{Database, sqlx};
 
 use super::{
-    ANNOUNCEMENT, Announcement, BOLT_COMPLETED, BOLT_STARTED, Details,
+    ANNOUNCEMENT, Announcement, BOLT_COMPLETED, BOLT_STARTED, Details, announce_system,
     compose::Composer,
     incidents,
+    observe::{LINEAGE, Lineage, Observer, TRACES, Traces},
     receivers::receivers_of,
     report::{self, COMMIT_STATUS},
     state::{DEAD, DELIVERED, PENDING, SENDING},
@@ -28,6 +29,9 @@ use crate::{
 
 /// Servers' clocks may differ by so much.
 const TOLERANCE: Micros = 60 * SECOND;
+
+/// A lineage or trace server that is away for so many attempts, some minutes, is a problem.
+const ATTEMPTS_BEFORE_TOLD: i64 = 5;
 
 /// How patient it is.
 #[derive(Debug, Clone)]
@@ -48,6 +52,10 @@ pub struct OutboxOptions {
     pub workspace_uid: String,
     /// Where the UI is, if the settings do not say it.
     pub public_url: Option<String>,
+    /// Where OpenLineage events go, whatever the workspace's settings say.
+    pub lineage: Option<Lineage>,
+    /// Where traces go.
+    pub traces: Option<Traces>,
 }
 
 impl Default for OutboxOptions {
@@ -61,6 +69,8 @@ impl Default for OutboxOptions {
             workspace: "owlet".to_owned(),
             workspace_uid: "owlet".to_owned(),
             public_url: None,
+            lineage: None,
+            traces: None,
         }
     }
 }
@@ -246,6 +256,16 @@ impl Outbox {
                 Err(failure) => self.after_failure(&row, failure).await,
             };
         }
+        if row.channel == LINEAGE || row.channel == TRACES {
+            let sent = self.observe(&row, settings).await?;
+            return match sent {
+                Ok(()) => self.ended(&row, DELIVERED, None, None).await,
+                Err(failure) => {
+                    self.tell_unobserved(&row, &failure).await?;
+                    self.after_failure(&row, failure).await
+                }
+            };
+        }
         let sent = match settings.channel(&row.channel, &row.target) {
             Ok(channel) => match self.compose(&row, settings).await? {
                 Ok(body) => self.send(&row, &channel, &body).await,
@@ -279,6 +299,53 @@ impl Outbox {
             }
             Err(failure) => Ok(Err(failure)),
         }
+    }
+
+    /// Tells a lineage or trace server what a run did.
+    async fn observe(&self, row: &Row, settings: &NotificationSettings) -> Result<Result<(), Failure>, OutboxError> {
+        let inner = &self.inner;
+        let observer = Observer {
+            database: &inner.database,
+            settings: &inner.settings,
+            details: &inner.details,
+            notifier: &inner.notifier,
+        };
+        let run_id = row.run_id.unwrap_or_default();
+        // Boxed: the compiler does not see that what it borrows may cross threads.
+        let telling: BoxFuture<'_, _> = Box::pin(async {
+            if row.channel == TRACES {
+                return observer.tell_traces(run_id, inner.options.traces.as_ref()).await;
+            }
+            let of_settings = settings.lineage(&inner.options.workspace);
+            let to = inner.options.lineage.clone().or(of_settings);
+            observer.tell_lineage((run_id, &row.event, &row.payload), to.as_ref(), inner.clock.now()).await
+        });
+        match tokio::time::timeout(Notifier::TIMEOUT * 2, telling).await {
+            Ok(told) => Ok(told?),
+            Err(_) => Ok(Err(Failure::later("The server did not take all of it in time"))),
+        }
+    }
+
+    /// A lineage or trace server that refuses, or is away for long, is told as a problem of the scheduler, once a day.
+    async fn tell_unobserved(&self, row: &Row, failure: &Failure) -> Result<(), OutboxError> {
+        let (reason, fix) = match failure {
+            Failure::Never { reason, fix } => (reason, fix.as_str()),
+            Failure::Later { reason, .. } if row.attempt >= ATTEMPTS_BEFORE_TOLD => {
+                (reason, "see that the server's machine reaches it; what waits is told then, for a day")
+            }
+            Failure::Later { .. } => return Ok(()),
+        };
+        let now = self.inner.clock.now();
+        let day = DateTime::from_timestamp_micros(now).unwrap_or_default().format("%Y-%m-%d");
+        let headline = match row.channel == TRACES {
+            true => "Traces of runs are not exported",
+            false => "OpenLineage events of runs are not taken",
+        };
+        let mut change = self.inner.database.write().await?;
+        announce_system(&mut change, &format!("{}:{day}", row.channel), headline, reason, fix, now)
+            .await
+            .map_err(|source| self.failed("announcing a problem in", source))?;
+        Ok(change.commit().await?)
     }
 
     /// What the row says, with what the database knows of the run now.

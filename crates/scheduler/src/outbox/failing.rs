@@ -7,7 +7,7 @@ use notify::FailingNode;
 use serde_json::Value as Json;
 use store::{Database, sqlx};
 
-use super::Details;
+use super::{Details, ResultFile};
 use crate::worker::storage::ArtifactStorage;
 
 /// Reads run_results.json of the commands that failed.
@@ -28,6 +28,21 @@ impl Details for FromArtifacts {
                 Vec::new()
             }
         }
+    }
+
+    async fn results(&self, run_id: i64) -> Result<Vec<ResultFile>, String> {
+        let select = "SELECT command_id, path, storage_key FROM artifact WHERE run_id = $1 AND (path LIKE '%manifest.json' \
+                      OR path LIKE '%run_results.json' OR path LIKE '%catalog.json') ORDER BY id";
+        let found: Vec<(i64, String, String)> = sqlx::query_as(select)
+            .bind(run_id)
+            .fetch_all(self.database.readers())
+            .await
+            .map_err(|error| error.to_string())?;
+        let mut files = Vec::new();
+        for (command, path, key) in found {
+            files.push((command, path, self.storage.get(&key).await.map_err(|error| error.to_string())?));
+        }
+        Ok(files)
     }
 }
 

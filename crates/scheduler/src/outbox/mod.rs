@@ -17,15 +17,22 @@ mod compose;
 mod deliver;
 mod failing;
 mod incidents;
+mod lineage;
+mod observe;
 mod receivers;
 mod report;
+mod story;
+mod traces;
 
 pub(crate) use announcement::announce;
 pub use announcement::{Announcement, announce_system};
 pub use compose::{Details, NoDetails};
 pub use deliver::{Delivered, Outbox, OutboxError, OutboxOptions};
 pub use failing::FromArtifacts;
+pub use observe::{Lineage, Observed, Traces};
+pub(crate) use observe::{observe_begin, observe_end};
 pub(crate) use report::{report_begin, report_end};
+pub use story::ResultFile;
 
 /// What a row in `outbox.channel` of an announcement says; its `target` is empty.
 const ANNOUNCEMENT: &str = "announcement";

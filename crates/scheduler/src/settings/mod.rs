@@ -24,7 +24,7 @@ pub use connections::{ConnectionRow, ConnectionScope};
 pub use environments::EnvironmentRow;
 pub use limits::Limit;
 pub use notifications::{
-    NotificationSettings, Sensitive, SlackSettings, SmtpSettings, SystemReceivers, WebhookSettings,
+    NotificationSettings, OpenLineageSettings, Sensitive, SlackSettings, SmtpSettings, SystemReceivers, WebhookSettings,
 };
 pub use receivers::Receiver;
 pub(crate) use tools::resolves;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use diagnostic::Diagnostic;
-use notify::{Channel, Failure, SLACK_API, Security, SigningKey, Smtp};
+use notify::{Channel, Failure, LineageServer, SLACK_API, Security, SigningKey, Smtp};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use serde_json::Value;
 use store::{Change, sqlx};
@@ -14,7 +14,7 @@ use super::{
     environment_check::is_address,
     tools::{DatadogSettings, IncidentIoSettings, Named, NewRelicSettings, PagerDutySettings, TOOLS},
 };
-use crate::model::Actor;
+use crate::{model::Actor, outbox::Lineage};
 
 /// A token, password or address that is a secret. As JSON it is `{"secret": true}`, whatever it is; read from JSON a text is a new value,
 /// and `{"secret": true}` keeps the one that is set. So what an API shows can be sent back.
@@ -84,6 +84,9 @@ pub struct NotificationSettings {
     /// Accounts of New Relic, by name.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub new_relic: Named<NewRelicSettings>,
+    /// The lineage server that is told what runs read and write.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub openlineage: Option<OpenLineageSettings>,
     /// Who is told about problems of the scheduler.
     pub system: SystemReceivers,
 }
@@ -100,6 +103,22 @@ pub struct SlackSettings {
     /// Slack's own when missing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub api: Option<String>,
+}
+
+/// A lineage server.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OpenLineageSettings {
+    /// `https://lineage.example.com`, without the endpoint.
+    pub url: String,
+    /// `api/v1/lineage` when missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api_key: Option<Sensitive>,
+    /// Of jobs; the workspace's name when missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
 }
 
 /// The mail server.
@@ -203,6 +222,17 @@ impl NotificationSettings {
         }
     }
 
+    /// The lineage server, if there is one.
+    pub(crate) fn lineage(&self, workspace: &str) -> Option<Lineage> {
+        let set = self.openlineage.as_ref()?;
+        let endpoint = set.endpoint.as_deref().unwrap_or(Lineage::ENDPOINT).trim_start_matches('/');
+        let server = LineageServer {
+            url: format!("{}/{endpoint}", set.url.trim_end_matches('/')),
+            api_key: set.api_key.as_ref().map(|key| key.text().to_owned()),
+        };
+        Some(Lineage { server, namespace: set.namespace.clone().unwrap_or_else(|| workspace.to_owned()) })
+    }
+
     /// Who is told about problems of the scheduler, with their channels.
     pub(super) fn system_receivers(&self) -> Vec<(&'static str, &str)> {
         let lists = [
@@ -279,6 +309,13 @@ impl NotificationSettings {
             );
         }
         problems.extend(self.problems_of_tools());
+        if let Some(lineage) = self.openlineage.as_ref().filter(|lineage| !is_address(&lineage.url)) {
+            problems.push(
+                Diagnostic::error(format!("'{}' is no address (openlineage)", lineage.url))
+                    .cause("events are posted to it")
+                    .fix("write it like https://lineage.example.com, the endpoint apart"),
+            );
+        }
         problems
     }
 
@@ -314,6 +351,9 @@ impl NotificationSettings {
             }
         }
         self.each_secret_of_tools(visit);
+        if let Some(key) = self.openlineage.as_mut().and_then(|lineage| lineage.api_key.as_mut()) {
+            visit("openlineage/api_key".to_owned(), key);
+        }
     }
 }
 

@@ -12,6 +12,7 @@ mod deploy;
 mod follow;
 mod lease;
 mod limits;
+mod observe;
 mod outbox;
 mod pull_requests;
 mod retention;

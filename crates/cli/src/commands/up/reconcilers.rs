@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use web::Workspace;
 
+use super::observed::Observability;
 use crate::terminal::Stream;
 
 /// A slot is looked for this often, and at its own instant.
@@ -29,6 +30,7 @@ pub struct Messages<'a> {
     pub notifier: Notifier,
     pub workspace: &'a Workspace,
     pub public_url: &'a str,
+    pub observability: Observability,
 }
 
 /// Starts them; they end when `stop` is cancelled.
@@ -55,6 +57,8 @@ pub fn start(
         workspace: messages.workspace.name.clone(),
         workspace_uid: messages.workspace.uid.clone(),
         public_url: Some(messages.public_url.to_owned()),
+        lineage: messages.observability.lineage,
+        traces: messages.observability.traces,
         ..OutboxOptions::default()
     };
     let clock = Arc::clone(scheduler.clock());

@@ -1,0 +1,124 @@
+//! OpenTelemetry: a run as a trace: run → command → node, exported when it is over. Ids follow from the run's: told twice, it is the same trace.
+//!
+//! Source: OpenTelemetry protocol 1.x, OTLP/HTTP, "JSON Protobuf encoding": ids in hexadecimal, times in ns as texts, enumerations as numbers.
+
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use super::{
+    lineage::run_uuid,
+    story::{Command, Node, Story},
+};
+use crate::{clock::Micros, model::RunState};
+
+/// How many spans a request has.
+const MOST: usize = 500;
+
+/// The requests' bodies. `resource` has `service.name` and the rest of what the environment says.
+pub(super) fn requests(story: &Story, resource: &[(String, String)]) -> Vec<Value> {
+    let attributes: Vec<Value> = resource.iter().map(|(key, value)| text(key, value)).collect();
+    let request = |spans: &[Value]| {
+        json!({"resourceSpans": [{
+            "resource": {"attributes": attributes},
+            "scopeSpans": [{"scope": {"name": "owlet", "version": env!("CARGO_PKG_VERSION")}, "spans": spans}],
+        }]})
+    };
+    spans(story).chunks(MOST).map(request).collect()
+}
+
+fn spans(story: &Story) -> Vec<Value> {
+    let root = span_id(story, "run");
+    let mut attributes = vec![
+        text("owlet.schedule", &story.slug),
+        text("owlet.schedule.name", &story.name),
+        number("owlet.run.id", story.run_id),
+        number("owlet.run.attempt", story.attempt),
+        text("owlet.run.cause", &story.cause),
+        text("owlet.run.state", story.state.as_str()),
+    ];
+    let more = [
+        ("vcs.ref.head.name", &story.branch),
+        ("vcs.ref.head.revision", &story.commit),
+        ("owlet.connection", &story.connection),
+    ];
+    attributes.extend(more.into_iter().filter_map(|(key, value)| Some(text(key, value.as_ref()?))));
+    let failure = match story.state {
+        RunState::Success => None,
+        _ => Some(story.reason.clone().unwrap_or_else(|| story.state.as_str().to_lowercase())),
+    };
+    let times = (story.started_at, story.ended_at.unwrap_or(story.started_at));
+    let mut spans = vec![span(story, &root, None, &format!("run {}", story.slug), times, attributes, failure)];
+    for command in &story.commands {
+        spans.extend(of_command(story, &root, command));
+    }
+    spans
+}
+
+fn of_command(story: &Story, root: &str, command: &Command) -> Vec<Value> {
+    let id = span_id(story, &format!("command {}", command.position));
+    let mut attributes = vec![text("owlet.command", &command.text), number("owlet.command.position", command.position)];
+    attributes.extend(command.return_code.map(|code| number("process.exit.code", code)));
+    let failure = (command.return_code != Some(0)).then(|| match command.return_code {
+        Some(code) => format!("exit code {code}"),
+        None => command.state.as_str().to_lowercase(),
+    });
+    let times = (command.started_at, command.ended_at);
+    let mut spans = vec![span(story, &id, Some(root), &command.text, times, attributes, failure)];
+    spans.extend(command.nodes.iter().map(|node| of_node(story, &id, command, node)));
+    spans
+}
+
+fn of_node(story: &Story, above: &str, command: &Command, node: &Node) -> Value {
+    let id = span_id(story, &format!("command {} {}", command.position, node.unique_id));
+    let mut attributes =
+        vec![text("dbt.node", &node.unique_id), text("dbt.status", &node.status), text("db.system.name", "aws.athena")];
+    attributes.extend(node.output.as_ref().map(|output| text("dbt.relation", &output.name)));
+    attributes.extend(node.queries.last().map(|query| text("aws.athena.query_execution_id", query)));
+    attributes.extend(node.data_scanned_in_bytes.map(|bytes| number("aws.athena.data_scanned_in_bytes", bytes)));
+    let failure = node.has_failed.then(|| node.message.clone().unwrap_or_else(|| node.status.clone()));
+    span(story, &id, Some(above), &node.unique_id, (node.started_at, node.ended_at), attributes, failure)
+}
+
+fn span(
+    story: &Story,
+    id: &str,
+    parent: Option<&str>,
+    name: &str,
+    (from, until): (Micros, Micros),
+    attributes: Vec<Value>,
+    failure: Option<String>,
+) -> Value {
+    let mut span = json!({
+        "traceId": run_uuid(story).simple().to_string(),
+        "spanId": id,
+        "name": name,
+        "kind": 1,
+        "startTimeUnixNano": nanos(from),
+        "endTimeUnixNano": nanos(until.max(from)),
+        "attributes": attributes,
+        "status": match failure {
+            Some(message) => json!({"code": 2, "message": message}),
+            None => json!({"code": 1}),
+        },
+    });
+    if let Some(parent) = parent {
+        span["parentSpanId"] = json!(parent);
+    }
+    span
+}
+
+fn span_id(story: &Story, of: &str) -> String {
+    hex::encode(&Sha256::digest(format!("{} {of}", story.uuid))[..8])
+}
+
+fn nanos(at: Micros) -> String {
+    (i128::from(at) * 1_000).to_string()
+}
+
+fn text(key: &str, value: &str) -> Value {
+    json!({"key": key, "value": {"stringValue": value}})
+}
+
+fn number(key: &str, value: i64) -> Value {
+    json!({"key": key, "value": {"intValue": value.to_string()}})
+}
