@@ -99,6 +99,7 @@ fn spec(schedule: &Schedule) -> RunSpec {
         defer_to: schedule.active_deferral().map(defer_to),
         is_turbo_ci: false,
         repository: None,
+        pull_request_schema: None,
         interval: None,
         max_runtime_seconds: schedule.max_runtime_minutes.map(|minutes| u64::from(minutes) * 60),
         token_seed: String::new(),
@@ -128,6 +129,7 @@ impl Scheduler {
         if new.spec.max_runtime_seconds.is_none() {
             new.spec.max_runtime_seconds = self.options().max_runtime.map(|limit| limit.as_secs());
         }
+        new.spec.pull_request_schema = self.own_pull_request_schema(change, &new).await?;
         let spec = serde_json::to_string(&new.spec).map_err(|error| SchedulerError::Damaged {
             what: "a new run".to_owned(),
             column: "spec",

@@ -333,6 +333,9 @@ pub struct RunSpec {
     /// `owner/name` of the pull request's repository, as its host writes it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repository: Option<String>,
+    /// The schema of the pull request, where another repository's has the name that its number gives.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pull_request_schema: Option<String>,
     /// What the run stands for: from its slot to the next one. For variables `interval_start` and `interval_end` of backfills.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interval: Option<Interval>,

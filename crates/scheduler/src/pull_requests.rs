@@ -1,6 +1,7 @@
 //! Pull requests and what they leave: which are open, and the schemas of those that are closed, until they are dropped.
 
 use serde_json::json;
+use sha2::{Digest, Sha256};
 use store::Change;
 use store::sqlx;
 
@@ -12,6 +13,7 @@ use crate::model::{Code, Run};
 use crate::outbox::announce_system;
 use crate::request::ClosedPullRequest;
 use crate::scheduler::Scheduler;
+use crate::worker::schema_of_number;
 
 /// A server that has not said for this long what came of a schema is replaced.
 const PATIENCE: Micros = 600 * SECOND;
@@ -135,6 +137,45 @@ impl Scheduler {
             }
         }
         Ok(change.commit().await?)
+    }
+
+    /// The schema of a run for a pull request, if it is not the one that the number gives: another repository's pull request of the same number, on
+    /// the same connection, has that.
+    pub(crate) async fn own_pull_request_schema(
+        &self,
+        change: &mut Change,
+        new: &NewRun<'_>,
+    ) -> Result<Option<String>, SchedulerError> {
+        let Some(number) = new.pull_request.as_deref().filter(|_| new.spec.is_turbo_ci) else { return Ok(None) };
+        let failed = |source| self.failed("naming the schema of a pull request in", source);
+        let by_code = match &new.place.code {
+            Some(Code::Git { url, .. }) => repository_of(url),
+            _ => None,
+        };
+        let repository = new.spec.repository.clone().or_else(|| new.place.repository.clone()).or(by_code);
+        let repository = repository.unwrap_or_default().to_lowercase();
+        let connection = new.place.connection.clone().unwrap_or_default();
+        let name = schema_of_number(number);
+        // Of two at once, the second waits for the first here.
+        let insert = "INSERT INTO pull_request_schema (connection, name, repository) VALUES ($1, $2, $3) \
+                      ON CONFLICT (connection, name) DO NOTHING";
+        sqlx::query(insert)
+            .bind(connection.as_str())
+            .bind(name.as_str())
+            .bind(repository.as_str())
+            .execute(&mut **change)
+            .await
+            .map_err(failed)?;
+        let select = "SELECT repository FROM pull_request_schema WHERE connection = $1 AND name = $2";
+        let owner: String = sqlx::query_scalar(select)
+            .bind(connection)
+            .bind(name.as_str())
+            .fetch_one(&mut **change)
+            .await
+            .map_err(failed)?;
+        // Not behind an underscore: what lies there belongs to the first one's custom schemas, and is dropped with it.
+        let hash = hex::encode(&Sha256::digest(&repository)[..4]);
+        Ok((owner != repository).then(|| format!("{name}x{hash}")))
     }
 
     /// Notes that a run builds for a pull request. A new attempt at a closed one builds, and its schema is dropped once more.

@@ -79,9 +79,14 @@ pub(super) const PULL_REQUEST_SCHEMA: &str = "paradime_turbo_ci_pr_";
 /// The schema that a pull request builds into.
 pub fn pull_request_schema(run: &Run) -> Option<String> {
     let number = run.pull_request.as_deref().filter(|_| run.spec.is_turbo_ci)?;
+    Some(run.spec.pull_request_schema.clone().unwrap_or_else(|| schema_of_number(number)))
+}
+
+/// The name that the number alone gives.
+pub(crate) fn schema_of_number(number: &str) -> String {
     let word: String =
         number.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' }).collect();
-    Some(format!("{PULL_REQUEST_SCHEMA}{word}"))
+    format!("{PULL_REQUEST_SCHEMA}{word}")
 }
 
 /// Makes the environment, and the profiles.yml that it names.

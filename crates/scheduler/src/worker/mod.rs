@@ -54,6 +54,7 @@ use crate::{
 };
 
 pub use environment::pull_request_schema;
+pub(crate) use environment::schema_of_number;
 pub use from_settings::FromSettings;
 pub use queries::Prices;
 pub use words::{CommandLine, WordsError, split as split_words};

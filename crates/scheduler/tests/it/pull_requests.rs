@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use scheduler::model::{ErrorClass, Outcome};
 use scheduler::request::{ClosedPullRequest, Merge, PullRequest, RetryMode};
+use scheduler::worker::pull_request_schema;
 use schedules::{Deferral, DeferralTarget};
 
 use crate::world::{World, actor, schedule, worlds};
@@ -121,5 +122,34 @@ async fn a_closed_pull_requests_schema_is_dropped_by_one_server_when_nothing_use
         world.one.pull_request(request("acme/shop", "c2")).await.unwrap();
         world.run_all(&Outcome::success()).await;
         assert!(world.one.schema_to_drop().await.unwrap().is_none());
+    }
+}
+
+#[tokio::test]
+async fn two_repositories_with_the_same_number_never_share_a_schema() {
+    for world in worlds().await {
+        teams(&world).await;
+        world.one.pull_request(request("acme/shop", "c1")).await.unwrap();
+        world.two.pull_request(request("Acme/Web", "c2")).await.unwrap();
+        let schema = async || {
+            let claimed = world.claim_one().await;
+            let schema = pull_request_schema(&claimed.run).unwrap();
+            world.one.finish(claimed.lease, Outcome::failed(ErrorClass::Command, "x")).await.unwrap();
+            (claimed.run.schedule_slug, schema)
+        };
+        let (shop, web) = (schema().await, schema().await);
+        assert_eq!(shop, ("shop-ci".to_owned(), "paradime_turbo_ci_pr_7".to_owned()));
+        assert_eq!(web.0, "web-ci");
+        // What is dropped with the first one's schema begins with its name and an underscore.
+        assert!(
+            web.1.starts_with("paradime_turbo_ci_pr_7x") && web.1.len() == "paradime_turbo_ci_pr_7x".len() + 8,
+            "{web:?}"
+        );
+        // The next commit, also after the first one's is closed, builds where the one before did.
+        world.one.pull_request_closed(closed("acme/shop")).await.unwrap();
+        world.one.pull_request(request("acme/web", "c3")).await.unwrap();
+        assert_eq!(schema().await, web);
+        world.one.pull_request(request("acme/shop", "c4")).await.unwrap();
+        assert_eq!(schema().await, shop);
     }
 }
