@@ -109,6 +109,16 @@ const KNOWN: &[Known] = &[
         fix: "filter and aggregate earlier, build the model in smaller steps, or use provisioned capacity",
     },
     Known {
+        word: "ThrottlingException",
+        cause: "the account asked AWS too often, also after two minutes of waiting: everything in it and in the region shares one quota",
+        fix: "lower `threads`, let schedules start at different minutes, or have the quota of the operation raised (Service Quotas, Amazon Athena or AWS Glue)",
+    },
+    Known {
+        word: "TooManyRequestsException",
+        cause: "the account has as many queries running or waiting as it may, also after two minutes of waiting",
+        fix: "lower `threads`, let schedules start at different minutes, or have the quota of active queries raised (Service Quotas, Amazon Athena)",
+    },
+    Known {
         word: "No output location provided",
         cause: "neither the profile nor the workgroup says where results go",
         fix: "set `s3_staging_dir` in the profile, or an output location in the workgroup",

@@ -55,8 +55,11 @@ pub struct ClientOptions {
     pub endpoints: Endpoints,
     /// How often a running query is looked at, at most. Polling starts faster and slows down to this.
     pub poll_interval: Duration,
-    /// How many times a call is tried again after throttling, a failure of the service or of the connection.
+    /// How many times a call is tried again after throttling, a failure of the service or of the connection; 0 never, whatever `patience` is.
     pub retries: u32,
+    /// How long a call is tried again, beyond `retries`, while the service says that it is asked too much: the account's other clients share
+    /// its quotas, and that passes.
+    pub patience: Duration,
     /// Known already: STS is not asked.
     pub account_id: Option<String>,
 }
@@ -70,6 +73,7 @@ impl Default for ClientOptions {
             endpoints: Endpoints::default(),
             poll_interval: Duration::from_secs(1),
             retries: 5,
+            patience: Duration::from_secs(120),
             account_id: None,
         }
     }

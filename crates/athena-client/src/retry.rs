@@ -23,6 +23,13 @@ pub(crate) enum Trouble {
     Expired,
 }
 
+impl Trouble {
+    /// The service is well, and will take the call when others ask less.
+    pub(crate) fn is_of_quota(self) -> bool {
+        matches!(self, Self::Throttled | Self::QuotaUsedUp)
+    }
+}
+
 /// `None`: trying again would answer the same.
 pub(crate) fn trouble(error: &ApiError) -> Option<Trouble> {
     if error.code == "TooManyRequestsException" {

@@ -1,6 +1,6 @@
 //! One call: wait for its turn, sign, send, read the answer; again where that may help.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use athena_api::{ApiError, ApiResult};
 use bytes::Bytes;
@@ -56,6 +56,7 @@ pub(crate) struct Transport {
     endpoints: Endpoints,
     pace: Pace,
     retries: u32,
+    patience: Duration,
 }
 
 impl Transport {
@@ -70,7 +71,15 @@ impl Transport {
             .map_err(|error| ApiError::new("NoHttpClient", format!("the HTTP client could not be made: {error}")))?;
         let endpoints = options.endpoints.clone();
         let unlimited = endpoints.all.is_some() || endpoints.athena.is_some();
-        Ok(Self { http, credentials, region, endpoints, pace: Pace::new(unlimited), retries: options.retries })
+        Ok(Self {
+            http,
+            credentials,
+            region,
+            endpoints,
+            pace: Pace::new(unlimited),
+            retries: options.retries,
+            patience: options.patience,
+        })
     }
 
     /// The region of the connection.
@@ -117,7 +126,7 @@ impl Transport {
         request: &Request,
         read_error: impl Fn(ErrorAnswer<'_>) -> ApiError,
     ) -> ApiResult<Answer> {
-        let mut attempt = 0;
+        let (began, mut attempt) = (Instant::now(), 0);
         loop {
             self.pace.wait(operation).await;
             let error = match self.try_once(region, service, request, &read_error).await {
@@ -127,7 +136,9 @@ impl Transport {
                 }
                 Err(error) => error,
             };
-            let Some(trouble) = retry::trouble(&error).filter(|_| attempt < self.retries) else {
+            let is_patient = self.retries > 0 && began.elapsed() < self.patience;
+            let again = |trouble: &Trouble| attempt < self.retries || trouble.is_of_quota() && is_patient;
+            let Some(trouble) = retry::trouble(&error).filter(again) else {
                 return Err(error.of(operation));
             };
             match trouble {

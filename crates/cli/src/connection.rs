@@ -73,7 +73,7 @@ pub(crate) fn client_options(
         endpoints: endpoints(endpoint_url, environment),
         poll_interval: profile.poll_interval,
         retries: profile.num_boto3_retries.unwrap_or(profile.num_retries),
-        account_id: None,
+        ..ClientOptions::default()
     }
 }
 

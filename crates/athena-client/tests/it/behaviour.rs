@@ -55,6 +55,19 @@ async fn retries_end() {
 }
 
 #[tokio::test]
+async fn throttling_is_waited_out_beyond_the_retries_and_failures_are_not() {
+    let minute = Duration::from_secs(60);
+    let script = Script::start(vec![THROTTLED, THROTTLED, THROTTLED, STARTED]).await;
+    let client = script.patient_client(1, minute).await;
+    assert_eq!(client.athena.start_query_execution(query()).await.as_deref(), Ok("id-1"));
+    let script = Script::start(vec![Answer::Http(503, "", "<html>"); 2]).await;
+    script.patient_client(1, minute).await.athena.start_query_execution(query()).await.expect_err("down");
+    assert_eq!(script.asked().len(), 2);
+    let script = Script::start(vec![THROTTLED]).await;
+    script.patient_client(0, minute).await.athena.start_query_execution(query()).await.expect_err("no retries at all");
+}
+
+#[tokio::test]
 async fn a_refusal_is_not_repeated() {
     let refusal =
         r#"{"__type":"AccessDeniedException","Message":"User: arn is not authorized to perform: athena:GetWorkGroup"}"#;

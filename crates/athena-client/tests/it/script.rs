@@ -1,6 +1,9 @@
 //! An HTTP server that gives prepared answers, one after the other, and remembers what it was asked.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use athena_api::Services;
 use athena_client::{ClientOptions, CredentialSource, Endpoints};
@@ -50,7 +53,12 @@ impl Script {
         self.asked.lock().expect("not poisoned").clone()
     }
 
+    /// Without patience: a call is repeated `retries` times, and no more.
     pub async fn client(&self, retries: u32) -> Services {
+        self.patient_client(retries, Duration::ZERO).await
+    }
+
+    pub async fn patient_client(&self, retries: u32, patience: Duration) -> Services {
         let options = ClientOptions {
             region: Some("eu-west-1".to_owned()),
             credentials: CredentialSource::Keys {
@@ -60,6 +68,7 @@ impl Script {
             },
             endpoints: Endpoints { all: Some(self.endpoint.clone()), ..Endpoints::default() },
             retries,
+            patience,
             account_id: Some("123456789012".to_owned()),
             ..ClientOptions::default()
         };
