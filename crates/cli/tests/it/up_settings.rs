@@ -2,6 +2,7 @@
 
 use std::{
     io::{BufReader, Read},
+    path::Path,
     process::Child,
 };
 
@@ -56,6 +57,16 @@ impl Warehouse {
             .status()
             .expect("curl runs");
         assert!(made.success(), "the bucket {name}");
+    }
+
+    /// Puts an object of four bytes.
+    pub fn put(&self, bucket: &str, key: &str) {
+        let url = format!("{}/{bucket}/{key}", self.endpoint);
+        let put = std::process::Command::new("curl")
+            .args(["--silent", "--fail", "--user", "any:any", "--aws-sigv4", "aws:amz:us-east-1:s3"])
+            .args(["--request", "PUT", "--data", "kept", &url])
+            .status();
+        assert!(put.expect("curl runs").success());
     }
 
     /// The keys of a bucket.
@@ -189,4 +200,39 @@ fn a_connection_becomes_the_profile_of_whole_runs() {
     let mut rest = String::new();
     lines.read_to_string(&mut rest).expect("UTF-8");
     assert_eq!(server.wait().expect("it ends").code(), Some(0), "{rest}");
+
+    // The run grows old, and newer ones come: its objects go, and nothing else in the bucket.
+    warehouse.put("artifacts", "runs/notes.txt");
+    age_the_first_run(dir);
+    let mut server = spawn_with(dir, &[&up[..], &["--artifacts", "s3://artifacts/runs/"]].concat(), &aws);
+    let mut lines = BufReader::new(server.stderr.take().expect("piped"));
+    wait_for(&mut lines, "Owlet serves");
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    while warehouse.keys("artifacts") != ["runs/notes.txt"] {
+        assert!(std::time::Instant::now() < deadline, "{:?}", warehouse.keys("artifacts"));
+    }
+    interrupt(&server);
+    lines.read_to_string(&mut rest).expect("UTF-8");
+    assert_eq!(server.wait().expect("it ends").code(), Some(0), "{rest}");
+}
+
+/// A hundred days pass, in which the schedule runs as often as retention keeps.
+fn age_the_first_run(dir: &Path) {
+    let columns = "schedule_id, attempt, cause, actor, spec, state, created_at, not_before, started_at, ended_at";
+    let newer = format!(
+        "INSERT INTO run (uuid, {columns}) SELECT r.uuid || '-' || n.value, {columns} FROM run r \
+         JOIN json_each('[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20]') n WHERE r.id = 1"
+    );
+    let past = "100 * 86400 * 1000000";
+    let older = format!("UPDATE run SET created_at = created_at - {past}, ended_at = ended_at - {past} WHERE id = 1");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let file = dir.join(".owlet").join("scheduler.db");
+        let database = store::Database::sqlite(&file, store::Durability::Process).await.expect("opened");
+        let mut change = database.write().await.expect("a change");
+        for sql in [newer, "UPDATE run SET family_id = id WHERE family_id IS NULL".to_owned(), older] {
+            store::sqlx::query(store::sqlx::AssertSqlSafe(sql)).execute(&mut *change).await.expect("changed");
+        }
+        change.commit().await.expect("committed");
+    });
 }
