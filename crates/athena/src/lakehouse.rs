@@ -123,8 +123,10 @@ impl Lakehouse {
         let now = (options.clock)();
         let history = History::open(store.clone(), now).await?;
         let glue: Arc<dyn Glue> = Arc::new(catalog);
-        let engine =
-            QueryEngine::new(Arc::clone(&glue), storage.clone(), Arc::clone(&options.clock), options.engine.clone());
+        // Below the directory whose lock is ours: its disk is the one that people watch, and the next start removes what a crash leaves.
+        let spill_directory = options.engine.spill_directory.clone().or_else(|| Some(options.dir.join("spill")));
+        let limits = EngineOptions { spill_directory, ..options.engine.clone() };
+        let engine = QueryEngine::new(Arc::clone(&glue), storage.clone(), Arc::clone(&options.clock), limits);
         let athena = EmbeddedAthena {
             inner: Arc::new(Inner {
                 history,

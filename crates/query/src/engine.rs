@@ -1,6 +1,6 @@
 //! The engine: which statement is run by what.
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 use athena_api::Glue;
 use athena_sql::{Expr as Ast, ExprKind, Query, QueryBody, SelectItem, Statement};
@@ -26,11 +26,13 @@ pub struct EngineOptions {
     pub memory_limit_in_bytes: usize,
     /// Parallelism within one query.
     pub partitions: usize,
+    /// Where queries spill; nobody else's folder: what is in it is removed. The system's temporary folder when missing.
+    pub spill_directory: Option<PathBuf>,
 }
 
 impl Default for EngineOptions {
     fn default() -> Self {
-        Self { memory_limit_in_bytes: 2 << 30, partitions: 2 }
+        Self { memory_limit_in_bytes: 2 << 30, partitions: 2, spill_directory: None }
     }
 }
 

@@ -249,6 +249,22 @@ async fn queries_run_on_threads_of_their_own() {
     lakehouse.close().await;
 }
 
+/// What a killed process has spilled is gone with the next start, and nothing lies in the system's temporary folder.
+#[tokio::test(flavor = "multi_thread")]
+async fn queries_spill_into_the_lakehouses_own_folder() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let spill = dir.path().join("spill");
+    fs_err::create_dir_all(spill.join("datafusion-old")).expect("a folder");
+    fs_err::write(spill.join("datafusion-old/file"), "left").expect("written");
+    let options = LakehouseOptions::new(dir.path(), Arc::new(chrono::Utc::now));
+    let lakehouse = Lakehouse::open(options).await.expect("opened");
+    assert!(!spill.join("datafusion-old").exists());
+    assert_eq!(fs_err::read_dir(&spill).expect("listed").count(), 1, "where this process spills");
+    lakehouse.close().await;
+    drop(lakehouse);
+    assert_eq!(fs_err::read_dir(&spill).expect("listed").count(), 0);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn closing_cancels_what_runs() {
     let dir = tempfile::tempdir().expect("a directory");

@@ -1,11 +1,12 @@
 //! One statement's DataFusion session, and the stream of its rows.
 
-use std::sync::Arc;
+use std::{io, path::Path, sync::Arc};
 
 use arrow::{array::RecordBatch, datatypes::SchemaRef};
 use datafusion::{
     execution::{
         SendableRecordBatchStream, SessionState, SessionStateBuilder, TaskContext,
+        disk_manager::{DiskManagerBuilder, DiskManagerMode},
         memory_pool::FairSpillPool,
         runtime_env::{RuntimeEnv, RuntimeEnvBuilder},
     },
@@ -25,10 +26,25 @@ pub(crate) struct Session {
     config: SessionConfig,
 }
 
+/// What a process that was killed has left goes.
+fn emptied(directory: &Path) -> io::Result<()> {
+    match fs_err::remove_dir_all(directory) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    fs_err::create_dir_all(directory)
+}
+
 impl Session {
     pub(crate) fn new(options: &EngineOptions) -> Result<Self, QueryError> {
         let pool = Arc::new(FairSpillPool::new(options.memory_limit_in_bytes));
-        let runtime = RuntimeEnvBuilder::new().with_memory_pool(pool).build_arc().map_err(from_datafusion)?;
+        let mut disk = DiskManagerBuilder::default();
+        if let Some(directory) = &options.spill_directory {
+            emptied(directory).map_err(|error| from_datafusion(error.into()))?;
+            disk.set_mode(DiskManagerMode::Directories(vec![directory.clone()]));
+        }
+        let runtime = RuntimeEnvBuilder::new().with_memory_pool(pool).with_disk_manager_builder(disk);
+        let runtime = runtime.build_arc().map_err(from_datafusion)?;
         let mut config = SessionConfig::new().with_target_partitions(options.partitions).with_batch_size(8192);
         config.options_mut().optimizer.skip_failed_rules = false;
         Ok(Self { runtime, config })
