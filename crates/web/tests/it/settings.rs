@@ -194,6 +194,30 @@ async fn the_page_keeps_what_was_typed_and_says_what_is_wrong_beside_it() {
                 ("events", "failed, sla"),
             ],
         ),
+        (
+            "notifications",
+            vec![
+                ("kind", "pagerduty"),
+                ("name", "oncall"),
+                ("routing_key", "hush-hush-key"),
+                ("region", "eu"),
+                ("events", "failed"),
+            ],
+        ),
+        // A known one is changed, and keeps its key.
+        ("notifications", vec![("kind", "pagerduty"), ("name", "oncall"), ("region", "us"), ("events", "failed, sla")]),
+        (
+            "notifications",
+            vec![("kind", "incident_io"), ("name", "lake"), ("source", "01J"), ("token", "hush-hush-token")],
+        ),
+        (
+            "notifications",
+            vec![("kind", "datadog"), ("name", "acme"), ("api_key", "hush-hush-key"), ("site", "datadoghq.eu")],
+        ),
+        (
+            "notifications",
+            vec![("kind", "new_relic"), ("name", "prod"), ("license_key", "hush-hush-key"), ("account", "7")],
+        ),
         ("notifications", vec![("kind", "system"), ("slack_channels", "#lake"), ("emails", "ops@example.com")]),
         ("budgets", vec![("scope", "workspace"), ("dollars", "$2.50"), ("period", "month"), ("action", "stop")]),
         ("limits", vec![("key", "connection:lake"), ("max_active", "2")]),
@@ -208,6 +232,10 @@ async fn the_page_keeps_what_was_typed_and_says_what_is_wrong_beside_it() {
         "Slack: #lake",
         "mail.example",
         "pager, not signed, told of failed, sla",
+        "PagerDuty: oncall, told of failed, sla",
+        "incident.io: lake, told of schedules that name it",
+        "Datadog: acme",
+        "New Relic: prod",
         "ops@example.com",
         "2.5",
         "connection:lake",
@@ -215,6 +243,16 @@ async fn the_page_keeps_what_was_typed_and_says_what_is_wrong_beside_it() {
         assert!(page.contains(shown), "{shown}: {page}");
     }
     assert!(!page.contains("hush"), "{page}");
+    let wrong =
+        [("do", "save"), ("kind", "new_relic"), ("name", "x"), ("license_key", "hush-hush-key"), ("account", "seven")];
+    let refused = server.form("/settings/notifications", &wrong).await;
+    assert!(refused.status == 422 && refused.text.contains("seven"), "{}", refused.text);
+    let removed =
+        server.form("/settings/notifications", &[("do", "remove"), ("kind", "datadog"), ("name", "acme")]).await;
+    assert_eq!(removed.status, 303, "{}", removed.text);
+    let kept = server.get("/api/v1/settings/notifications").await.json();
+    assert_eq!(kept["pagerduty"]["oncall"]["routing_key"], json!({"secret": true}));
+    assert!(kept.get("datadog").is_none(), "{kept}");
     // What others need stays.
     let used = server.form("/settings/notifications", &[("do", "remove"), ("kind", "slack"), ("name", "#lake")]).await;
     assert!(used.status == 422 && used.text.contains("how to reach #lake"), "{}", used.text);
