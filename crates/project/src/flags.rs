@@ -19,9 +19,8 @@ const ON_BY_DEFAULT: [&str; 11] = [
     "require_generic_test_arguments_property",
 ];
 
-/// Behaviour flags that change nothing here.
-pub(crate) const WITHOUT_EFFECT: [&str; 2] =
-    ["state_modified_compare_vars", "require_batched_execution_for_custom_microbatch_strategy"];
+/// Behaviour flags that change nothing here, and something with dbt.
+pub(crate) const WITHOUT_EFFECT: [&str; 1] = ["require_batched_execution_for_custom_microbatch_strategy"];
 
 /// The flags of a project file.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -210,11 +210,11 @@ fn report_missing(
     if remote == 0 {
         return;
     }
-    let locals_missing = match lock {
-        Some(lock) => lock.packages.iter().filter(|entry| is_local(entry) && !is_there(entry)).count(),
-        None => wanted.len().saturating_sub(installed.len()).min(wanted.len() - remote),
-    };
-    if wanted.len() == installed.len() + locals_missing {
+    let not_there = wanted.iter().filter(|entry| is_local(entry) && entry.name.is_some() && !is_there(entry)).count();
+    let unnamed = wanted.iter().filter(|entry| is_local(entry) && entry.name.is_none()).count();
+    let named = if lock.is_some() { not_there } else { 0 };
+    let locals = named..=named + unnamed;
+    if wanted.len().checked_sub(installed.len()).is_some_and(|lacking| locals.contains(&lacking)) {
         return;
     }
     let file = if asked.source.file.is_empty() { "packages.yml" } else { &asked.source.file };

@@ -43,7 +43,7 @@ fn local_packages_need_no_deps_and_bring_their_own() {
 fn flags_without_effect_are_told_of_the_root_project_alone() {
     let directory = tempfile::tempdir().unwrap();
     let flags =
-        "flags: {state_modified_compare_vars: yes, require_batched_execution_for_custom_microbatch_strategy: yes}\n";
+        "flags: {state_modified_compare_vars: yes, require_batched_execution_for_custom_microbatch_strategy: no}\n";
     write(
         directory.path(),
         &[
@@ -52,8 +52,11 @@ fn flags_without_effect_are_told_of_the_root_project_alone() {
             ("utils/dbt_project.yml", &format!("name: utils\n{flags}")),
         ],
     );
-    // The other one is dbt's default.
-    assert_eq!(load(&directory.path().join("shop")).1, ["The flag state_modified_compare_vars has no effect"]);
+    // With the other one dbt does nothing either.
+    assert_eq!(
+        load(&directory.path().join("shop")).1,
+        ["The flag require_batched_execution_for_custom_microbatch_strategy has no effect"]
+    );
 }
 
 #[test]
@@ -99,6 +102,25 @@ fn packages_that_deps_has_not_installed_are_named() {
             "Compilation Error\n  dbt expects 3 package(s) based on packages specified in packages.yml, but found only 1 package(s) installed in dbt_packages. Following packages were not found: z. Run \"dbt deps\" to install package dependencies."
         ]
     );
+}
+
+#[test]
+fn a_lock_of_an_older_dbt_names_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let packages = "packages:\n  - local: ../tools\n  - package: dbt-labs/dbt_utils\n    version: 1.1.1\n";
+    write(
+        directory.path(),
+        &[
+            ("shop/dbt_project.yml", "name: shop\n"),
+            ("shop/packages.yml", packages),
+            ("shop/package-lock.yml", &format!("{packages}sha1_hash: a\n")),
+            ("tools/dbt_project.yml", "name: tools\n"),
+            ("shop/dbt_packages/dbt_utils/dbt_project.yml", "name: dbt_utils\n"),
+        ],
+    );
+    assert_eq!(load(&directory.path().join("shop")).1.len(), 0, "packages on this machine need no installing");
+    write(directory.path(), &[("shop/dbt_packages/tools/dbt_project.yml", "name: tools\n")]);
+    assert_eq!(load(&directory.path().join("shop")).1.len(), 0, "as dbt installs them");
 }
 
 #[test]
