@@ -44,8 +44,10 @@ impl Layout {
     /// A key with a value that cannot be.
     pub(crate) fn parse(config: &NodeConfig) -> AdapterResult<Self> {
         let keys = Keys(config);
+        let catalog = of_catalog(&keys)?;
         let table_type = match keys.text("table_type")?.map(|text| text.to_lowercase()).as_deref() {
-            None | Some("hive") => TableType::Hive,
+            None => catalog.unwrap_or(TableType::Hive),
+            Some("hive") => TableType::Hive,
             Some("iceberg") => TableType::Iceberg,
             Some(other) => {
                 return Err(errors::mistake(
@@ -90,6 +92,20 @@ impl Layout {
     /// What dbt calls the table type.
     pub(crate) fn type_name(&self) -> &'static str {
         if self.is_iceberg() { "iceberg" } else { "hive" }
+    }
+}
+
+/// The table format of `catalog_name` (`catalog` is its older name): dbt-athena knows two catalogs without catalogs.yml.
+fn of_catalog(keys: &Keys<'_>) -> AdapterResult<Option<TableType>> {
+    let Some(name) = keys.text("catalog_name")?.or(keys.text("catalog")?) else { return Ok(None) };
+    match name.as_str() {
+        "glue" => Ok(Some(TableType::Iceberg)),
+        "info_schema" => Ok(Some(TableType::Hive)),
+        other => Err(errors::mistake(
+            format!("Catalog not found. Received: {other}. Expected one of: info_schema, glue?"),
+            "catalogs.yml is not read",
+            "write `catalog_name: glue` for Iceberg or `info_schema` for Hive tables, or `table_type`",
+        )),
     }
 }
 
