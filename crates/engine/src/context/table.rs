@@ -1,5 +1,8 @@
 //! `Table`: a query's result with agate's interface.
 
+mod groups;
+mod print;
+
 use std::{fmt::Write, sync::Arc};
 
 use jinja::{CallArgs, Error, Object, Result, State, Value, ValueIter};
@@ -219,7 +222,15 @@ impl Object for Table {
                     .collect();
                 Ok(self.keep_rows(rows))
             }
-            "print_table" | "print_csv" | "print_json" => Ok(Value::None),
+            "print_table" => self.print_table(state, args),
+            "print_csv" => self.print_csv(state, args),
+            "print_json" => self.print_json(state, args),
+            "group_by" => self.group_by(state, args),
+            "merge" => Self::merge(args),
+            "to_csv" | "to_json" => Err(Error::type_error(format!(
+                "Table.{name} is not supported: templates write no files; use print_{}",
+                &name[3..]
+            ))),
             _ => Err(Error::type_error(format!("Table.{name} is not supported; use a query instead"))),
         }
     }
