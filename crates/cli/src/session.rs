@@ -335,6 +335,7 @@ impl Session {
 fn warn(events: &Events, settings: &Settings, name: &str, diagnostic: Diagnostic) -> anyhow::Result<()> {
     match settings.warnings.treat(name) {
         Treatment::Silence => Ok(()),
+        Treatment::Warn if !settings.deprecations.meets(name) => Ok(()),
         Treatment::Warn => {
             events.emit(Event::Warning { name: name.to_owned(), diagnostic });
             Ok(())
@@ -391,6 +392,7 @@ fn tell(events: &Events, settings: &Settings, diagnostics: Vec<Diagnostic>) -> V
         match settings.warnings.treat(name) {
             _ if diagnostic.severity == Severity::Error => errors.push(diagnostic),
             Treatment::Error => errors.push(diagnostic),
+            Treatment::Warn if !settings.deprecations.meets(name) => {}
             Treatment::Warn => events.emit(Event::Warning { name: name.to_owned(), diagnostic }),
             Treatment::Silence => {}
         }

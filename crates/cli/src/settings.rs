@@ -3,6 +3,7 @@
 use std::{
     io::IsTerminal,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use anyhow::{Context, bail};
@@ -12,7 +13,7 @@ use project::yaml;
 use crate::{
     args::{Command, GlobalArgs, LogFormat, LogLevel, tri_state},
     environment::Environment,
-    warnings::WarningRules,
+    warnings::{Deprecations, WarningRules},
 };
 
 /// Resolved global settings.
@@ -42,6 +43,7 @@ pub struct Settings {
     pub fail_fast: bool,
     /// Which warnings are errors.
     pub warnings: WarningRules,
+    pub deprecations: Arc<Deprecations>,
     pub indirect_selection: Option<String>,
     pub full_refresh: bool,
     pub store_failures: bool,
@@ -124,6 +126,11 @@ impl Settings {
             threads,
             fail_fast: lookup.flag(tri_state(global.fail_fast, global.no_fail_fast), "FAIL_FAST", false)?,
             warnings: warning_rules(global, &lookup)?,
+            deprecations: Arc::new(Deprecations::new(lookup.flag(
+                global.show_all_deprecations.then_some(true),
+                "SHOW_ALL_DEPRECATIONS",
+                false,
+            )?)),
             log_format_file: match global.log_format_file {
                 Some(format) => format,
                 None => lookup.choice("LOG_FORMAT_FILE")?.unwrap_or(LogFormat::Debug),

@@ -1,7 +1,43 @@
 //! `--warn-error`, `--warn-error-options`: which warnings are errors, and which are not told.
 
+use std::sync::{Mutex, PoisonError};
+
 use anyhow::bail;
+use engine::events::Event;
+use indexmap::IndexMap;
 use serde_json::Value as Json;
+
+/// The deprecations that an invocation met: each kind is told once, unless all are asked for.
+#[derive(Debug, Default)]
+pub struct Deprecations {
+    show_all: bool,
+    met: Mutex<IndexMap<String, usize>>,
+}
+
+impl Deprecations {
+    pub fn new(show_all: bool) -> Self {
+        Self { show_all, met: Mutex::default() }
+    }
+
+    /// Counts a warning if it is a deprecation; answers whether it is told.
+    pub fn meets(&self, name: &str) -> bool {
+        // These are about models of the project, not about dbt.
+        if !name.ends_with("Deprecation") || name == "UpcomingReferenceDeprecation" {
+            return true;
+        }
+        let mut met = self.met.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = met.entry(name.to_owned()).or_default();
+        *count += 1;
+        self.show_all || *count == 1
+    }
+
+    /// dbt's last words on them; `None` when there were none.
+    pub fn summary(&self) -> Option<Event> {
+        let met: Vec<(String, usize)> =
+            self.met.lock().unwrap_or_else(PoisonError::into_inner).clone().into_iter().collect();
+        (!met.is_empty()).then_some(Event::Deprecations { met, show_all: self.show_all })
+    }
+}
 
 /// What becomes of a warning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -61,6 +61,8 @@ pub struct NodeInfo {
     pub relation_name: Option<String>,
     pub checksum: String,
     pub meta: serde_json::Value,
+    /// What a test is on.
+    pub attached_node: Option<UniqueId>,
     /// What follows `START` in its line: `sql view model dev.orders`.
     pub label: String,
 }
@@ -99,6 +101,8 @@ pub enum Event {
     Concurrency {
         threads: usize,
         target: String,
+        /// How many nodes there are to do.
+        nodes: usize,
     },
     /// The selection left nothing for this command.
     NothingToDo,
@@ -168,6 +172,12 @@ pub enum Event {
         name: String,
         diagnostic: Diagnostic,
     },
+    /// At the end: which deprecations were met how often.
+    Deprecations {
+        met: Vec<(String, usize)>,
+        /// Whether all were told, not only the first of each kind.
+        show_all: bool,
+    },
     /// The command cannot go on.
     Failed {
         diagnostics: Vec<Diagnostic>,
@@ -202,7 +212,7 @@ impl Event {
             Self::BatchFinished { status: NodeStatus::Error, .. } => Level::Error,
             // It holds the errors' texts, which have to be seen with `--quiet` too.
             Self::RunFinished { summary } if summary.errors + summary.partial_successes > 0 => Level::Error,
-            Self::NothingToDo | Self::NoNodesSelected | Self::Warning { .. } => Level::Warn,
+            Self::NothingToDo | Self::NoNodesSelected | Self::Warning { .. } | Self::Deprecations { .. } => Level::Warn,
             Self::Cancelled { .. } | Self::Failed { .. } => Level::Error,
             Self::JinjaLog { info: false, .. } => Level::Debug,
             Self::Line { level, .. } => *level,

@@ -131,7 +131,8 @@ impl Lookup {
 /// Root first, then the node's own package, then any.
 fn pick(found: Option<&Vec<(String, UniqueId)>>, wanted: Option<&str>, package: &str, root: &str) -> Found {
     let Some(found) = found else { return Found::Nothing };
-    let of = |name: &str| found.iter().find(|(package, _)| package == name).map(|(_, id)| id.clone());
+    // Of two of one name in a package the later one counts.
+    let of = |name: &str| found.iter().rev().find(|(package, _)| package == name).map(|(_, id)| id.clone());
     if let Some(wanted) = wanted {
         return of(wanted).map_or(Found::Nothing, Found::One);
     }

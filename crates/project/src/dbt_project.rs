@@ -275,8 +275,13 @@ fn read(root: &Path, source: &SourceText, mut fields: Fields<'_>, unrendered: &N
         snapshot_paths: paths(&mut fields, "snapshot-paths", None, &["snapshots"]),
         function_paths: paths(&mut fields, "function-paths", None, &["functions"]),
         asset_paths: paths(&mut fields, "asset-paths", None, &[]),
-        target_path: fields.text("target-path").unwrap_or_else(|| "target".to_owned()),
-        log_path: fields.text("log-path").unwrap_or_else(|| "logs".to_owned()),
+        target_path: output_path(
+            &mut fields,
+            "target-path",
+            "target",
+            ("artifacts", "TARGET_PATH", "ConfigTargetPathDeprecation"),
+        ),
+        log_path: output_path(&mut fields, "log-path", "logs", ("logs", "LOG_PATH", "ConfigLogPathDeprecation")),
         packages_install_path: fields.text("packages-install-path").unwrap_or_else(|| "dbt_packages".to_owned()),
         quoting: read_quoting(&mut fields),
         on_run_start: fields.texts("on-run-start"),
@@ -400,6 +405,21 @@ pub(crate) fn read_name(fields: &mut Fields<'_>) -> Option<String> {
         return None;
     }
     Some(name)
+}
+
+/// A folder that dbt wants to be told by a flag or a variable: what is written there, the variable, and the warning's name.
+fn output_path(fields: &mut Fields<'_>, key: &str, default: &str, told: (&str, &str, &'static str)) -> String {
+    let position = fields.peek(key).map(|node| node.position).unwrap_or_default();
+    let Some(path) = fields.text(key) else { return default.to_owned() };
+    if path != default {
+        let (output, variable, name) = told;
+        let what = format!(
+            "The `{key}` config in `dbt_project.yml` has been deprecated, and will no longer be supported in a future version of dbt-core. If you wish to write dbt {output} to a custom directory, please use the --{key} CLI flag or DBT_{variable} env var instead."
+        );
+        let warning = fields.source.warning(position, what).named(name);
+        fields.diagnostics.push(warning.fix(format!("remove it, and say --{key} or set DBT_{variable}")));
+    }
+    path
 }
 
 fn check_config_version(fields: &mut Fields<'_>) {

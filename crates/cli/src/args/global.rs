@@ -61,6 +61,9 @@ pub struct GlobalArgs {
     /// Which warnings are errors: '{error: all, warn: [Name], silence: [Name]}'
     #[arg(long, global = true, value_name = "YAML", conflicts_with = "warn_error")]
     pub warn_error_options: Option<String>,
+    /// Tell every deprecation, not only the first of each kind
+    #[arg(long, global = true)]
+    pub show_all_deprecations: bool,
     /// Form of the log on the terminal
     #[arg(long, global = true, value_name = "FORMAT")]
     pub log_format: Option<LogFormat>,

@@ -88,15 +88,17 @@ pub async fn compile_all(
     compiler: &Compiler,
     selected: &[UniqueId],
 ) -> anyhow::Result<Vec<Arc<Compiled>>> {
-    session.events.emit(Event::Concurrency { threads: session.threads(), target: session.profile.target.clone() });
-    session.events.emit(Event::Phase(Phase::Compiling));
     let compiles = |id: &&UniqueId| {
         let node = compiler.manifest().node(id.as_str());
         node.is_some_and(|node| {
-            matches!(node.resource_type.as_str(), "model" | "test" | "snapshot" | "analysis") && !node.is_empty()
+            matches!(node.resource_type.as_str(), "model" | "test" | "snapshot" | "analysis" | "function")
+                && !node.is_empty()
         })
     };
     let nodes: Arc<[UniqueId]> = selected.iter().filter(compiles).cloned().collect();
+    let (threads, target) = (session.threads(), session.profile.target.clone());
+    session.events.emit(Event::Concurrency { threads, target, nodes: nodes.len() });
+    session.events.emit(Event::Phase(Phase::Compiling));
     let next = Arc::new(AtomicUsize::new(0));
     let started = Instant::now();
     let mut threads = JoinSet::new();

@@ -29,7 +29,7 @@ mod token;
 #[cfg(feature = "server")]
 mod up;
 
-use std::process::ExitCode;
+use std::{process::ExitCode, sync::Arc};
 
 use anyhow::Context;
 use engine::{Manifest, events::Event, run::RunCommand};
@@ -39,6 +39,7 @@ use crate::{
     environment::Environment,
     session::{self, Session},
     settings::Settings,
+    warnings::Treatment,
 };
 
 /// How a command ended that could run.
@@ -114,12 +115,22 @@ pub async fn dispatch(cli: Cli, environment: Environment) -> anyhow::Result<Outc
     let started = std::time::Instant::now();
     let opening = session::begin(&cli, &settings, &invocation())?;
     let events = opening.events.clone();
+    let (deprecations, rules) = (Arc::clone(&settings.deprecations), settings.warnings.clone());
+    if std::env::args().any(|word| ["-m", "--model", "--models"].contains(&word.split('=').next().unwrap_or_default()))
+    {
+        let what = "Usage of `--models`, `--model`, and `-m` is deprecated in favor of `--select` or `-s`.";
+        let warning = diagnostic::Diagnostic::warning(what).named("ModelParamUsageDeprecation").fix("write `--select`");
+        session::report(&events, &settings, vec![warning])?;
+    }
     let done = with_project(&cli, opening, settings, environment).await;
     if let Err(error) = &done
         && !error.is::<Reported>()
     {
         // Told once, in the log file as well.
         events.emit(Event::Failed { diagnostics: vec![diagnostic::Diagnostic::error(format!("{error:#}"))] });
+    }
+    if let Some(summary) = deprecations.summary().filter(|_| rules.treat(SUMMARY) != Treatment::Silence) {
+        events.emit(summary);
     }
     events.emit(Event::CommandCompleted {
         command: cli.command.name().to_owned(),
@@ -252,6 +263,9 @@ fn invocation() -> String {
     words.extend(std::env::args().skip(1));
     words.join(" ")
 }
+
+/// dbt's name for the last words on deprecations.
+const SUMMARY: &str = "DeprecationsSummary";
 
 /// What the `Found` line counts, in dbt's order.
 pub fn counts(manifest: &Manifest) -> Vec<(String, usize)> {

@@ -153,6 +153,7 @@ fn code_and_name(event: &Event) -> (&'static str, &str) {
             "snapshot" => ("Q015", "LogSnapshotResult"),
             "seed" => ("Q016", "LogSeedResult"),
             "source" => ("Q018", "LogFreshnessResult"),
+            "function" => ("Q047", "LogFunctionResult"),
             _ => ("Q012", "LogModelResult"),
         },
         Event::BatchStarted { .. } => ("Q045", "LogStartBatch"),
@@ -165,10 +166,33 @@ fn code_and_name(event: &Event) -> (&'static str, &str) {
         Event::JinjaLog { info: true, .. } => ("I062", "JinjaLogInfo"),
         Event::JinjaLog { info: false, .. } => ("I063", "JinjaLogDebug"),
         Event::Print { .. } => ("Z052", "PrintEvent"),
-        Event::Warning { name, .. } => ("", name),
+        Event::Warning { name, .. } => (warning_code(name), name),
+        Event::Deprecations { .. } => ("D028", "DeprecationsSummary"),
         Event::Failed { .. } => ("Z002", "MainEncounteredError"),
         Event::Line { .. } => ("Z050", "Note"),
         Event::CommandCompleted { .. } => ("Q039", "CommandCompleted"),
+    }
+}
+
+/// dbt's codes of the deprecations that are told here.
+fn warning_code(name: &str) -> &'static str {
+    match name {
+        "PackageRedirectDeprecation" => "D001",
+        "ConfigSourcePathDeprecation" => "D003",
+        "ConfigDataPathDeprecation" => "D004",
+        "ExposureNameDeprecation" => "D007",
+        "ConfigLogPathDeprecation" => "D010",
+        "ConfigTargetPathDeprecation" => "D011",
+        "DuplicateYAMLKeysDeprecation" => "D024",
+        "CustomTopLevelKeyDeprecation" => "D025",
+        "CustomKeyInConfigDeprecation" => "D026",
+        "CustomKeyInObjectDeprecation" => "D027",
+        "PropertyMovedToConfigDeprecation" => "D030",
+        "ModelParamUsageDeprecation" => "D032",
+        "MissingArgumentsPropertyInGenericTestDeprecation" => "D039",
+        "DuplicateNameDistinctNodeTypesDeprecation" => "D040",
+        "GenerateSchemaNameNullValueDeprecation" => "D044",
+        _ => "",
     }
 }
 
@@ -192,7 +216,9 @@ fn data(record: &Record, message: &str) -> Value {
         Event::ProjectParsed { counts, elapsed_seconds } => {
             json!({"stat_line": message.trim_start_matches("Found "), "counts": pairs(counts), "elapsed": elapsed_seconds})
         }
-        Event::Concurrency { threads, target } => json!({"num_threads": threads, "target_name": target}),
+        Event::Concurrency { threads, target, nodes } => {
+            json!({"num_threads": threads, "target_name": target, "node_count": nodes})
+        }
         Event::NodeStarted { node, index, total, .. } => json!({
             "description": node.label, "index": index, "total": total,
             "node_info": node_info(node, Some(record), None),
@@ -208,6 +234,7 @@ fn data(record: &Record, message: &str) -> Value {
             },
             "execution_time": result.execution_time.as_secs_f64(),
             "num_failures": result.failures.unwrap_or_default(),
+            "attached_node": node.attached_node.as_ref().map_or("", |id| id.as_str()),
             "node_info": node_info(node, None, Some((record, result))),
             "run_result": run_result(result),
         }),
@@ -222,7 +249,10 @@ fn data(record: &Record, message: &str) -> Value {
         Event::Statement { node, sql } => json!({"sql": sql, "node": node}),
         Event::Cancelled { report } => json!(report),
         Event::FinishedRunning { counts, elapsed_seconds } => {
-            json!({"stat_line": stat_line(message), "counts": pairs(counts), "execution_time": elapsed_seconds})
+            let (stat_line, execution) = stat_line(message);
+            json!({
+                "stat_line": stat_line, "execution": execution, "counts": pairs(counts), "execution_time": elapsed_seconds,
+            })
         }
         Event::RunFinished { summary } => json!({
             "num_errors": summary.errors, "num_partial_success": summary.partial_successes, "num_warnings": summary.warnings, "keyboard_interrupt": summary.interrupted,
@@ -231,21 +261,40 @@ fn data(record: &Record, message: &str) -> Value {
                 "skip": summary.skip, "total": summary.total, "warn": summary.warn,
             },
         }),
-        Event::ArtifactWritten { path } => json!({"artifact_path": path}),
+        Event::ArtifactWritten { path } => json!({"artifact_path": path, "artifact_type": artifact_type(path)}),
         Event::Warning { diagnostic, .. } => json!({"msg": message, "diagnostic": diagnostic}),
+        Event::Deprecations { met, show_all } => json!({
+            "show_all_hint": !show_all,
+            "summaries": met.iter().map(|(name, occurrences)| json!({
+                "event_name": name, "event_code": warning_code(name), "occurrences": occurrences,
+            })).collect::<Vec<_>>(),
+        }),
         Event::Failed { diagnostics } => json!({"exc": message, "diagnostics": diagnostics}),
         Event::CommandCompleted { command, success, elapsed_seconds } => {
-            json!({"command": command, "success": success, "elapsed": elapsed_seconds})
+            json!({"command": command, "success": success, "elapsed": elapsed_seconds, "completed_at": time(record.at)})
         }
         Event::NothingToDo | Event::NoNodesSelected | Event::Phase(_) => json!({}),
         Event::JinjaLog { text, .. } | Event::Print { text } | Event::Line { text, .. } => json!({"msg": text}),
     }
 }
 
-/// `Finished running 1 seed in 0 hours …` → `1 seed`
-fn stat_line(message: &str) -> &str {
+/// `Finished running 1 seed in 0 hours … (0.10s).` → `1 seed` and ` in 0 hours …`
+fn stat_line(message: &str) -> (&str, &str) {
     let line = message.trim_start_matches("Finished running ");
-    line.rsplit_once(" in ").map_or(line, |(line, _)| line)
+    let line = line.rsplit_once(" (").map_or(line, |(line, _)| line);
+    line.rfind(" in ").map_or((line, ""), |at| line.split_at(at))
+}
+
+/// dbt's name for what is written.
+fn artifact_type(path: &std::path::Path) -> &'static str {
+    match path.file_name().and_then(|name| name.to_str()).unwrap_or_default() {
+        "manifest.json" => "WritableManifest",
+        "semantic_manifest.json" => "SemanticManifest",
+        "run_results.json" => "RunExecutionResult",
+        "sources.json" => "FreshnessResult",
+        "catalog.json" => "CatalogArtifact",
+        _ => "",
+    }
 }
 
 fn pairs(counts: &[(String, usize)]) -> Value {

@@ -88,7 +88,7 @@ pub fn message(event: &Event, layout: Layout) -> Option<String> {
         }
         Event::AdapterRegistered { adapter, version } => format!("Registered adapter: {adapter}={version}"),
         Event::ProjectParsed { counts, .. } => format!("Found {}", counted(counts)),
-        Event::Concurrency { threads, target } => {
+        Event::Concurrency { threads, target, .. } => {
             format!("Concurrency: {threads} thread{} (target='{target}')", if *threads == 1 { "" } else { "s" })
         }
         Event::NothingToDo => "Nothing to do. Try checking your model configs and model specification args".to_owned(),
@@ -124,6 +124,9 @@ pub fn message(event: &Event, layout: Layout) -> Option<String> {
         Event::JinjaLog { text, .. } | Event::Print { text } | Event::Line { text, .. } => text.clone(),
         Event::Warning { diagnostic, .. } => {
             format!("{}{diagnostic}", layout.paint(Color::Yellow, "[WARNING]: "))
+        }
+        Event::Deprecations { met, show_all } => {
+            format!("{}{}", layout.paint(Color::Yellow, "[WARNING]: "), deprecations(met, *show_all))
         }
         Event::Failed { diagnostics } => failed(diagnostics, layout),
         Event::CommandCompleted { command, success, elapsed_seconds } => format!(
@@ -211,6 +214,18 @@ fn skip_label(node: &NodeInfo) -> String {
         (_, kind @ ("test" | "function")) => format!("{kind} {}", node.name),
         _ => node.label.clone(),
     }
+}
+
+fn deprecations(met: &[(String, usize)], show_all: bool) -> String {
+    let mut text = "Summary of encountered deprecations:".to_owned();
+    for (name, count) in met {
+        let occurrences = if *count == 1 { "occurrence" } else { "occurrences" };
+        text.push_str(&format!("\n- {name}: {count} {occurrences}"));
+    }
+    if !show_all {
+        text.push_str("\nTo see all deprecation instances instead of just the first occurrence of each, run command again with the `--show-all-deprecations` flag.");
+    }
+    text
 }
 
 /// `1 seed, 5 data tests`

@@ -111,6 +111,9 @@ pub fn parse(project: &Project, host: &Host) -> (Manifest, Vec<Diagnostic>) {
     }
     functions::finish(&mut builder.artifact, host.adapter.type_name(), &mut diagnostics);
     let (test_targets, test_places) = test_entries(&properties, &builder, &parsed_sources);
+    for ((target, _, test), place) in test_targets.iter().zip(&test_places) {
+        tests::report_outdated(target, test, place, &mut diagnostics);
+    }
     let parsed_tests: Vec<(ParsedNode, Place<'_>)> = test_targets
         .par_iter()
         .zip(test_places.par_iter())

@@ -394,7 +394,12 @@ impl<'a> Parser<'a> {
             match named {
                 Ok(name) => match part {
                     "database" => node.database = name,
-                    "schema" => node.schema = name.unwrap_or_default(),
+                    "schema" => {
+                        if name.is_none() {
+                            diagnostics.push(without_schema(node));
+                        }
+                        node.schema = name.unwrap_or_default();
+                    }
                     _ => node.alias = name.unwrap_or_else(|| node.name.clone()),
                 },
                 Err(error) => diagnostics.push(errors::in_node(node, &error, 0)),
@@ -458,6 +463,16 @@ impl<'a> Parser<'a> {
             other => Some(other.to_string().trim().to_owned()),
         })
     }
+}
+
+fn without_schema(node: &Node) -> Diagnostic {
+    Diagnostic::warning(format!(
+        "Node '{}' has a schema set to None as a result of a generate_schema_name call. Please set a valid schema name.",
+        node.unique_id
+    ))
+    .named("GenerateSchemaNameNullValueDeprecation")
+    .at(Location::file(&node.original_file_path))
+    .fix("let the macro `generate_schema_name` answer a name")
 }
 
 /// Functions in Python are templates like all others.

@@ -79,6 +79,20 @@ impl<'a> Parser<'a> {
         diagnostics: &mut Vec<Diagnostic>,
     ) -> Exposure {
         let package = &file.package;
+        if !of.name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-')) {
+            diagnostics.push(
+                file.source
+                    .warning(
+                        of.position,
+                        format!(
+                            "Starting in v1.3, the 'name' of an exposure should contain only letters, numbers, and underscores. Exposures support a new property, 'label', which may contain spaces, capital letters, and special characters. {} does not follow this pattern. Please update the 'name', and use the 'label' property for a human-friendly title. This will raise an error in a future version of dbt-core.",
+                            of.name
+                        ),
+                    )
+                    .named("ExposureNameDeprecation")
+                    .fix("give it a plain `name`, and this one as `label`"),
+            );
+        }
         let mut fqn = vec![package.clone()];
         fqn.extend(directories(&file.source.file));
         fqn.push(of.name.clone());

@@ -351,15 +351,15 @@ pub(super) fn check(artifact: &Artifact, diagnostics: &mut Vec<Diagnostic>) {
             let key = (node.package_name.as_str(), node.name.as_str());
             if let Some(other) = names.insert(key, node) {
                 diagnostics.push(
-                    Diagnostic::error(format!(
-                        "Compilation Error\n  dbt found two resources with the name \"{}\". Since these resources have the same name, dbt will be unable to find the correct resource when ref(\"{}\") is used.",
-                        node.name, node.name
+                    Diagnostic::warning(format!(
+                        "Found resources with the same name '{}' in package '{}': '{}' and '{}'. Please update one of the resources to have a unique name.",
+                        node.name, node.package_name, other.unique_id, node.unique_id
                     ))
+                    .named("DuplicateNameDistinctNodeTypesDeprecation")
                     .at(Location::file(&node.original_file_path))
-                    .cause(format!("{} ({}) has it too", other.unique_id, other.original_file_path))
+                    .cause(format!("{} has it too; ref('{}') is the latter", other.original_file_path, node.name))
                     .fix("rename one of them"),
                 );
-                continue;
             }
         }
         if node.version.is_some() {

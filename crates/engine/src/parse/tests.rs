@@ -13,12 +13,17 @@ use diagnostic::Diagnostic;
 use jinja::{DictMap, Key, Template, UndefinedMode, Value};
 use md5::{Digest, Md5};
 use names::UniqueId;
-use project::{PropertyFile, properties::TestDefinition, yaml};
+use project::{
+    PropertyFile,
+    properties::{OutdatedTest, TestDefinition},
+    yaml,
+};
 use serde_json::Value as Json;
 
 use super::{
     config,
     nodes::{Draft, ParsedNode, Parser},
+    test_entries::Place,
 };
 use crate::context::{
     from_yaml,
@@ -59,6 +64,44 @@ pub(super) struct OnColumn<'a> {
     pub name: &'a str,
     pub quote: Option<bool>,
     pub tags: &'a [String],
+}
+
+/// Tells spellings that dbt has given up; they still hold.
+pub(super) fn report_outdated(
+    target: &Target<'_>,
+    test: &TestDefinition,
+    place: &Place<'_>,
+    diagnostics: &mut Vec<Diagnostic>,
+) {
+    let OutdatedTest { loose_arguments, loose_configs } = &test.outdated;
+    if !loose_arguments && loose_configs.is_empty() {
+        return;
+    }
+    let file = &target.file.source.file;
+    let name = test.namespace.as_ref().map_or_else(|| test.name.clone(), |package| format!("{package}.{}", test.name));
+    for key in loose_configs {
+        let path = format!("data_tests.{name}.{key}");
+        diagnostics.push(
+            Diagnostic::warning(format!(
+                "Found `{key}` as a top-level property of `{path}` in file `{file}`. The `{key}` top-level property should be moved into the `config` of `{path}`."
+            ))
+            .named("PropertyMovedToConfigDeprecation")
+            .at(place.location())
+            .fix(format!("write `config: {{{key}: …}}`")),
+        );
+    }
+    if *loose_arguments {
+        let on = if target.section == "sources" { &target.label } else { &target.entry };
+        diagnostics.push(
+            Diagnostic::warning(format!(
+                "Found top-level arguments to test `{name}` defined on '{on}' in package '{}' ({file}). Arguments to generic tests should be nested under the `arguments` property.",
+                target.file.package
+            ))
+            .named("MissingArgumentsPropertyInGenericTestDeprecation")
+            .at(place.location())
+            .fix("write them below `arguments:`"),
+        );
+    }
 }
 
 impl<'a> Parser<'a> {

@@ -158,7 +158,7 @@ pub async fn run(context: Arc<RunContext>, selected: Vec<UniqueId>) -> Result<Ru
     }
     let started = std::time::Instant::now();
     let RunOptions { threads, ref target_name, .. } = context.options;
-    context.events.emit(Event::Concurrency { threads, target: target_name.clone() });
+    context.events.emit(Event::Concurrency { threads, target: target_name.clone(), nodes: jobs.len() });
 
     context.events.emit(Event::Phase(Phase::Preparing));
     let queue = order::queue(context.compiler.manifest(), &jobs, context.options.command)?;

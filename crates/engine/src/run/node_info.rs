@@ -28,6 +28,7 @@ pub(super) fn of_node(node: &Node) -> NodeInfo {
         relation_name: node.relation_name.clone(),
         checksum: node.checksum.checksum.clone(),
         meta: node.meta.clone().into(),
+        attached_node: node.attached_node.clone(),
     }
 }
 

@@ -25,6 +25,6 @@ pub use macros::{MacroArgument, MacroProperties};
 pub use node::{ModelSemantics, NodeProperties, SnapshotRelation};
 pub use raw::RawProperties;
 pub use source::{Freshness, FreshnessPeriod, FreshnessTime, Quoting, Setting, SourceProperties, TableProperties};
-pub use tests::TestDefinition;
+pub use tests::{OutdatedTest, TestDefinition};
 pub use unit_test::{Given, Overrides, RowFormat, Rows, UnitTestProperties, VersionFilter};
 pub use versions::{VersionColumns, VersionNumber, VersionProperties};

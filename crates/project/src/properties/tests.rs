@@ -44,6 +44,17 @@ pub struct TestDefinition {
     pub config: JsonMap<String, Json>,
     /// The same before rendering.
     pub unrendered_config: JsonMap<String, Json>,
+    /// Spellings that dbt has given up.
+    pub outdated: OutdatedTest,
+}
+
+/// What of a test stands where dbt does not want it any more.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OutdatedTest {
+    /// Arguments beside the name, and none below `arguments:`.
+    pub loose_arguments: bool,
+    /// Configs beside the name.
+    pub loose_configs: Vec<&'static str>,
 }
 
 /// Takes `data_tests` and its older name `tests`.
@@ -124,6 +135,7 @@ fn read_test(fields: &mut Fields<'_>, node: &Node, renderer: &dyn RenderYaml) ->
         bad(fields, "the test has no name".to_owned());
         return None;
     }
+    let outdated = outdated(&body);
     let body = Node::at(Value::Map(with_arguments(body)), node.position);
     let mut entry = fields.nested(&body, format!("test '{name}' on {of}"))?;
     let custom_name = entry.text("name");
@@ -141,7 +153,23 @@ fn read_test(fields: &mut Fields<'_>, node: &Node, renderer: &dyn RenderYaml) ->
         arguments,
         config: config.value.as_map().map(Map::to_json).unwrap_or_default(),
         unrendered_config: unrendered.to_json(),
+        outdated,
     })
+}
+
+fn outdated(body: &Map) -> OutdatedTest {
+    let mut outdated = OutdatedTest::default();
+    for (key, _) in
+        body.iter().filter(|(key, _)| !matches!(*key, "config" | "column_name" | "description" | "name" | "arguments"))
+    {
+        match INLINE_CONFIG_KEYS.into_iter().find(|known| *known == key) {
+            Some(config) => outdated.loose_configs.push(config),
+            None => outdated.loose_arguments = true,
+        }
+    }
+    let is_empty = |node: &Node| node.value.is_null() || node.value.as_map().is_some_and(|map| map.is_empty());
+    outdated.loose_arguments &= body.get("arguments").is_none_or(is_empty);
+    outdated
 }
 
 /// What stands below `arguments:` counts as if it stood beside it, a `config:` too.
