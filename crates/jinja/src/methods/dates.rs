@@ -171,7 +171,7 @@ fn replace(value: &Value, args: CallArgs) -> Result<Value> {
     let zone = match &given[7] {
         None => zone,
         Some(Value::None) => None,
-        Some(zone) => crate::modules::zone_of(zone),
+        Some(zone) => crate::modules::attached_zone_of(zone),
     };
     Ok(match value {
         Value::Date(_) => Value::Date(date),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chrono::{NaiveDate, NaiveTime, TimeDelta};
 
-use super::{Clock, Namespace, zone_of, zone_value};
+use super::{Clock, Namespace, attached_zone_of, zone_of, zone_value};
 use crate::methods::{in_zone, parse_iso, strptime};
 use crate::{CallArgs, DateTime, Error, ErrorKind, Result, Value, Zone};
 
@@ -166,7 +166,7 @@ fn datetime_class(clock: Clock) -> Value {
         let [year, month, day, hour, minute, second, micros, zone] = args.bind("datetime", names, 3)?;
         let date = make_date(whole(&year, 1)?, whole(&month, 1)?, whole(&day, 1)?)?;
         let time = make_time(whole(&hour, 0)?, whole(&minute, 0)?, whole(&second, 0)?, whole(&micros, 0)?)?;
-        let zone = zone.and_then(|zone| zone_of(&zone));
+        let zone = zone.and_then(|zone| attached_zone_of(&zone));
         Ok(Value::DateTime(Arc::new(DateTime { local: date.and_time(time), zone })))
     });
     let (now, today, utcnow) = (Arc::clone(&clock), Arc::clone(&clock), clock);

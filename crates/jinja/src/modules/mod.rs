@@ -14,7 +14,7 @@ pub use builtins::{builtin, builtin_names};
 pub(crate) use datetime::{make_date, make_time};
 pub(crate) use globals::jinja_global;
 pub use json::{dump_json, parse_json};
-pub(crate) use zones::{zone_of, zone_value};
+pub(crate) use zones::{attached_zone_of, zone_of, zone_value};
 
 use crate::{CallArgs, Object, Result, State, Value};
 

@@ -2,22 +2,40 @@
 
 use std::fmt;
 
+use chrono::{NaiveDateTime, Offset, TimeZone};
+
 use super::Namespace;
 use super::globals::string_dict;
 use crate::methods::in_zone;
 use crate::{CallArgs, Error, ErrorKind, Object, Result, State, Value, Zone};
 
 /// A `tzinfo`.
-pub(crate) struct ZoneObject(Zone);
+pub(crate) struct ZoneObject {
+    zone: Zone,
+    /// Whether it is `pytz.timezone(…)` itself, and not what `localize` made of it.
+    unlocalized: bool,
+}
 
 /// A zone as a value.
 pub(crate) fn zone_value(zone: Zone) -> Value {
-    Value::object(ZoneObject(zone))
+    Value::object(ZoneObject { zone, unlocalized: false })
 }
 
 /// The zone of a value.
 pub(crate) fn zone_of(value: &Value) -> Option<Zone> {
-    value.downcast_ref::<ZoneObject>().map(|zone| zone.0)
+    value.downcast_ref::<ZoneObject>().map(|zone| zone.zone)
+}
+
+/// The zone of a datetime that is given a value as its `tzinfo`. A `pytz.timezone(…)` that nobody has localized counts as the zone's
+/// first offset there: its local mean time, to the minute.
+pub(crate) fn attached_zone_of(value: &Value) -> Option<Zone> {
+    let object = value.downcast_ref::<ZoneObject>()?;
+    let Zone::Named(zone) = object.zone else { return Some(object.zone) };
+    if !object.unlocalized {
+        return Some(object.zone);
+    }
+    let first = zone.offset_from_utc_datetime(&NaiveDateTime::MIN).fix().local_minus_utc();
+    Some(Zone::Fixed((first + 30).div_euclid(60) * 60))
 }
 
 impl fmt::Debug for ZoneObject {
@@ -52,20 +70,20 @@ impl Object for ZoneObject {
                 return Err(Error::value_error("Not naive datetime (tzinfo is already set)"));
             }
             "localize" => {
-                let aware = crate::DateTime { local: value.local, zone: Some(self.0) };
+                let aware = crate::DateTime { local: value.local, zone: Some(self.zone) };
                 Value::DateTime(std::sync::Arc::new(aware))
             }
             "tzname" => self.str().into(),
             "utcoffset" => {
-                let aware = crate::DateTime { local: value.local, zone: Some(self.0) };
+                let aware = crate::DateTime { local: value.local, zone: Some(self.zone) };
                 Value::TimeDelta(chrono::TimeDelta::seconds(i64::from(aware.offset().unwrap_or(0))))
             }
-            _ => in_zone(value.utc().unwrap_or(value.local), self.0),
+            _ => in_zone(value.utc().unwrap_or(value.local), self.zone),
         })
     }
 
     fn str(&self) -> String {
-        match self.0 {
+        match self.zone {
             Zone::Utc => "UTC".to_owned(),
             Zone::Fixed(seconds) => format!("UTC{}", crate::value::offset_text(seconds, ":")),
             Zone::Named(zone) => zone.name().to_owned(),
@@ -73,7 +91,7 @@ impl Object for ZoneObject {
     }
 
     fn repr(&self) -> String {
-        match self.0 {
+        match self.zone {
             Zone::Utc => "<UTC>".to_owned(),
             Zone::Fixed(seconds) => format!("pytz.FixedOffset({})", seconds / 60),
             Zone::Named(zone) => format!("<DstTzInfo '{}'>", zone.name()),
@@ -81,7 +99,7 @@ impl Object for ZoneObject {
     }
 
     fn eq(&self, other: &Value) -> bool {
-        zone_of(other) == Some(self.0)
+        zone_of(other) == Some(self.zone)
     }
 }
 
@@ -101,7 +119,7 @@ pub(super) fn module() -> Value {
                         return Ok(zone_value(Zone::Utc));
                     }
                     match name.parse::<chrono_tz::Tz>() {
-                        Ok(zone) => Ok(zone_value(Zone::Named(zone))),
+                        Ok(zone) => Ok(Value::object(ZoneObject { zone: Zone::Named(zone), unlocalized: true })),
                         Err(_) => Err(Error::new(ErrorKind::Key, Value::from(name).repr())),
                     }
                 }),
