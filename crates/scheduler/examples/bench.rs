@@ -128,7 +128,7 @@ async fn history(scheduler: Scheduler) {
             Backend::Sqlite => {
                 format!("WITH RECURSIVE n(i) AS (SELECT {from} UNION ALL SELECT i + 1 FROM n WHERE i + 1 < {until})")
             }
-            Backend::Postgres => format!("WITH n(i) AS (SELECT generate_series({from}, {until} - 1))"),
+            Backend::Postgres => format!("WITH n(i) AS (SELECT generate_series(CAST({from} AS BIGINT), {until} - 1))"),
         };
         // A run each 30 seconds over a year; one in ten failed; what the scheduler itself writes with each.
         let at = format!("{now} - ({RUNS} - i) * 30000000");

@@ -19,6 +19,7 @@ pub const MIGRATIONS: Migrations = Migrations {
         Migration { version: 2, sql: include_str!("../migrations/0002_pull_request.sql") },
         Migration { version: 3, sql: include_str!("../migrations/0003_incident.sql") },
         Migration { version: 4, sql: include_str!("../migrations/0004_pull_request_schema.sql") },
+        Migration { version: 5, sql: include_str!("../migrations/0005_run_index.sql") },
     ],
 };
 
