@@ -17,3 +17,4 @@ if ! cmp -s "$here/requirements.txt" "$venv/installed.txt"; then
 fi
 
 "$venv/bin/python" "$here/compare.py" --owlet "$owlet" "$root"/crates/engine/tests/cases/state_*.case
+"$venv/bin/python" "$here/results.py" --owlet "$owlet"
