@@ -284,8 +284,11 @@ pub fn counts(manifest: &Manifest) -> Vec<(String, usize)> {
     counts.extend([
         ("source".to_owned(), artifact.sources.len()),
         ("exposure".to_owned(), artifact.exposures.len()),
+        ("metric".to_owned(), artifact.metrics.len()),
         ("macro".to_owned(), artifact.macros.len()),
         ("group".to_owned(), artifact.groups.len()),
+        ("semantic model".to_owned(), artifact.semantic_models.len()),
+        ("saved query".to_owned(), artifact.saved_queries.len()),
         ("unit test".to_owned(), artifact.unit_tests.len()),
     ]);
     counts

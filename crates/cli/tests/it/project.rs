@@ -54,6 +54,40 @@ fn a_build_reads_like_dbts() {
     assert_eq!((done.code, done.stdout.as_str()), (Some(0), "total\n60\n"), "{}", done.stderr);
 }
 
+/// In dbt's order.
+#[test]
+fn the_semantic_layer_is_counted() {
+    let folder = shop();
+    let layer = "models:
+  - name: days
+    time_spine: {standard_granularity_column: day}
+    columns: [{name: day, granularity: day}]
+semantic_models:
+  - name: sales
+    model: ref('orders')
+    defaults: {agg_time_dimension: sold_at}
+    entities: [{name: id, type: primary}]
+    dimensions: [{name: sold_at, type: time, type_params: {time_granularity: day}}]
+    measures: [{name: sold, agg: sum, expr: doubled}]
+metrics:
+  - {name: sales_total, label: Sales, type: simple, type_params: {measure: sold}}
+saved_queries:
+  - {name: weekly, query_params: {metrics: [sales_total]}}
+groups:
+  - {name: finance, owner: {name: Finance}}
+";
+    write(folder.path(), &[("models/layer.yml", layer), ("models/days.sql", "select date '2026-01-01' as day\n")]);
+    let done = owlet(folder.path(), &["parse"]);
+    assert_eq!(done.code, Some(0), "{}{}", done.stdout, done.stderr);
+    let found = done.stdout.lines().find_map(|line| line.split_once("Found ")).expect("a line").1;
+    let words: Vec<&str> = found.split(", ").filter(|count| !count.ends_with("macros")).collect();
+    assert_eq!(
+        words,
+        ["3 models", "1 seed", "2 data tests", "1 metric", "1 group", "1 semantic model", "1 saved query"],
+        "{found}"
+    );
+}
+
 #[test]
 fn a_failing_model_skips_what_depends_on_it_and_exits_with_1() {
     let folder = shop();
