@@ -41,7 +41,8 @@ impl VersionRequirement {
             .into_iter()
             .find_map(|(sign, comparison)| Some((comparison, part.strip_prefix(sign)?)))
             .unwrap_or((Comparison::Equal, part));
-            let version = Version::parse(version.trim().trim_start_matches('v')).map_err(|_| part.to_owned())?;
+            let version = with_dash(version.trim().trim_start_matches('v'));
+            let version = Version::parse(&version).map_err(|_| part.to_owned())?;
             requirement.comparisons.push((comparison, version));
             requirement.texts.push(part.to_owned());
         }
@@ -63,4 +64,12 @@ impl VersionRequirement {
     pub fn allows_ours(&self) -> bool {
         Version::parse(CLAIMED_DBT_VERSION).is_ok_and(|ours| self.allows(&ours))
     }
+}
+
+/// `1.6.0-rc2` of `1.6.0rc2`, as dbt takes it too.
+fn with_dash(version: &str) -> String {
+    let end = version.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(version.len());
+    let (numbers, rest) = version.split_at(end);
+    let dash = if rest.starts_with(|c: char| c.is_ascii_alphabetic()) { "-" } else { "" };
+    format!("{numbers}{dash}{rest}")
 }

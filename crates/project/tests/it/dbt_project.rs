@@ -30,7 +30,7 @@ fn defaults_are_dbts() {
 fn keys_are_read_in_all_their_spellings() {
     let (project, diagnostics) = parse(
         "name: shop\nversion: 1.0\nconfig-version: 2\nmodel-paths: [models/, ./more]\non-run-start: \"{{ log('x') }}\"\n\
-         on-run-end:\nquery-comment:\nquoting: {project: true, schema: no}\nrequire-dbt-version: \">=1.3.0,<2.0.0\"\n\
+         on-run-end:\nquery-comment:\nquoting: {project: true, schema: no}\nrequire-dbt-version: \">=1.3.0rc2,<2.0.0\"\n\
          dispatch:\n  - {macro_namespace: dbt_utils, search_order: [shop, dbt_utils]}\n",
     );
     assert!(diagnostics.is_empty(), "{diagnostics:?}");
