@@ -30,6 +30,6 @@
   {%- call statement('run_query_statement', fetch_result=true, auto_begin=false) -%}
     {{ sql }}
   {%- endcall -%}
-  {%- set result = load_result('run_query_statement') -%}
-  {{ return(result.table if result else none) }}
+  {#- While parsing there is no result, and `none.table` is undefined, not none: length 0, no rows. -#}
+  {{ return(load_result('run_query_statement').table) }}
 {% endmacro %}
