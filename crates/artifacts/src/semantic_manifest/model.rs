@@ -33,9 +33,14 @@ impl SemanticModel {
         self.dimensions.iter().find(|dimension| dimension.name == name)
     }
 
+    /// The names of its time dimensions.
+    pub fn time_dimensions(&self) -> impl Iterator<Item = &str> {
+        self.dimensions.iter().filter(|dimension| dimension.is_time()).map(|dimension| dimension.name.as_str())
+    }
+
     /// Whether there is a time dimension of this name.
     pub fn has_time_dimension(&self, name: &str) -> bool {
-        self.dimensions.iter().any(|dimension| dimension.name == name && dimension.is_time())
+        self.time_dimensions().any(|known| known == name)
     }
 }
 

@@ -94,7 +94,7 @@ fn check(name: &str, url: &str) -> anyhow::Result<()> {
         return Ok(());
     }
     bail!(
-        "{name} is no address: '{url}'\n  cause: it begins neither with https:// nor with http://\n  fix:   write it like http://localhost:4318"
+        "{name} is no address: '{url}'\n  cause: it begins neither with https:// nor with http://\n  fix:   write it whole, scheme and port included"
     )
 }
 

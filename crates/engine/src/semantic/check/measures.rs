@@ -7,7 +7,7 @@ use artifacts::{
     semantic_manifest::{AggregationParams, Measure, Metric, NonAdditiveDimension, SemanticModel},
 };
 
-use super::{Issues, Kind, names};
+use super::{Issues, Kind, models::no_time_dimension, names};
 
 pub(super) fn check(manifest: &SemanticManifest, issues: &mut Issues<'_, '_>) {
     let mut seen: HashMap<&str, &str> = HashMap::new();
@@ -131,13 +131,7 @@ fn time_dimension(model: &SemanticModel, measure: &Measure, issues: &mut Issues<
             "In semantic model '{}', measure '{}' has the aggregation time dimension '{name}', which is not a time dimension there",
             model.name, measure.name
         );
-        let known: Vec<&str> = model
-            .dimensions
-            .iter()
-            .filter(|dimension| dimension.is_time())
-            .map(|dimension| dimension.name.as_str())
-            .collect();
-        issues.error(of, &what, &format!("its time dimensions are: {}", known.join(", ")), "name one of them");
+        no_time_dimension(model, of, &what, issues);
         return;
     }
     if let Some(over) = &measure.non_additive_dimension {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use artifacts::{SemanticManifest, semantic_manifest::SemanticModel};
 
-use super::{Issues, Kind};
+use super::{Issues, Kind, Of};
 
 pub(super) fn check(manifest: &SemanticManifest, issues: &mut Issues<'_, '_>) {
     for model in &manifest.semantic_models {
@@ -135,13 +135,17 @@ fn time_dimensions(model: &SemanticModel, issues: &mut Issues<'_, '_>) {
             "The default aggregation time dimension '{name}' is no time dimension of semantic model '{}'",
             model.name
         );
-        let known: Vec<&str> = model
-            .dimensions
-            .iter()
-            .filter(|dimension| dimension.is_time())
-            .map(|dimension| dimension.name.as_str())
-            .collect();
-        issues.error(of, &what, &format!("its time dimensions are: {}", known.join(", ")), "name one of them");
+        no_time_dimension(model, of, &what, issues);
+    }
+}
+
+/// `what` names a time dimension that the model lacks.
+pub(super) fn no_time_dimension(model: &SemanticModel, of: Of<'_>, what: &str, issues: &mut Issues<'_, '_>) {
+    let known: Vec<&str> = model.time_dimensions().collect();
+    if known.is_empty() {
+        issues.error(of, what, "it has no time dimension", "add a dimension of `type: time`");
+    } else {
+        issues.error(of, what, &format!("its time dimensions are: {}", known.join(", ")), "name one of them");
     }
 }
 
