@@ -313,4 +313,6 @@ pub trait Athena: Send + Sync {
     async fn stop_query_execution(&self, id: &str) -> ApiResult<()>;
     async fn get_work_group(&self, name: &str) -> ApiResult<WorkGroup>;
     async fn get_data_catalog(&self, name: &str) -> ApiResult<DataCatalog>;
+    /// Somebody wants an end: throttling is no longer waited out, by any service of the connection. In process there is none.
+    fn lose_patience(&self) {}
 }

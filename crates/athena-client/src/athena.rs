@@ -141,4 +141,8 @@ impl Athena for AthenaClient {
         known.insert(name.to_owned(), answer.data_catalog.clone());
         Ok(answer.data_catalog)
     }
+
+    fn lose_patience(&self) {
+        self.transport.lose_patience();
+    }
 }

@@ -1,6 +1,9 @@
 //! One call: wait for its turn, sign, send, read the answer; again where that may help.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::{Duration, Instant},
+};
 
 use athena_api::{ApiError, ApiResult};
 use bytes::Bytes;
@@ -57,6 +60,7 @@ pub(crate) struct Transport {
     pace: Pace,
     retries: u32,
     patience: Duration,
+    patience_is_lost: AtomicBool,
 }
 
 impl Transport {
@@ -79,6 +83,7 @@ impl Transport {
             pace: Pace::new(unlimited),
             retries: options.retries,
             patience: options.patience,
+            patience_is_lost: AtomicBool::new(false),
         })
     }
 
@@ -136,7 +141,7 @@ impl Transport {
                 }
                 Err(error) => error,
             };
-            let is_patient = self.retries > 0 && began.elapsed() < self.patience;
+            let is_patient = self.is_patient() && began.elapsed() < self.patience;
             let again = |trouble: &Trouble| attempt < self.retries || trouble.is_of_quota() && is_patient;
             let Some(trouble) = retry::trouble(&error).filter(again) else {
                 return Err(error.of(operation));
@@ -150,6 +155,15 @@ impl Transport {
             tokio::time::sleep(retry::delay(trouble, attempt, retry::chance())).await;
             attempt += 1;
         }
+    }
+
+    /// From now on only `retries` count. A call that sleeps before its next try sleeps on, twenty seconds at most.
+    pub(crate) fn lose_patience(&self) {
+        self.patience_is_lost.store(true, Ordering::Release);
+    }
+
+    fn is_patient(&self) -> bool {
+        self.retries > 0 && !self.patience_is_lost.load(Ordering::Acquire)
     }
 
     async fn try_once(

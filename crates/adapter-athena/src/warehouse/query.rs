@@ -275,6 +275,7 @@ impl Warehouse {
     /// Stops all that runs and lets nothing more start.
     pub(crate) async fn cancel(&self) -> CancelReport {
         self.cancelled.store(true, Ordering::SeqCst);
+        self.services.athena.lose_patience();
         let mut ids: Vec<String> = lock(&self.running).iter().cloned().collect();
         ids.sort();
         let mut report = CancelReport::default();

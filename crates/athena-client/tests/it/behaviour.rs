@@ -63,6 +63,11 @@ async fn throttling_is_waited_out_beyond_the_retries_and_failures_are_not() {
     let script = Script::start(vec![Answer::Http(503, "", "<html>"); 2]).await;
     script.patient_client(1, minute).await.athena.start_query_execution(query()).await.expect_err("down");
     assert_eq!(script.asked().len(), 2);
+    let script = Script::start(vec![THROTTLED; 2]).await;
+    let hurried = script.patient_client(1, minute).await;
+    hurried.athena.lose_patience();
+    hurried.athena.start_query_execution(query()).await.expect_err("not waited out");
+    assert_eq!(script.asked().len(), 2);
     let script = Script::start(vec![THROTTLED]).await;
     script.patient_client(0, minute).await.athena.start_query_execution(query()).await.expect_err("no retries at all");
 }
