@@ -34,6 +34,15 @@ use crate::{
     warnings::{Treatment, WarningRules},
 };
 
+/// What parsing leaves in the target folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Write {
+    /// manifest.json and semantic_manifest.json.
+    Manifest,
+    /// For `docs generate`, whose compilation writes them, if it is to happen.
+    Nothing,
+}
+
 /// An invocation on a project.
 pub struct Session {
     pub settings: Settings,
@@ -178,6 +187,11 @@ impl Session {
 
     /// Parses the project and writes manifest.json and semantic_manifest.json.
     pub async fn parse(&self) -> anyhow::Result<Manifest> {
+        self.parse_and(Write::Manifest).await
+    }
+
+    /// As [`Session::parse`]; with or without its artifacts.
+    pub async fn parse_and(&self, write: Write) -> anyhow::Result<Manifest> {
         self.events.emit(Event::Phase(Phase::Parsing));
         let started = std::time::Instant::now();
         let (project, host) = (Arc::clone(&self.project), self.offline_host());
@@ -190,7 +204,7 @@ impl Session {
             counts: crate::commands::counts(&manifest),
             elapsed_seconds: started.elapsed().as_secs_f64(),
         });
-        if self.settings.write_json {
+        if self.settings.write_json && write == Write::Manifest {
             self.write("manifest.json", manifest.artifact())?;
             let semantic = engine::semantic::semantic_manifest(manifest.artifact())?;
             self.write("semantic_manifest.json", &semantic)?;
@@ -313,6 +327,16 @@ impl Session {
         engine::run::write_json(&path, artifact).map_err(|error| anyhow::anyhow!("{error}"))?;
         self.events.emit(Event::ArtifactWritten { path });
         Ok(())
+    }
+
+    /// Writes the run_results.json of a run that had nothing to do.
+    pub fn write_no_results(&self) -> anyhow::Result<()> {
+        if !self.settings.write_json {
+            return Ok(());
+        }
+        let results = engine::run::RunResults::default();
+        let artifact = engine::run::run_results_artifact(&results, &self.offline_host(), &self.events);
+        self.write("run_results.json", &artifact)
     }
 
     /// Tells warnings and errors; errors, and warnings under --warn-error, end the command.

@@ -49,6 +49,7 @@ pub async fn run(session: &Session, args: &CompileArgs) -> anyhow::Result<Outcom
     let selected = selection::select(session, &manifest, &args.selection, ResourceType::OF_COMPILE, EmptyNodes::Keep)?;
     if selected.is_empty() {
         session.events.emit(Event::NothingToDo);
+        session.write_no_results()?;
         return Ok(Outcome::Success);
     }
     let connection = connect().await?;
@@ -138,7 +139,7 @@ pub async fn compile_all(
     if session.settings.write_json {
         session.write("manifest.json", &compiler.manifest().with_compiled(&compiler.compiled()))?;
         let results = results(compiler, selected, &compiled, &timings, started.elapsed());
-        session.write("run_results.json", &run_results_artifact(&results, compiler, &session.events))?;
+        session.write("run_results.json", &run_results_artifact(&results, compiler.host(), &session.events))?;
     }
     session.events.line(Level::Debug, format!("Compiled {} nodes", compiled.len()));
     Ok(compiled)

@@ -14,14 +14,14 @@ use super::{Outcome, compile::compile_all};
 use crate::{
     args::DocsGenerateArgs,
     selection::{self, EmptyNodes},
-    session::Session,
+    session::{Session, Write},
 };
 
 pub use serve::serve;
 
 /// Writes manifest.json, catalog.json and index.html.
 pub async fn generate(session: &Session, args: &DocsGenerateArgs) -> anyhow::Result<Outcome> {
-    let manifest = session.parse().await?;
+    let manifest = session.parse_and(Write::Nothing).await?;
     let mut types = ResourceType::OF_COMPILE.to_vec();
     types.push(ResourceType::Source);
     let selected = selection::select(session, &manifest, &args.selection, &types, EmptyNodes::Keep)?;

@@ -43,7 +43,7 @@ pub async fn run(session: &Session, args: &OperationArgs) -> anyhow::Result<Outc
         interrupted: false,
     };
     if session.settings.write_json {
-        session.write("run_results.json", &run::run_results_artifact(&results, &compiler, &session.events))?;
+        session.write("run_results.json", &run::run_results_artifact(&results, compiler.host(), &session.events))?;
     }
     Ok(Outcome::of(success))
 }

@@ -72,7 +72,7 @@ pub async fn freshness(session: &Session, args: &SelectionArgs, output: Option<&
     let selected = selection::select(session, &manifest, args, types, EmptyNodes::Skip)?;
     let (results, context) = run_nodes(session, manifest, selected, RunCommand::Freshness, Again::default()).await?;
     let Some(context) = context else { return Ok(Outcome::Success) };
-    let sources = run::freshness_artifact(&results, &context.compiler, &session.events);
+    let sources = run::freshness_artifact(&results, context.compiler.host(), &session.events);
     match output {
         Some(path) => {
             run::write_json(&session.project_dir.join(path), &sources).map_err(|error| anyhow::anyhow!("{error}"))?
@@ -100,6 +100,9 @@ pub async fn run_nodes(
 ) -> anyhow::Result<(RunResults, Option<Arc<RunContext>>)> {
     if selected.is_empty() {
         session.events.emit(engine::events::Event::NothingToDo);
+        if command != RunCommand::Freshness {
+            session.write_no_results()?;
+        }
         return Ok((RunResults::default(), None));
     }
     let cancel = interrupt::on_interrupt();
@@ -132,7 +135,8 @@ pub async fn run_nodes(
     if session.settings.write_json && !results.results.is_empty() {
         let compiled = context.compiler.compiled();
         session.write("manifest.json", &context.compiler.manifest().with_compiled(&compiled))?;
-        session.write("run_results.json", &run::run_results_artifact(&results, &context.compiler, &session.events))?;
+        let artifact = run::run_results_artifact(&results, context.compiler.host(), &session.events);
+        session.write("run_results.json", &artifact)?;
     }
     connection.close().await;
     Ok((results, Some(context)))

@@ -99,6 +99,11 @@ pub struct Compiler {
 }
 
 impl Compiler {
+    /// What templates see of the outside.
+    pub fn host(&self) -> &Host {
+        &self.host
+    }
+
     /// A compiler for one invocation.
     pub fn new(manifest: Manifest, host: Host) -> Self {
         Self { manifest, host, defer: None, sample: None, cache: Arc::default() }

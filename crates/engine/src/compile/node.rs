@@ -269,7 +269,8 @@ impl Compiler {
                 .fix("give the model another materialization, or do not refer to it here"));
             }
             context.capture().ephemeral.insert(id);
-            return Ok(Relation::cte(&format!("__dbt__cte__{}", target.alias)));
+            let filter = self.row_filter(context, target.config_str("event_time"));
+            return Ok(Relation { filter, ..Relation::cte(&format!("__dbt__cte__{}", target.alias)) });
         }
         let mut relation = match self.deferred(context, target)? {
             Some(relation) => relation,

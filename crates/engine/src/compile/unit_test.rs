@@ -150,7 +150,7 @@ impl Compiler {
             Given::Rows(rows) => rows,
         };
         let columns = self.relation_columns(test, &relation)?;
-        rows_sql(&rows, &columns, &format!("input {relation}"))
+        rows_sql(&rows, &columns, &format!("'{}'", relation.identifier))
     }
 
     fn read_rows(&self, rows: &Json, format: &str, fixture: Option<&str>) -> Result<Given, Diagnostic> {

@@ -269,6 +269,12 @@ impl Object for Relation {
         Some(match name {
             "type" => text(self.kind.as_ref()),
             "table_type" => text(self.detail.as_ref()),
+            // As Glue's parameter `table_type` has it; only of what was looked up.
+            "detailed_table_type" => match self.detail.as_deref() {
+                Some("iceberg") => "ICEBERG".into(),
+                Some(_) => "".into(),
+                None => Value::None,
+            },
             "is_table" => self.is_kind("table").into(),
             "is_view" => self.is_kind("view").into(),
             "is_cte" => self.is_kind("cte").into(),

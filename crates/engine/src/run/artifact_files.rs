@@ -16,11 +16,10 @@ use diagnostic::Diagnostic;
 use serde::Serialize;
 
 use super::{NodeResult, RunResults, Timing, freshness::Threshold};
-use crate::{Compiled, Compiler, Host, adapter::AdapterResponse, events::Events};
+use crate::{Compiled, Host, adapter::AdapterResponse, events::Events};
 
 /// The run as run_results.json.
-pub fn run_results_artifact(results: &RunResults, compiler: &Compiler, events: &Events) -> run_results::RunResults {
-    let host = &compiler.host;
+pub fn run_results_artifact(results: &RunResults, host: &Host, events: &Events) -> run_results::RunResults {
     run_results::RunResults {
         metadata: metadata(run_results::SCHEMA_VERSION, host, events),
         results: results.results.iter().map(|(_, result)| run_result(result)).collect(),
@@ -30,8 +29,7 @@ pub fn run_results_artifact(results: &RunResults, compiler: &Compiler, events: &
 }
 
 /// The freshness checks as sources.json.
-pub fn freshness_artifact(results: &RunResults, compiler: &Compiler, events: &Events) -> FreshnessResults {
-    let host = &compiler.host;
+pub fn freshness_artifact(results: &RunResults, host: &Host, events: &Events) -> FreshnessResults {
     let checks = results.results.iter().filter(|(info, _)| info.resource_type == "source");
     FreshnessResults {
         metadata: metadata(sources::SCHEMA_VERSION, host, events),

@@ -57,9 +57,17 @@ impl<'a> Analyzer<'a> {
     ) -> Result<LogicalPlan, QueryError> {
         type Keys = (Vec<Expr>, Vec<SortExpr>);
         let mut groups: Vec<(Keys, Vec<Expr>)> = Vec::new();
+        // DataFusion cannot compute one function twice in a node: the second is another name of the first's column.
+        let mut met: Vec<(Expr, Column)> = Vec::new();
+        let mut again: Vec<Expr> = Vec::new();
         for window in windows {
             let expr = settle_window(window.expr, window.pos, settle)?;
             let Expr::WindowFunction(function) = &expr else { continue };
+            if let Some((_, first)) = met.iter().find(|(other, _)| *other == expr) {
+                again.push(Expr::Column(first.clone()).alias(window.column.name));
+                continue;
+            }
+            met.push((expr.clone(), window.column.clone()));
             let keys = (function.params.partition_by.clone(), function.params.order_by.clone());
             let named = expr.alias(window.column.name);
             match groups.iter_mut().find(|(other, _)| *other == keys) {
@@ -70,6 +78,11 @@ impl<'a> Analyzer<'a> {
         for (_, exprs) in groups {
             plan =
                 LogicalPlanBuilder::from(plan).window(exprs).and_then(LogicalPlanBuilder::build).map_err(planning)?;
+        }
+        if !again.is_empty() {
+            let all = plan.schema().columns().into_iter().map(Expr::Column).chain(again);
+            let all: Vec<Expr> = all.collect();
+            plan = LogicalPlanBuilder::from(plan).project(all).and_then(LogicalPlanBuilder::build).map_err(planning)?;
         }
         Ok(plan)
     }

