@@ -10,7 +10,8 @@ Settings are environment variables:
   STRICT_WORDS        set: an error's words must be dbt's; else any text is taken to contain any word, and the difference is only reported
 """
 
-import io
+import contextlib
+import glob
 import json
 import os
 import subprocess
@@ -48,7 +49,28 @@ def profile_user(dbt_profile_target):
     return "owlet"
 
 
+@pytest.fixture(scope="class")
+def dbt_profile_data(unique_schema, dbt_profile_target, profiles_config_update):
+    """Profiles that a test writes for Postgres become Athena's, under the same names."""
+    athena = {
+        "type": "athena",
+        "database": "awsdatacatalog",
+        "region_name": "eu-west-1",
+        "s3_staging_dir": "s3://results/functional/",
+        "poll_interval": 0.05,
+    }
+    profile = {"test": {"outputs": {"default": {**dbt_profile_target, "schema": unique_schema}}, "target": "default"}}
+    profile.update(profiles_config_update or {})
+    for part in profile.values():
+        outputs = part.get("outputs", {}) if isinstance(part, dict) else {}
+        for name, output in outputs.items():
+            if isinstance(output, dict) and output.get("type") == "postgres":
+                outputs[name] = {**athena, "schema": output.get("schema", unique_schema), "threads": output.get("threads", 4)}
+    return profile
+
+
 project_fixtures.dbt_profile_target = dbt_profile_target
+project_fixtures.dbt_profile_data = dbt_profile_data
 project_fixtures.profile_user = profile_user
 
 
@@ -155,7 +177,7 @@ class OwletRunner:
     def invoke(self, args, **kwargs):
         args = [str(arg) for arg in args] + _flags_of(kwargs)
         command = next((arg for arg in args if arg in COMMANDS), None)
-        environment = {**os.environ, "DBT_SEND_ANONYMOUS_USAGE_STATS": "false"}
+        environment = {**os.environ, **_invocation_environment(), "DBT_SEND_ANONYMOUS_USAGE_STATS": "false", **clock}
         events = None
         if self.callbacks:
             folder = Path(os.environ.get("DBT_LOG_PATH", ".")) / f"events{time.monotonic_ns()}"
@@ -185,6 +207,30 @@ class OwletRunner:
 
 
 runner_output = []
+# Variables that set the clock of what is started next.
+clock = {}
+
+
+def _invocation_environment():
+    from dbt_common.context import get_invocation_context
+
+    try:
+        return dict(get_invocation_context().env)
+    except LookupError:
+        return {}
+
+
+@contextlib.contextmanager
+def patch_microbatch_end_time(moment):
+    """dbt's builder is told another end; Owlet gets another clock (libfaketime)."""
+    found = glob.glob("/usr/lib/*/faketime/libfaketimeMT.so.1")
+    if not found:
+        pytest.skip("needs libfaketime")
+    clock.update(LD_PRELOAD=found[0], FAKETIME=f"@{str(moment)[:19]}", TZ="UTC", FAKETIME_DONT_FAKE_MONOTONIC="1")
+    try:
+        yield
+    finally:
+        clock.clear()
 
 
 def _option(args, *names):
@@ -233,6 +279,9 @@ class Results(list):
         self.results = list(results)
         self.__dict__.update(fields)
 
+    def to_dict(self, omit_none=False):
+        return {"results": [result.to_dict() for result in self], **self.__dict__}
+
 
 def _result(command, args, output, started):
     folder = _target_folder(args)
@@ -244,7 +293,11 @@ def _result(command, args, output, started):
         from dbt.artifacts.schemas.catalog import CatalogArtifact
 
         path = folder / "catalog.json"
-        return CatalogArtifact.read_and_check_versions(str(path)) if _fresh(path, started) else None
+        if not _fresh(path, started):
+            return None
+        catalog = CatalogArtifact.read_and_check_versions(str(path))
+        catalog._compile_results = _run_results(folder, started)
+        return catalog
     if command == "debug":
         return True
     if command in ("deps", "clean", "init"):
@@ -255,9 +308,14 @@ def _result(command, args, output, started):
         if not _fresh(path, started):
             return Results([])
         return Results([_run_result(entry, manifest) for entry in json.loads(path.read_text())["results"]])
+    return _run_results(folder, started)
+
+
+def _run_results(folder, started):
     path = folder / "run_results.json"
     if not _fresh(path, started):
         return Results([])
+    manifest = _manifest(folder)
     written = json.loads(path.read_text())
     results = [_run_result(entry, manifest) for entry in written["results"]]
     return Results(results, args=written["args"], elapsed_time=written["elapsed_time"], metadata=_namespace(written["metadata"]))
@@ -271,7 +329,11 @@ def _run_result(entry, manifest):
     if manifest is not None:
         for group in (manifest.nodes, manifest.sources, manifest.unit_tests, manifest.functions, manifest.exposures, manifest.saved_queries):
             node = node or group.get(unique_id)
-    status = NodeStatus(entry["status"])
+    statuses = {"test": TestStatus, "unit_test": TestStatus, "source": FreshnessStatus}.get(unique_id.split(".")[0], RunStatus)
+    try:
+        status = statuses(entry["status"])
+    except ValueError:
+        status = NodeStatus(entry["status"])
     fields = {key: value for key, value in entry.items() if key not in ("status", "timing", "batch_results")}
     batch = entry.get("batch_results")
     return Result(
@@ -319,5 +381,6 @@ if ENGINE == "owlet":
     util.run_dbt = run_dbt
     util.run_dbt_and_capture = run_dbt_and_capture
     util.get_manifest = get_manifest
+    util.patch_microbatch_end_time = patch_microbatch_end_time
     util.dbtRunner = OwletRunner
     dbt.cli.main.dbtRunner = OwletRunner

@@ -5,9 +5,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use athena_api::{Services, glue::DatabaseInput};
 use chrono::{DateTime, Utc};
-use engine::adapter::{
-    Adapter, AdapterResponse, AdapterResult, CancelReport, CatalogTable, Column, MaterializationRequest, Plan,
-    Relation, ResultTable, StatementOrigin,
+use engine::{
+    adapter::{
+        Adapter, AdapterResponse, AdapterResult, CancelReport, CatalogTable, Column, MaterializationRequest, Plan,
+        Relation, ResultTable, StatementOrigin,
+    },
+    events::Events,
 };
 use names::RelationName;
 
@@ -48,6 +51,8 @@ pub struct InvocationOptions {
     /// The id may have been used by an earlier attempt, and this one began then: what was submitted before it and failed, or left nothing, is run
     /// again instead of being believed.
     pub resumed_at: Option<DateTime<Utc>>,
+    /// Hears of every statement.
+    pub events: Events,
 }
 
 #[async_trait]

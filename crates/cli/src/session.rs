@@ -239,7 +239,8 @@ impl Session {
             )
         })?;
         let seed = given("OWLET_RUN_TOKEN_SEED");
-        let options = InvocationOptions { journal, resumed_at: seed.map(|_| self.started_at) };
+        let options =
+            InvocationOptions { journal, resumed_at: seed.map(|_| self.started_at), events: self.events.clone() };
         let id = seed.unwrap_or(&self.invocation_id).to_owned();
         Ok(Arc::new(AthenaAdapter::with_options(self.athena.clone(), connection.services.clone(), id, options)))
     }

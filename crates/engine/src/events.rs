@@ -137,10 +137,22 @@ pub enum Event {
         message: String,
         elapsed_seconds: f64,
     },
-    /// One statement was sent on behalf of a node or the engine.
+    /// One statement is sent on behalf of a node or the engine.
     Statement {
         node: Option<UniqueId>,
         sql: String,
+    },
+    /// The warehouse has it under this id.
+    StatementStarted {
+        node: Option<UniqueId>,
+        query_id: String,
+    },
+    /// It is over. `status` is the warehouse's word: `OK 5`, `FAILED`.
+    StatementEnded {
+        node: Option<UniqueId>,
+        query_id: String,
+        status: String,
+        elapsed_seconds: f64,
     },
     /// Ctrl-C or `--fail-fast` stopped what was running.
     Cancelled {
@@ -202,6 +214,8 @@ impl Event {
             Self::Phase(_)
             | Self::AdapterRegistered { .. }
             | Self::Statement { .. }
+            | Self::StatementStarted { .. }
+            | Self::StatementEnded { .. }
             | Self::ArtifactWritten { .. }
             | Self::CommandCompleted { .. } => Level::Debug,
             Self::NodeFinished { result, .. } => match result.status {
@@ -249,6 +263,13 @@ pub struct Events {
 impl std::fmt::Debug for Events {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Events").field("listeners", &self.listeners.len()).finish_non_exhaustive()
+    }
+}
+
+/// Nobody hears it.
+impl Default for Events {
+    fn default() -> Self {
+        Self::silent()
     }
 }
 

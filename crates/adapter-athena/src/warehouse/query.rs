@@ -1,6 +1,9 @@
 //! Statements: started once, waited for, retried where it helps, cancelled together.
 
-use std::{sync::atomic::Ordering, time::Duration};
+use std::{
+    sync::atomic::Ordering,
+    time::{Duration, Instant},
+};
 
 use athena_api::{
     ApiError, ApiResult,
@@ -9,7 +12,10 @@ use athena_api::{
         StartQueryExecutionRequest, StatementType,
     },
 };
-use engine::adapter::{AdapterResponse, AdapterResult, CancelReport, StatementOrigin};
+use engine::{
+    adapter::{AdapterResponse, AdapterResult, CancelReport, StatementOrigin},
+    events::Event,
+};
 use md5::{Digest, Md5};
 
 use super::{Warehouse, lock};
@@ -75,12 +81,26 @@ impl Warehouse {
         let mut again = "";
         loop {
             let token = hex::encode(Md5::digest(format!("{token_base}\n{conflicts}{again}")));
+            let began = Instant::now();
+            self.options.events.emit(Event::Statement { node: origin.node.clone(), sql: text.clone() });
             let id = self.start(&text, token, origin, context).await?;
+            self.options.events.emit(Event::StatementStarted { node: origin.node.clone(), query_id: id.clone() });
             let execution = self.wait(&id, &text).await?;
             self.note(|| JournalEntry::ended(&execution));
+            let ended = |status: &str| {
+                self.options.events.emit(Event::StatementEnded {
+                    node: origin.node.clone(),
+                    query_id: id.clone(),
+                    status: status.to_owned(),
+                    elapsed_seconds: began.elapsed().as_secs_f64(),
+                });
+            };
             if execution.status.state == QueryExecutionState::Succeeded {
-                return self.outcome(execution).await;
+                let outcome = self.outcome(execution).await?;
+                ended(&outcome.response().message);
+                return Ok(outcome);
             }
+            ended(&format!("{:?}", execution.status.state).to_uppercase());
             if self.is_found_again(&execution) && again.is_empty() && !self.is_cancelled() {
                 // How it ended for an earlier attempt is why there is another one.
                 again = "\nagain";

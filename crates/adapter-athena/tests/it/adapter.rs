@@ -196,7 +196,7 @@ async fn queries_are_noted_before_they_start_when_they_run_and_when_they_are_ove
     let path = folder.path().join("journal");
     let warehouse = world();
     let journal = Some(Journal::open(&path).unwrap());
-    let adapter = adapter_with(&warehouse, InvocationOptions { journal, resumed_at: None });
+    let adapter = adapter_with(&warehouse, InvocationOptions { journal, ..InvocationOptions::default() });
     adapter.execute("select 1", &origin("main"), None).await.unwrap();
     adapter.execute("alter table `shop`.`nope` rename to `shop`.`x`", &origin("main"), None).await.unwrap_err();
     let text = fs_err::read_to_string(path).unwrap();
@@ -212,8 +212,8 @@ async fn queries_are_noted_before_they_start_when_they_run_and_when_they_are_ove
 async fn what_failed_for_an_earlier_attempt_is_asked_anew_once() {
     // The warehouse of these tests says of every query that it was submitted in 1970.
     let resumed = || InvocationOptions {
-        journal: None,
         resumed_at: Some(chrono::DateTime::UNIX_EPOCH + chrono::TimeDelta::days(1)),
+        ..InvocationOptions::default()
     };
     let warehouse = world();
     let rename = "alter table `shop`.`nope` rename to `shop`.`x`";

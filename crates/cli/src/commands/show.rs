@@ -56,7 +56,6 @@ pub async fn run(session: &Session, args: &ShowArgs) -> anyhow::Result<Outcome> 
         } else {
             sql
         };
-        session.events.emit(Event::Statement { node: node.clone(), sql: sql.clone() });
         let origin = StatementOrigin { node, step: "show".to_owned(), comment: None };
         let table = match adapter.execute(&sql, &origin, Some(None)).await {
             Ok((_, table)) => to_table(&table),

@@ -12,7 +12,6 @@ use adapter_athena::{AthenaAdapter, AthenaProfile};
 use engine::{
     Adapter, Compiler,
     adapter::{ResultTable, StatementOrigin},
-    events::Event,
 };
 use jinja::Value;
 use project::Profile;
@@ -142,9 +141,6 @@ impl Console<'_> {
     async fn statement(&mut self, statement: &str) -> anyhow::Result<()> {
         let sql = self.rendered(statement).await?;
         let origin = StatementOrigin { node: None, step: "sql".to_owned(), comment: None };
-        if let Some(session) = self.session {
-            session.events.emit(Event::Statement { node: None, sql: sql.clone() });
-        }
         // One more than is shown, to know whether there are more.
         let fetch = (self.args.limit > 0).then(|| self.args.limit + 1);
         let (response, mut result) =

@@ -159,6 +159,8 @@ fn code_and_name(event: &Event) -> (&'static str, &str) {
         Event::BatchStarted { .. } => ("Q045", "LogStartBatch"),
         Event::BatchFinished { .. } => ("Q046", "LogBatchResult"),
         Event::Statement { .. } => ("E016", "SQLQuery"),
+        Event::StatementStarted { .. } => ("E001", "AdapterEventDebug"),
+        Event::StatementEnded { .. } => ("E017", "SQLQueryStatus"),
         Event::Cancelled { .. } => ("Z031", "LogCancelLine"),
         Event::FinishedRunning { .. } => ("E047", "FinishedRunningStats"),
         Event::RunFinished { .. } => ("Z030", "EndOfRunSummary"),
@@ -246,7 +248,13 @@ fn data(record: &Record, message: &str) -> Value {
             "status": if *status == NodeStatus::Success { message.as_str() } else { status.as_str() },
             "execution_time": elapsed_seconds,
         }),
-        Event::Statement { node, sql } => json!({"sql": sql, "node": node}),
+        Event::Statement { node, sql } => json!({"sql": sql, "conn_name": node}),
+        Event::StatementStarted { node, query_id } => {
+            json!({"base_msg": message, "query_id": query_id, "conn_name": node})
+        }
+        Event::StatementEnded { node, query_id, status, elapsed_seconds } => {
+            json!({"status": status, "elapsed": elapsed_seconds, "query_id": query_id, "conn_name": node})
+        }
         Event::Cancelled { report } => json!(report),
         Event::FinishedRunning { counts, elapsed_seconds } => {
             let (stat_line, execution) = stat_line(message);

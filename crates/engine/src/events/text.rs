@@ -113,6 +113,10 @@ pub fn message(event: &Event, layout: Layout) -> Option<String> {
             Some(node) => format!("On {node}: {sql}"),
             None => format!("On engine: {sql}"),
         },
+        Event::StatementStarted { query_id, .. } => format!("Query {query_id} started"),
+        Event::StatementEnded { query_id, status, elapsed_seconds, .. } => {
+            format!("SQL status: {status} in {elapsed_seconds:.3} seconds (query {query_id})")
+        }
         Event::Cancelled { report } => cancelled(report),
         Event::FinishedRunning { counts, elapsed_seconds } => format!(
             "Finished running {} in {} ({elapsed_seconds:.2}s).",

@@ -21,7 +21,7 @@ use crate::{
         StatementOrigin,
     },
     compile::{CustomStrategy, NodeHook},
-    events::Event,
+    events::{Event, Level},
 };
 
 /// What a node is made from.
@@ -322,9 +322,9 @@ async fn plan(
     failed: &(dyn Fn(AdapterError) -> NodeFailure + Sync),
 ) -> Result<Box<dyn Plan>, NodeFailure> {
     let plan = context.adapter.plan(request).await.map_err(failed)?;
-    for step in plan.steps() {
-        let sql = step.sql.unwrap_or_else(|| format!("{} {}", step.action, step.target));
-        context.events.emit(Event::Statement { node: Some(node.unique_id.clone()), sql });
+    // Statements are told when they are sent.
+    for step in plan.steps().into_iter().filter(|step| step.sql.is_none()) {
+        context.events.line(Level::Debug, format!("{} plans: {} {}", node.unique_id, step.action, step.target));
     }
     Ok(plan)
 }
@@ -372,7 +372,6 @@ async fn run_hooks(
     let (compiler, id) = (context.compiler.clone(), node.unique_id.clone());
     let hooks = blocking(move || compiler.node_hooks(&id, which)).await.map_err(|error| context.failure(error))?;
     for (index, sql) in hooks.into_iter().enumerate() {
-        context.events.emit(Event::Statement { node: Some(node.unique_id.clone()), sql: sql.clone() });
         let origin = StatementOrigin {
             node: Some(node.unique_id.clone()),
             step: format!("{key}-{index}"),

@@ -10,7 +10,6 @@ use super::{MaterializationSource, NodeStatus, RunContext, build, errors, job::O
 use crate::{
     Compiled,
     adapter::{Materialization, StatementOrigin},
-    events::Event,
 };
 
 /// Runs a data test: stores its rows when it is asked to, counts them, and judges.
@@ -40,7 +39,6 @@ pub(super) async fn run(
         stored = Some(in_dml(&relation));
     }
     let sql = config.counting_sql(&main_sql);
-    context.events.emit(Event::Statement { node: Some(node.unique_id.clone()), sql: sql.clone() });
     let origin = StatementOrigin { node: Some(node.unique_id.clone()), step: "main".to_owned(), comment };
     let (response, table) = context.adapter.execute(&sql, &origin, Some(None)).await.map_err(failed)?;
     let counted = Counted::read(&table).map_err(|message| NodeFailure { message, cancelled: false })?;

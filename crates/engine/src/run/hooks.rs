@@ -98,7 +98,6 @@ async fn execute_hook(
         return Ok((sql, None));
     }
     let id = Some(hook.unique_id.clone());
-    context.events.emit(Event::Statement { node: id.clone(), sql: sql.clone() });
     let origin = StatementOrigin { node: id, step: "main".to_owned(), comment };
     match context.adapter.execute(&sql, &origin, None).await {
         Ok((response, _)) => Ok((sql, Some(response))),
