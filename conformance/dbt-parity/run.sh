@@ -21,5 +21,8 @@ for project in crates/engine/tests/projects/shop examples/flights conformance/db
   "$venv/bin/python" "$here/compare_manifest.py" --owlet "$owlet" --project "$root/$project" --dbt "$venv/bin/dbt"
 done
 
+printf '== options of the commands\n'
+"$venv/bin/python" "$root/conformance/dbt-functional/options.py" "$owlet"
+
 printf '== semantic layers that dbt refuses or warns of\n'
 "$venv/bin/python" "$here/semantics.py" --owlet "$owlet"

@@ -74,11 +74,11 @@ pub enum Command {
     /// Make a new project, or set up a profile
     Init(InitArgs),
     /// Check project, profile and connection
-    Debug,
+    Debug(DebugArgs),
     /// Install packages
     Deps(DepsArgs),
     /// Delete what the project's clean-targets name
-    Clean,
+    Clean(CleanArgs),
     /// Say what a build would do, and change nothing
     Plan(PlanArgs),
     /// Run a statement, Jinja allowed
@@ -173,9 +173,9 @@ impl Command {
             Self::Docs(DocsCommand::Generate(_)) => "generate",
             Self::Docs(DocsCommand::Serve(_)) => "serve",
             Self::Source(_) => "freshness",
-            Self::Debug => "debug",
+            Self::Debug(_) => "debug",
             Self::Deps(_) => "deps",
-            Self::Clean => "clean",
+            Self::Clean(_) => "clean",
             Self::Plan(_) => "plan",
             Self::Sql(_) => "sql",
             Self::ExecSupervised => "exec-supervised",

@@ -45,6 +45,7 @@ pub fn arguments(command: &Command, global: &GlobalArgs, settings: &Settings, in
     set("printer_width", settings.printer_width.into());
     set("write_json", settings.write_json.into());
     set("version_check", settings.version_check.into());
+    set("maximum_seed_size_mib", settings.maximum_seed_size_mib.into());
     set("introspect", true.into());
     set("partial_parse", false.into());
     set("send_anonymous_usage_stats", false.into());
@@ -126,6 +127,7 @@ fn of_command(command: &Command, set: &mut impl FnMut(&str, Value)) {
         Command::Source(SourceCommand::Freshness { selection: args, .. }) => selection(args, set),
         Command::RunOperation(args) => {
             set("macro", args.name.clone().into());
+            set("sql", args.sql.clone().into());
             let mapping = crate::settings::parse_mapping("--args", &args.args).map(|mapping| mapping.to_json());
             set("args", mapping.map_or_else(|_| args.args.clone().into(), Value::Object));
         }
@@ -147,9 +149,6 @@ fn selection(args: &SelectionArgs, set: &mut impl FnMut(&str, Value)) {
     set("select", args.select.clone().into());
     set("exclude", args.exclude.clone().into());
     set("selector", args.selector.clone().into());
-    if let Some(mode) = args.indirect_selection {
-        set("indirect_selection", mode.as_str().into());
-    }
 }
 
 fn types(args: &ResourceTypeArgs, set: &mut impl FnMut(&str, Value)) {

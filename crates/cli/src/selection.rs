@@ -30,7 +30,7 @@ pub fn select(
     empty: EmptyNodes,
 ) -> anyhow::Result<Vec<UniqueId>> {
     let graph = graph_of(session, manifest)?;
-    let indirect = indirect_selection(session, args);
+    let indirect = indirect_selection(session);
     let selectors = selectors(session, indirect)?;
     let failed = |error: graph::SelectionError| session.fail(error.diagnostic());
     let named = match &args.selector {
@@ -68,15 +68,14 @@ pub fn graph_of(session: &Session, manifest: &Manifest) -> anyhow::Result<Graph>
     engine::run::project_graph(manifest).map_err(|error| session.fail(engine::run::RunError::from(error).diagnostic()))
 }
 
-fn indirect_selection(session: &Session, args: &SelectionArgs) -> IndirectSelection {
-    let flag = args.indirect_selection.map(crate::args::IndirectSelection::as_str);
-    let word = flag.or(session.settings.indirect_selection.as_deref());
+fn indirect_selection(session: &Session) -> IndirectSelection {
+    let word = session.settings.indirect_selection.as_deref();
     word.and_then(|word| IndirectSelection::from_str(word).ok()).unwrap_or_default()
 }
 
 /// The project's selectors as they are without arguments.
 pub fn of_project(session: &Session) -> anyhow::Result<Selectors> {
-    selectors(session, indirect_selection(session, &SelectionArgs::default()))
+    selectors(session, indirect_selection(session))
 }
 
 /// selectors.yml; without one there are none.

@@ -63,6 +63,8 @@ pub struct Settings {
     pub printer_width: usize,
     pub write_json: bool,
     pub version_check: bool,
+    /// Larger seeds are not hashed; 0 is no limit.
+    pub maximum_seed_size_mib: u64,
 }
 
 impl Settings {
@@ -82,8 +84,8 @@ impl Settings {
             (_, Some(threads)) => Some(usize::from(threads)),
             _ => lookup.number("THREADS")?,
         };
-        let debug = lookup.flag(global.debug.then_some(true), "DEBUG", false)?;
-        let quiet = lookup.flag(global.quiet.then_some(true), "QUIET", false)?;
+        let debug = lookup.flag(tri_state(global.debug, global.no_debug), "DEBUG", false)?;
+        let quiet = lookup.flag(tri_state(global.quiet, global.no_quiet), "QUIET", false)?;
         let log_format = match global.log_format {
             Some(format) => format,
             None => lookup.choice("LOG_FORMAT")?.unwrap_or(LogFormat::Default),
@@ -127,7 +129,7 @@ impl Settings {
             fail_fast: lookup.flag(tri_state(global.fail_fast, global.no_fail_fast), "FAIL_FAST", false)?,
             warnings: warning_rules(global, &lookup)?,
             deprecations: Arc::new(Deprecations::new(lookup.flag(
-                global.show_all_deprecations.then_some(true),
+                tri_state(global.show_all_deprecations, global.no_show_all_deprecations),
                 "SHOW_ALL_DEPRECATIONS",
                 false,
             )?)),
@@ -146,7 +148,10 @@ impl Settings {
                 Some(bytes) => bytes,
                 None => lookup.number("LOG_FILE_MAX_BYTES")?.map_or(10 * 1024 * 1024, |bytes| bytes as u64),
             },
-            indirect_selection: lookup.text("INDIRECT_SELECTION"),
+            indirect_selection: match global.indirect_selection {
+                Some(mode) => Some(mode.as_str().to_owned()),
+                None => lookup.text("INDIRECT_SELECTION"),
+            },
             full_refresh: lookup.flag(None, "FULL_REFRESH", false)?,
             store_failures: lookup.flag(None, "STORE_FAILURES", false)?,
             event_time_start: lookup.text("EVENT_TIME_START"),
@@ -154,7 +159,7 @@ impl Settings {
             sample: lookup.text("SAMPLE"),
             log_format,
             log_level,
-            print: lookup.flag(global.no_print.then_some(false), "PRINT", true)?,
+            print: lookup.flag(tri_state(global.print, global.no_print), "PRINT", true)?,
             colors,
             progress: std::io::stderr().is_terminal()
                 && !quiet
@@ -163,8 +168,16 @@ impl Settings {
                 Some(width) => width,
                 None => lookup.number("PRINTER_WIDTH")?.unwrap_or(80),
             },
-            write_json: lookup.flag(global.no_write_json.then_some(false), "WRITE_JSON", true)?,
-            version_check: lookup.flag(global.no_version_check.then_some(false), "VERSION_CHECK", true)?,
+            write_json: lookup.flag(tri_state(global.write_json, global.no_write_json), "WRITE_JSON", true)?,
+            version_check: lookup.flag(
+                tri_state(global.version_check, global.no_version_check),
+                "VERSION_CHECK",
+                true,
+            )?,
+            maximum_seed_size_mib: match global.maximum_seed_size_mib {
+                Some(size) => size,
+                None => lookup.count("MAXIMUM_SEED_SIZE_MIB")?.unwrap_or(1),
+            },
             project_dir,
         })
     }
@@ -310,6 +323,18 @@ impl Lookup<'_> {
                  fix:   set it to true or false"
             ),
         }
+    }
+
+    /// A number of something; 0 may mean none or no limit.
+    fn count(&self, name: &str) -> anyhow::Result<Option<u64>> {
+        let Some(text) = self.text(name) else { return Ok(None) };
+        text.parse().map(Some).map_err(|_| {
+            anyhow::anyhow!(
+                "'{text}' is not a valid value for {name}\n  \
+                 cause: it is set in the environment (DBT_ENGINE_{name}) or in the project's flags, and is no number\n  \
+                 fix:   set it to a number"
+            )
+        })
     }
 
     fn number(&self, name: &str) -> anyhow::Result<Option<usize>> {

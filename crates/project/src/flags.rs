@@ -44,9 +44,4 @@ impl ProjectFlags {
     pub fn global(&self, name: &str) -> Option<&Json> {
         self.values.get(name)
     }
-
-    /// Seeds above this many mebibytes are not hashed; 0 is no limit.
-    pub fn maximum_seed_size_mib(&self) -> u64 {
-        self.values.get("maximum_seed_size_mib").and_then(Json::as_u64).unwrap_or(1)
-    }
 }

@@ -30,8 +30,10 @@ pub struct GlobalArgs {
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub threads: Option<u16>,
     /// Build one node after the other
-    #[arg(long, global = true, conflicts_with = "threads")]
+    #[arg(long, global = true, conflicts_with = "threads", overrides_with = "no_single_threaded")]
     pub single_threaded: bool,
+    #[arg(long, global = true, hide = true)]
+    pub no_single_threaded: bool,
     /// Stop at the first failure
     #[arg(short = 'x', long, global = true, overrides_with = "no_fail_fast")]
     pub fail_fast: bool,
@@ -62,8 +64,13 @@ pub struct GlobalArgs {
     #[arg(long, global = true, value_name = "YAML", conflicts_with = "warn_error")]
     pub warn_error_options: Option<String>,
     /// Tell every deprecation, not only the first of each kind
-    #[arg(long, global = true)]
+    #[arg(long, global = true, overrides_with = "no_show_all_deprecations")]
     pub show_all_deprecations: bool,
+    #[arg(long, global = true, hide = true)]
+    pub no_show_all_deprecations: bool,
+    /// Which tests of selected nodes come along
+    #[arg(long, global = true, value_name = "MODE", ignore_case = true)]
+    pub indirect_selection: Option<super::IndirectSelection>,
     /// Form of the log on the terminal
     #[arg(long, global = true, value_name = "FORMAT")]
     pub log_format: Option<LogFormat>,
@@ -83,14 +90,20 @@ pub struct GlobalArgs {
     #[arg(long, global = true, value_name = "DIR")]
     pub log_path: Option<PathBuf>,
     /// Show debug lines
-    #[arg(short = 'd', long, global = true)]
+    #[arg(short = 'd', long, global = true, overrides_with = "no_debug")]
     pub debug: bool,
+    #[arg(long, global = true, hide = true)]
+    pub no_debug: bool,
     /// Show only errors, print() and data
-    #[arg(short = 'q', long, global = true)]
+    #[arg(short = 'q', long, global = true, overrides_with = "no_quiet")]
     pub quiet: bool,
+    #[arg(long, global = true, hide = true)]
+    pub no_quiet: bool,
     /// Don't show what print() says
-    #[arg(long, global = true)]
+    #[arg(long, global = true, overrides_with = "print")]
     pub no_print: bool,
+    #[arg(long, global = true, hide = true)]
+    pub print: bool,
     /// Use colours [default: on a terminal, unless NO_COLOR is set]
     #[arg(long, global = true, overrides_with = "no_use_colors")]
     pub use_colors: bool,
@@ -105,16 +118,44 @@ pub struct GlobalArgs {
     #[arg(long, global = true, value_name = "COLUMNS")]
     pub printer_width: Option<usize>,
     /// Don't write manifest.json and run_results.json
-    #[arg(long, global = true)]
+    #[arg(long, global = true, overrides_with = "write_json")]
     pub no_write_json: bool,
+    #[arg(long, global = true, hide = true)]
+    pub write_json: bool,
     /// Accept projects made for another dbt version
-    #[arg(long, global = true)]
+    #[arg(long, global = true, overrides_with = "version_check")]
     pub no_version_check: bool,
-    // Both hold always: nothing is cached between parses, and nothing is ever sent anywhere.
     #[arg(long, global = true, hide = true)]
-    pub no_partial_parse: bool,
-    #[arg(long, global = true, hide = true)]
-    pub no_send_anonymous_usage_stats: bool,
+    pub version_check: bool,
+    /// Largest seed, in MiB, whose rows are compared by `state:modified`; 0 for no limit [default: 1]
+    #[arg(long, global = true, value_name = "MIB")]
+    pub maximum_seed_size_mib: Option<u64>,
+    #[command(flatten)]
+    pub inside: DbtInsideArgs,
+}
+
+/// dbt's options about its own inside: how it parses and caches, what it sends home. They are taken and change nothing, because nothing here is cached between
+/// parses, the files are always read anew and as fast as can be, and nothing is ever sent anywhere.
+#[derive(Debug, Clone, Default, Args)]
+pub struct DbtInsideArgs {
+    #[arg(
+        long = "partial-parse",
+        global = true,
+        hide = true,
+        action = clap::ArgAction::Count,
+        aliases = [
+            "no-partial-parse", "partial-parse-file-diff", "no-partial-parse-file-diff", "static-parser", "no-static-parser",
+            "use-experimental-parser", "no-use-experimental-parser", "use-v2-parser", "no-use-v2-parser", "v2-parser",
+            "use-fast-test-edges", "no-use-fast-test-edges", "cache-selected-only", "no-cache-selected-only",
+            "populate-cache", "no-populate-cache", "log-cache-events", "no-log-cache-events", "macro-debugging",
+            "no-macro-debugging", "hints-enabled", "no-hints-enabled", "send-anonymous-usage-stats",
+            "no-send-anonymous-usage-stats", "no-upload-to-artifacts-ingest-api", "export-saved-queries",
+            "no-export-saved-queries", "include-saved-query", "no-include-saved-query",
+        ],
+    )]
+    pub flags: u8,
+    #[arg(long = "partial-parse-file-path", global = true, hide = true, value_name = "VALUE", alias = "sqlparse")]
+    pub values: Vec<String>,
 }
 
 /// `--log-format`

@@ -29,8 +29,10 @@ pub struct BuildArgs {
     #[arg(short = 'f', long)]
     pub full_refresh: bool,
     /// Limit every ref and source to zero rows
-    #[arg(long)]
+    #[arg(long, overrides_with = "no_empty")]
     pub empty: bool,
+    #[arg(long, hide = true)]
+    pub no_empty: bool,
     /// Keep the rows that fail a test in a table
     #[arg(long)]
     pub store_failures: bool,
@@ -50,8 +52,10 @@ pub struct RunArgs {
     #[arg(short = 'f', long)]
     pub full_refresh: bool,
     /// Limit every ref and source to zero rows
-    #[arg(long)]
+    #[arg(long, overrides_with = "no_empty")]
     pub empty: bool,
+    #[arg(long, hide = true)]
+    pub no_empty: bool,
     #[command(flatten)]
     pub event_time: EventTimeArgs,
 }
@@ -65,8 +69,10 @@ pub struct SeedArgs {
     #[arg(short = 'f', long)]
     pub full_refresh: bool,
     /// Create the tables without rows
-    #[arg(long)]
+    #[arg(long, overrides_with = "no_empty")]
     pub empty: bool,
+    #[arg(long, hide = true)]
+    pub no_empty: bool,
     /// Show some of the loaded rows
     #[arg(long)]
     pub show: bool,
@@ -78,8 +84,10 @@ pub struct SnapshotArgs {
     #[command(flatten)]
     pub selection: SelectionArgs,
     /// Limit every ref and source to zero rows
-    #[arg(long)]
+    #[arg(long, overrides_with = "no_empty")]
     pub empty: bool,
+    #[arg(long, hide = true)]
+    pub no_empty: bool,
 }
 
 /// `test`
@@ -106,8 +114,10 @@ pub struct CompileArgs {
     #[arg(short = 'f', long)]
     pub full_refresh: bool,
     /// Limit every ref and source to zero rows
-    #[arg(long)]
+    #[arg(long, overrides_with = "no_empty")]
     pub empty: bool,
+    #[arg(long, hide = true)]
+    pub no_empty: bool,
     /// Don't ask the warehouse anything: what needs an answer fails
     #[arg(long, overrides_with = "introspect")]
     pub no_introspect: bool,
@@ -134,6 +144,9 @@ pub struct ShowArgs {
     /// Run this SQL with Jinja instead of a node
     #[arg(long, value_name = "SQL", conflicts_with_all = ["select", "exclude", "selector"])]
     pub inline: Option<String>,
+    /// Run this SQL as it is; the project is not read
+    #[arg(long, value_name = "SQL", conflicts_with_all = ["select", "exclude", "selector", "inline"])]
+    pub inline_direct: Option<String>,
     /// Rows to show, -1 for all
     #[arg(long, default_value = "5", allow_negative_numbers = true)]
     pub limit: i64,
@@ -184,6 +197,7 @@ pub struct PlanArgs {
 #[derive(Debug, Clone, Subcommand)]
 pub enum SourceCommand {
     /// Check how old the data of the sources is
+    #[command(alias = "snapshot-freshness")]
     Freshness {
         #[command(flatten)]
         selection: SelectionArgs,

@@ -37,11 +37,14 @@ pub enum PackageSource {
 #[derive(Debug, Clone, Args)]
 pub struct OperationArgs {
     /// The macro, with its package if it needs one
-    #[arg(value_name = "MACRO")]
-    pub name: String,
+    #[arg(value_name = "MACRO", required_unless_present = "sql", conflicts_with = "sql")]
+    pub name: Option<String>,
     /// Its arguments as a YAML mapping
-    #[arg(long, value_name = "YAML", default_value = "{}")]
+    #[arg(long, value_name = "YAML", default_value = "{}", conflicts_with = "sql")]
     pub args: String,
+    /// Run this statement instead, Jinja allowed
+    #[arg(long, value_name = "SQL")]
+    pub sql: Option<String>,
 }
 
 /// `docs generate`
@@ -60,6 +63,27 @@ pub struct DocsGenerateArgs {
     /// Write static_index.html too: the page with everything in it
     #[arg(long)]
     pub r#static: bool,
+}
+
+/// `clean`
+#[derive(Debug, Clone, Default, Args)]
+pub struct CleanArgs {
+    /// Also delete folders of clean-targets that are not in the project
+    #[arg(long, overrides_with = "clean_project_files_only")]
+    pub no_clean_project_files_only: bool,
+    #[arg(long, hide = true)]
+    pub clean_project_files_only: bool,
+}
+
+/// `debug`
+#[derive(Debug, Clone, Default, Args)]
+pub struct DebugArgs {
+    /// Say how to open the folder of profiles.yml, and nothing else
+    #[arg(long)]
+    pub config_dir: bool,
+    /// Test only the connection
+    #[arg(long)]
+    pub connection: bool,
 }
 
 /// `docs serve`
@@ -87,6 +111,9 @@ pub struct InitArgs {
     /// Ask nothing about a profile
     #[arg(short = 's', long)]
     pub skip_profile_setup: bool,
+    // dbt runs `debug` at the end; here that is a command of its own.
+    #[arg(long, hide = true)]
+    pub skip_debug: bool,
 }
 
 /// `docs`

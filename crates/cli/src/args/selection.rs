@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 #[command(next_help_heading = "Selection")]
 pub struct SelectionArgs {
     /// Nodes to include: names, paths, tag:x, +parents, children+
-    #[arg(short = 's', long, num_args = 1.., value_name = "NODES", alias = "models", short_alias = 'm')]
+    #[arg(short = 's', long, num_args = 1.., value_name = "NODES", aliases = ["models", "model"], short_alias = 'm')]
     pub select: Vec<String>,
     /// Nodes to leave out
     #[arg(long, num_args = 1.., value_name = "NODES")]
@@ -15,9 +15,6 @@ pub struct SelectionArgs {
     /// A selector of selectors.yml
     #[arg(long, value_name = "NAME", conflicts_with_all = ["select", "exclude"])]
     pub selector: Option<String>,
-    /// Which tests of selected nodes come along
-    #[arg(long, value_name = "MODE")]
-    pub indirect_selection: Option<IndirectSelection>,
 }
 
 /// `--indirect-selection`
@@ -46,10 +43,10 @@ impl IndirectSelection {
 #[command(next_help_heading = "Selection")]
 pub struct ResourceTypeArgs {
     /// Only nodes of these types
-    #[arg(long, num_args = 1.., value_name = "TYPES")]
+    #[arg(long, num_args = 1.., value_name = "TYPES", alias = "resource-types")]
     pub resource_type: Vec<String>,
     /// No nodes of these types
-    #[arg(long, num_args = 1.., value_name = "TYPES")]
+    #[arg(long, num_args = 1.., value_name = "TYPES", alias = "exclude-resource-types")]
     pub exclude_resource_type: Vec<String>,
 }
 

@@ -6,10 +6,10 @@ use anyhow::bail;
 use engine::events::Level;
 
 use super::Outcome;
-use crate::session::Session;
+use crate::{args::CleanArgs, session::Session};
 
 /// Deletes the folders.
-pub fn run(session: &Session) -> anyhow::Result<Outcome> {
+pub fn run(session: &Session, args: &CleanArgs) -> anyhow::Result<Outcome> {
     let root = &session.project.root;
     let mut protected: Vec<&String> = [&root.model_paths, &root.seed_paths, &root.test_paths, &root.analysis_paths]
         .into_iter()
@@ -23,7 +23,7 @@ pub fn run(session: &Session) -> anyhow::Result<Outcome> {
     };
     // All are checked before the first is deleted.
     for target in &targets {
-        check(target, &session.project_dir, &protected)?;
+        check(target, &session.project_dir, &protected, args.no_clean_project_files_only)?;
     }
     for target in targets {
         let shown = target.strip_prefix(&session.project_dir).unwrap_or(&target).display();
@@ -37,13 +37,14 @@ pub fn run(session: &Session) -> anyhow::Result<Outcome> {
     Ok(Outcome::Success)
 }
 
-fn check(target: &Path, project_dir: &Path, protected: &[&String]) -> anyhow::Result<()> {
+fn check(target: &Path, project_dir: &Path, protected: &[&String], anywhere: bool) -> anyhow::Result<()> {
     let climbs = target.components().any(|part| part == Component::ParentDir);
-    if climbs || !target.starts_with(project_dir) || target == project_dir {
+    let is_outside = climbs || !target.starts_with(project_dir);
+    if is_outside && !anywhere || project_dir.starts_with(target) {
         bail!(
             "dbt will not clean the following directories outside the project: {}\n  \
              cause: `clean-targets` names a folder that is not inside of the project\n  \
-             fix:   remove it from `clean-targets`",
+             fix:   remove it from `clean-targets`, or allow it: --no-clean-project-files-only",
             target.display()
         );
     }
@@ -68,9 +69,11 @@ mod tests {
     fn sources_and_what_lies_outside_are_kept() {
         let models = "models".to_owned();
         let project = Path::new("/p");
-        assert!(check(Path::new("/p/target"), project, &[&models]).is_ok());
+        assert!(check(Path::new("/p/target"), project, &[&models], false).is_ok());
+        assert!(check(Path::new("/elsewhere"), project, &[&models], true).is_ok());
+        assert!(check(Path::new("/"), project, &[&models], true).is_err());
         for target in ["/p", "/p/../other", "/elsewhere", "/p/models", "/p/models/sub"] {
-            assert!(check(Path::new(target), project, &[&models]).is_err(), "{target}");
+            assert!(check(Path::new(target), project, &[&models], false).is_err(), "{target}");
         }
     }
 }

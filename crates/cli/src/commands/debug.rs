@@ -1,21 +1,41 @@
 //! `debug`: project, profile, connection.
 
+use std::path::PathBuf;
+
 use engine::{
     adapter::StatementOrigin,
-    events::{Event, Events, Level},
+    events::{Events, Level},
 };
 
 use super::Outcome;
 use crate::{
+    args::DebugArgs,
     environment::Environment,
-    session::{Opening, Session},
+    session::{Opening, Session, profile_settings},
     settings::Settings,
 };
 
 /// Checks everything and says what it found.
-pub async fn run(opening: Opening, settings: Settings, environment: Environment) -> anyhow::Result<Outcome> {
+pub async fn run(
+    args: &DebugArgs,
+    opening: Opening,
+    settings: Settings,
+    environment: Environment,
+) -> anyhow::Result<Outcome> {
     let events = opening.events.clone();
     let say = |text: String| events.line(Level::Info, text);
+    if args.config_dir {
+        let folder =
+            profile_settings(&settings, &environment, settings.project_dir.as_deref()).directories.first().cloned();
+        let open = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
+        let folder = folder.unwrap_or_else(|| PathBuf::from("."));
+        say(format!("To view your profiles.yml file, run:\n\n{open} {}", folder.display()));
+        return Ok(Outcome::Success);
+    }
+    if args.connection {
+        let session = Session::open(opening, settings, environment)?;
+        return Ok(report_connection(&session, &events).await);
+    }
     say(format!("owlet version: {}", env!("CARGO_PKG_VERSION")));
     say(format!("dbt version: {}", project::CLAIMED_DBT_VERSION));
     say(format!("os info: {} {}", std::env::consts::OS, std::env::consts::ARCH));
@@ -44,17 +64,22 @@ pub async fn run(opening: Opening, settings: Settings, environment: Environment)
             say(format!("  {key}: {}", value.as_str().map_or_else(|| value.to_string(), str::to_owned)));
         }
     }
-    match try_connection(&session).await {
+    Ok(report_connection(&session, &events).await)
+}
+
+async fn report_connection(session: &Session, events: &Events) -> Outcome {
+    let say = |text: String| events.line(Level::Info, text);
+    match try_connection(session).await {
         Ok(description) => {
             say(format!("  connected to {description}"));
             say("  Connection test: [OK connection ok]".to_owned());
-            events.emit(Event::Line { level: Level::Info, text: "All checks passed!".to_owned() });
-            Ok(Outcome::Success)
+            say("All checks passed!".to_owned());
+            Outcome::Success
         }
         Err(error) => {
             say("  Connection test: [ERROR]".to_owned());
             events.line(Level::Error, format!("{error:#}"));
-            Ok(failed(&events, "Connection"))
+            failed(events, "Connection")
         }
     }
 }

@@ -147,7 +147,7 @@ async fn with_project(
     environment: Environment,
 ) -> anyhow::Result<Outcome> {
     match &cli.command {
-        Command::Debug => return debug::run(opening, settings, environment).await,
+        Command::Debug(args) => return debug::run(args, opening, settings, environment).await,
         Command::Deps(args) => return deps::run(args, &opening, &settings, &environment).await,
         Command::Docs(DocsCommand::Serve(args)) => return docs::serve(args, &opening, &settings).await,
         Command::Retry { .. } => {
@@ -174,7 +174,7 @@ async fn with_project(
         Command::Show(args) => show::run(&session, args).await,
         Command::RunOperation(args) => operation::run(&session, args).await,
         Command::Docs(DocsCommand::Generate(args)) => docs::generate(&session, args).await,
-        Command::Clean => clean::run(&session),
+        Command::Clean(args) => clean::run(&session, args),
         Command::Plan(args) => plan::run(&session, args).await,
         Command::Sql(args) => sql::in_project(&session, args).await,
         other => anyhow::bail!("`owlet {}` needs no project", other.name()),

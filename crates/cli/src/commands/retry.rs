@@ -147,7 +147,8 @@ fn operation_of(results: &RunResults) -> OperationArgs {
         // JSON is YAML.
         Some(other) => other.to_string(),
     };
-    OperationArgs { name: text("macro"), args: text("args") }
+    let given = |key: &str| Some(text(key)).filter(|text| !text.is_empty());
+    OperationArgs { name: given("macro"), args: given("args").unwrap_or_else(|| "{}".to_owned()), sql: given("sql") }
 }
 
 /// The batches of a model that was built in part. One that failed altogether starts over, and may be a full refresh again.

@@ -1,6 +1,9 @@
 //! `show`: some rows of a node or of an inline query.
 
-use engine::{adapter::StatementOrigin, events::Event};
+use engine::{
+    adapter::{Adapter, StatementOrigin},
+    events::Event,
+};
 use graph::ResourceType;
 
 use super::{Outcome, sql::to_table};
@@ -13,6 +16,12 @@ use crate::{
 
 /// Shows rows.
 pub async fn run(session: &Session, args: &ShowArgs) -> anyhow::Result<Outcome> {
+    if let Some(sql) = &args.inline_direct {
+        let connection = session.connect().await?;
+        let shown = show(session, &*session.adapter(&connection)?, args, (None, None, sql.clone())).await;
+        connection.close().await;
+        return shown.map(|()| Outcome::Success);
+    }
     let manifest = session.parse().await?;
     let types =
         &[ResourceType::Model, ResourceType::Seed, ResourceType::Snapshot, ResourceType::Analysis, ResourceType::Test];
@@ -32,7 +41,7 @@ pub async fn run(session: &Session, args: &ShowArgs) -> anyhow::Result<Outcome> 
     let connection = session.connect().await?;
     let adapter = session.adapter(&connection)?;
     let compiler = session.compiler(manifest, std::sync::Arc::clone(&adapter), &selected);
-    let mut queries: Vec<(Option<names::UniqueId>, Option<String>, String)> = Vec::new();
+    let mut queries: Vec<Query> = Vec::new();
     if let Some(sql) = &args.inline {
         let (compiler, sql) = (compiler.clone(), sql.clone());
         let compiled = tokio::task::spawn_blocking(move || compiler.compile_inline(&sql)).await?;
@@ -50,30 +59,40 @@ pub async fn run(session: &Session, args: &ShowArgs) -> anyhow::Result<Outcome> 
         };
         queries.push((Some(id), node.map(|node| node.name.clone()), sql));
     }
-    for (node, name, sql) in queries {
-        let sql = if args.limit >= 0 {
-            format!("{}\nlimit {}", sql.trim_end().trim_end_matches(';'), args.limit)
-        } else {
-            sql
-        };
-        let origin = StatementOrigin { node, step: "show".to_owned(), comment: None };
-        let table = match adapter.execute(&sql, &origin, Some(None)).await {
-            Ok((_, table)) => to_table(&table),
-            Err(error) => {
-                connection.close().await;
-                return Err(session.fail(*error.diagnostic));
-            }
-        };
-        let text = match (args.output, name) {
-            (TextOrJson::Json, Some(name)) => {
-                serde_json::to_string_pretty(&serde_json::json!({"node": name, "show": table.objects()}))?
-            }
-            (TextOrJson::Json, None) => serde_json::to_string_pretty(&serde_json::json!({"show": table.objects()}))?,
-            (TextOrJson::Text, Some(name)) => format!("Previewing node '{name}':\n{}", table.pipes()),
-            (TextOrJson::Text, None) => format!("Previewing inline node:\n{}", table.pipes()),
-        };
-        Stream::Stdout.write_line(&text);
+    let mut shown = Ok(());
+    for query in queries {
+        shown = show(session, &*adapter, args, query).await;
+        if shown.is_err() {
+            break;
+        }
     }
     connection.close().await;
-    Ok(Outcome::Success)
+    shown.map(|()| Outcome::Success)
+}
+
+/// A query of a node, its id and name, or one that is nobody's.
+type Query = (Option<names::UniqueId>, Option<String>, String);
+
+async fn show(
+    session: &Session,
+    adapter: &dyn Adapter,
+    args: &ShowArgs,
+    (node, name, sql): Query,
+) -> anyhow::Result<()> {
+    let sql =
+        if args.limit >= 0 { format!("{}\nlimit {}", sql.trim_end().trim_end_matches(';'), args.limit) } else { sql };
+    let origin = StatementOrigin { node, step: "show".to_owned(), comment: None };
+    let (_, table) =
+        adapter.execute(&sql, &origin, Some(None)).await.map_err(|error| session.fail(*error.diagnostic))?;
+    let table = to_table(&table);
+    let text = match (args.output, name) {
+        (TextOrJson::Json, Some(name)) => {
+            serde_json::to_string_pretty(&serde_json::json!({"node": name, "show": table.objects()}))?
+        }
+        (TextOrJson::Json, None) => serde_json::to_string_pretty(&serde_json::json!({"show": table.objects()}))?,
+        (TextOrJson::Text, Some(name)) => format!("Previewing node '{name}':\n{}", table.pipes()),
+        (TextOrJson::Text, None) => format!("Previewing inline node:\n{}", table.pipes()),
+    };
+    Stream::Stdout.write_line(&text);
+    Ok(())
 }

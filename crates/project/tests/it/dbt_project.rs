@@ -115,15 +115,12 @@ fn what_is_rendered_and_what_is_not() {
 
 #[test]
 fn behaviour_flags_have_dbts_defaults() {
-    let (project, _) = parse(
-        "name: shop\nflags: {validate_macro_args: no, state_modified_compare_vars: yes, maximum_seed_size_mib: 3}\n",
-    );
+    let (project, _) = parse("name: shop\nflags: {validate_macro_args: no, state_modified_compare_vars: yes}\n");
     let flags = project.unwrap().project_flags();
     assert!(!flags.behaviour("validate_macro_args"));
     assert!(flags.behaviour("state_modified_compare_vars"));
     assert!(flags.behaviour("require_generic_test_arguments_property"));
     assert!(!flags.behaviour("use_catalogs_v2"));
-    assert_eq!(flags.maximum_seed_size_mib(), 3);
 }
 
 #[test]
