@@ -218,6 +218,26 @@ async fn the_page_keeps_what_was_typed_and_says_what_is_wrong_beside_it() {
             "notifications",
             vec![("kind", "new_relic"), ("name", "prod"), ("license_key", "hush-hush-key"), ("account", "7")],
         ),
+        (
+            "notifications",
+            vec![
+                ("kind", "openlineage"),
+                ("url", "https://lineage.example"),
+                ("api_key", "hush-hush-key"),
+                ("namespace", "acme"),
+            ],
+        ),
+        // Its key stays.
+        (
+            "notifications",
+            vec![
+                ("kind", "openlineage"),
+                ("url", "https://lineage.example"),
+                ("api_key", ""),
+                ("endpoint", "x/lineage"),
+                ("namespace", "acme"),
+            ],
+        ),
         ("notifications", vec![("kind", "system"), ("slack_channels", "#lake"), ("emails", "ops@example.com")]),
         ("budgets", vec![("scope", "workspace"), ("dollars", "$2.50"), ("period", "month"), ("action", "stop")]),
         ("limits", vec![("key", "connection:lake"), ("max_active", "2")]),
@@ -236,6 +256,8 @@ async fn the_page_keeps_what_was_typed_and_says_what_is_wrong_beside_it() {
         "incident.io: lake, told of schedules that name it",
         "Datadog: acme",
         "New Relic: prod",
+        "OpenLineage: https://lineage.example, jobs of acme",
+        "value=\"x/lineage\"",
         "ops@example.com",
         "2.5",
         "connection:lake",
@@ -251,6 +273,25 @@ async fn the_page_keeps_what_was_typed_and_says_what_is_wrong_beside_it() {
         server.form("/settings/notifications", &[("do", "remove"), ("kind", "datadog"), ("name", "acme")]).await;
     assert_eq!(removed.status, 303, "{}", removed.text);
     let kept = server.get("/api/v1/settings/notifications").await.json();
+    let lineage = json!({
+        "url": "https://lineage.example", "endpoint": "x/lineage", "api_key": {"secret": true}, "namespace": "acme",
+    });
+    assert_eq!(kept["openlineage"], lineage);
+    let openlineage = |fields: &[(&'static str, &'static str)]| {
+        let all = [&[("do", "save"), ("kind", "openlineage")], fields].concat();
+        let server = &server;
+        async move { server.form("/settings/notifications", &all).await }
+    };
+    let refused = openlineage(&[("url", "lineage.example:5000"), ("namespace", "typed")]).await;
+    assert!(refused.status == 422 && refused.text.contains("is no address (openlineage)"), "{}", refused.text);
+    assert!(refused.text.contains("value=\"typed\""), "{}", refused.text);
+    assert_eq!(openlineage(&[("url", "")]).await.status, 422);
+    assert_eq!(openlineage(&[("url", "https://lineage.example"), ("no_api_key", "yes")]).await.status, 303);
+    let without = server.get("/api/v1/settings/notifications").await.json();
+    assert_eq!(without["openlineage"], json!({"url": "https://lineage.example"}));
+    let removed = server.form("/settings/notifications", &[("do", "remove"), ("kind", "openlineage")]).await;
+    assert_eq!(removed.status, 303, "{}", removed.text);
+    assert!(server.get("/api/v1/settings/notifications").await.json().get("openlineage").is_none());
     assert_eq!(kept["pagerduty"]["oncall"]["routing_key"], json!({"secret": true}));
     assert!(kept.get("datadog").is_none(), "{kept}");
     // What others need stays.

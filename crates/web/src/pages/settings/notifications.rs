@@ -5,8 +5,8 @@ use notify::Security;
 use scheduler::{
     model::Actor,
     settings::{
-        DatadogSettings, IncidentIoSettings, NewRelicSettings, NotificationSettings, PagerDutySettings, Region,
-        Sensitive, SettingsError, SmtpSettings, WebhookSettings,
+        DatadogSettings, IncidentIoSettings, NewRelicSettings, NotificationSettings, OpenLineageSettings,
+        PagerDutySettings, Region, Sensitive, SettingsError, SmtpSettings, WebhookSettings,
     },
 };
 
@@ -50,6 +50,7 @@ fn remove(settings: &mut NotificationSettings, form: &Form) {
         Some("incident_io") => drop(settings.incident_io.remove(&name)),
         Some("datadog") => drop(settings.datadog.remove(&name)),
         Some("new_relic") => drop(settings.new_relic.remove(&name)),
+        Some("openlineage") => settings.openlineage = None,
         _ => {}
     }
 }
@@ -92,6 +93,7 @@ fn change(settings: &mut NotificationSettings, form: &Form) -> Result<(), Vec<Di
             needs_name("incident tool")?;
             change_tool(settings, form, name)?;
         }
+        Some("openlineage") => settings.openlineage = Some(lineage(form, settings.openlineage.as_ref())?),
         Some("system") => {
             settings.public_url = form.given("public_url").map(str::to_owned);
             settings.system.emails = form.list("emails");
@@ -177,6 +179,20 @@ fn smtp(form: &Form, before: Option<&SmtpSettings>) -> Result<SmtpSettings, Vec<
     Ok(SmtpSettings { host: host.to_owned(), port: port.transpose()?, security, user, password, from: from.to_owned() })
 }
 
+/// An API key that is not given stays.
+fn lineage(form: &Form, before: Option<&OpenLineageSettings>) -> Result<OpenLineageSettings, Vec<Diagnostic>> {
+    let Some(url) = form.given("url") else {
+        return Err(wrong("The lineage server has no address", "write it like https://lineage.example.com"));
+    };
+    let text = |field: &str| form.given(field).map(str::to_owned);
+    let api_key = match (form.given("api_key"), form.given("no_api_key")) {
+        (Some(key), _) => Some(Sensitive::new(key, "the API key").map_err(|problem| vec![problem])?),
+        (None, Some(_)) => None,
+        (None, None) => before.and_then(|before| before.api_key.clone()),
+    };
+    Ok(OpenLineageSettings { url: url.to_owned(), endpoint: text("endpoint"), api_key, namespace: text("namespace") })
+}
+
 pub async fn draw(view: &View<'_>, body: &mut Html) -> Result<(), ApiError> {
     let settings = view.app.parts.settings.notifications().await?;
     let receivers = view.app.parts.settings.receivers().await?;
@@ -184,7 +200,7 @@ pub async fn draw(view: &View<'_>, body: &mut Html) -> Result<(), ApiError> {
         body,
         PART,
         "Notifications",
-        "How Slack, Teams, mail, webhooks and incident tools are reached; schedules say who is told about what.",
+        "How Slack, Teams, mail, webhooks, incident tools and a lineage server are reached; schedules say who is told about what.",
     );
     draw_ways(view, body, &settings);
     body.raw("<h3>Receivers</h3>");
@@ -235,6 +251,10 @@ fn draw_ways(view: &View<'_>, body: &mut Html, settings: &NotificationSettings) 
     for (name, webhook) in &settings.webhooks {
         let signed = if webhook.signing_key.is_some() { "signed" } else { "not signed" };
         ways.push(("webhook", name, format!("Webhook: {name}, {signed}, told of {}", webhook.events.join(", "))));
+    }
+    if let Some(lineage) = &settings.openlineage {
+        let of = lineage.namespace.as_ref().map_or(String::new(), |namespace| format!(", jobs of {namespace}"));
+        ways.push(("openlineage", "", format!("OpenLineage: {}{of}", lineage.url)));
     }
     for (kind, name, what, events) in tools(settings) {
         let told = if events.is_empty() { "schedules that name it".to_owned() } else { events.join(", ") };
@@ -351,6 +371,28 @@ fn draw_forms(view: &View<'_>, body: &mut Html, settings: &NotificationSettings)
         fields.secret("license_key", "Licence key", false, "");
         fields.choice("region", "Region", "us", &regions, "");
         fields.text("events", "Told of", "", stream);
+    });
+    let lineage = settings.openlineage.as_ref();
+    form("openlineage", "OpenLineage: what runs read and write", &|fields| {
+        let set = |member: fn(&OpenLineageSettings) -> Option<&str>| lineage.and_then(member).unwrap_or_default();
+        fields.text(
+            "url",
+            "Address",
+            set(|set| Some(&set.url)),
+            "https://lineage.example.com; OPENLINEAGE_URL of a server goes first",
+        );
+        fields.text("endpoint", "Endpoint", set(|set| set.endpoint.as_deref()), "api/v1/lineage when empty");
+        let has_key = lineage.is_some_and(|set| set.api_key.is_some());
+        fields.secret("api_key", "API key", has_key, "sent as a bearer token");
+        if has_key {
+            fields.check("no_api_key", "Without a key", false);
+        }
+        fields.text(
+            "namespace",
+            "Namespace",
+            set(|set| set.namespace.as_deref()),
+            "of the jobs; the workspace's name when empty",
+        );
     });
     form("system", "Problems of the scheduler, and links", &|fields| {
         let system = &settings.system;
