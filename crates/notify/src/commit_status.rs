@@ -1,7 +1,7 @@
 //! What came of a commit, at the host of its repository.
 //!
 //! Source: GitHub REST API, "Create a commit status"; GitLab REST API, "Set commit pipeline status"; Bitbucket Cloud REST API, "Create a build
-//! status for a commit".
+//! status for a commit"; Azure DevOps REST API 7.1, "Pull Request Statuses: Create".
 
 use chrono::Utc;
 use reqwest::{Client, RequestBuilder};
@@ -15,6 +15,8 @@ pub enum StatusHost {
     GitHub,
     GitLab,
     Bitbucket,
+    /// It shows statuses at the pull request, not at its commits.
+    AzureDevOps,
 }
 
 /// How far a run is.
@@ -37,9 +39,11 @@ pub struct CommitStatus {
     /// Address of the host's API; the public host's own when missing.
     pub api: Option<String>,
     pub token: String,
-    /// `owner/name`
+    /// `owner/name`; Azure's is `organisation/project/name`.
     pub repository: String,
     pub commit: String,
+    /// Its number, where the commit is of one.
+    pub pull_request: Option<String>,
     pub state: CommitState,
     /// Names the check: a later status of this name replaces it.
     pub context: String,
@@ -65,6 +69,7 @@ impl StatusHost {
             Self::GitHub => "GitHub",
             Self::GitLab => "GitLab",
             Self::Bitbucket => "Bitbucket",
+            Self::AzureDevOps => "Azure DevOps",
         }
     }
 
@@ -73,6 +78,7 @@ impl StatusHost {
             Self::GitHub => "https://api.github.com",
             Self::GitLab => "https://gitlab.com/api/v4",
             Self::Bitbucket => "https://api.bitbucket.org/2.0",
+            Self::AzureDevOps => "https://dev.azure.com",
         }
     }
 
@@ -92,14 +98,37 @@ impl StatusHost {
             (Self::Bitbucket, State::Passed) => "SUCCESSFUL",
             (Self::Bitbucket, State::Failed | State::Broken) => "FAILED",
             (Self::Bitbucket, State::Stopped) => "STOPPED",
+            (Self::AzureDevOps, State::Waiting | State::Running) => "pending",
+            (Self::AzureDevOps, State::Passed) => "succeeded",
+            (Self::AzureDevOps, State::Failed) => "failed",
+            (Self::AzureDevOps, State::Broken | State::Stopped) => "error",
         }
     }
 }
 
 pub(crate) async fn deliver(client: &Client, status: &CommitStatus) -> Result<(), Failure> {
     let host = status.host.name();
+    if status.host == StatusHost::AzureDevOps {
+        if status.pull_request.is_none() {
+            return Err(Failure::never(
+                "Azure DevOps shows statuses at pull requests, and this run is of none",
+                "nothing is to be done",
+            ));
+        }
+        if status.repository.split('/').count() < 3 {
+            return Err(Failure::never(
+                format!("Azure DevOps does not know the repository '{}'", status.repository),
+                "name it for the environment as organisation/project/repository",
+            ));
+        }
+    }
     let answer = http::send(request(client, status), host, Utc::now()).await?;
     match answer.status.as_u16() {
+        // Azure answers a token that it does not know with its page for signing in.
+        203 | 302 if status.host == StatusHost::AzureDevOps => Err(Failure::never(
+            format!("{host} does not know the token (it answered with its page for signing in)"),
+            "make a personal access token with the scope Code (status), and set its variable anew",
+        )),
         200..=299 => Ok(()),
         // GitLab refuses to set what is set: this very state was taken before.
         400 if status.host == StatusHost::GitLab && answer.text.contains("Cannot transition status") => Ok(()),
@@ -116,6 +145,9 @@ pub(crate) async fn deliver(client: &Client, status: &CommitStatus) -> Result<()
 fn request(client: &Client, status: &CommitStatus) -> RequestBuilder {
     let api = status.api.as_deref().unwrap_or_else(|| status.host.public_api()).trim_end_matches('/');
     let CommitStatus { repository, commit, token, .. } = status;
+    if status.host == StatusHost::AzureDevOps {
+        return azure(client, api, status);
+    }
     let (url, request): (String, fn(RequestBuilder, &str) -> RequestBuilder) = match status.host {
         StatusHost::GitHub => (format!("{api}/repos/{repository}/statuses/{commit}"), |request, token| {
             request
@@ -129,7 +161,7 @@ fn request(client: &Client, status: &CommitStatus) -> RequestBuilder {
                 request.header("private-token", token)
             })
         }
-        StatusHost::Bitbucket => {
+        StatusHost::Bitbucket | StatusHost::AzureDevOps => {
             (format!("{api}/repositories/{repository}/commit/{commit}/statuses/build"), |request, token| {
                 // An app password comes with its user; an access token is a bearer's.
                 match token.split_once(':') {
@@ -140,6 +172,30 @@ fn request(client: &Client, status: &CommitStatus) -> RequestBuilder {
         }
     };
     request(client.post(url), token).header("content-type", "application/json").body(body(status).to_string())
+}
+
+fn azure(client: &Client, api: &str, status: &CommitStatus) -> RequestBuilder {
+    let mut parts: Vec<&str> = status.repository.split('/').collect();
+    let name = parts.pop().unwrap_or_default();
+    parts.extend(["_apis", "git", "repositories", name, "pullRequests"]);
+    parts.extend([status.pull_request.as_deref().unwrap_or_default(), "statuses"]);
+    let url = reqwest::Url::parse(api).map(|mut url| {
+        // An address of a host has segments; projects may have spaces.
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(parts);
+        }
+        url.set_query(Some("api-version=7.1"));
+        url.to_string()
+    });
+    let request = client.post(url.unwrap_or_else(|_| api.to_owned()));
+    let token = status.token.as_str();
+    // A personal access token is a password without a user; those of Entra ID are JWTs.
+    let request = match token.split_once(':') {
+        Some((user, password)) => request.basic_auth(user, Some(password)),
+        None if token.starts_with("eyJ") => request.bearer_auth(token),
+        None => request.basic_auth("", Some(token)),
+    };
+    request.header("content-type", "application/json").body(body(status).to_string())
 }
 
 fn body(status: &CommitStatus) -> Value {
@@ -155,8 +211,18 @@ fn body(status: &CommitStatus) -> Value {
             "state": state, "key": shortened(&status.context, 40), "name": status.context,
             "description": shortened(&status.description, 255),
         }),
+        StatusHost::AzureDevOps => {
+            let (genre, name) = status.context.split_once('/').unwrap_or(("owlet", &status.context));
+            json!({
+                "state": state, "context": {"genre": genre, "name": name}, "description": shortened(&status.description, 255),
+            })
+        }
     };
-    let name = if status.host == StatusHost::Bitbucket { "url" } else { "target_url" };
+    let name = match status.host {
+        StatusHost::GitHub | StatusHost::GitLab => "target_url",
+        StatusHost::Bitbucket => "url",
+        StatusHost::AzureDevOps => "targetUrl",
+    };
     if let Some(url) = &status.url {
         body[name] = url.as_str().into();
     }
@@ -174,6 +240,7 @@ mod tests {
             token: "hush-hush".to_owned(),
             repository: "acme/shop".to_owned(),
             commit: "abc".to_owned(),
+            pull_request: Some("7".to_owned()),
             state,
             context: "owlet/ci".to_owned(),
             description: "x".repeat(300),
@@ -205,6 +272,15 @@ mod tests {
             assert!(body.to_string().contains("/bolt/run_id/7"));
             assert!(!format!("{status:?}").contains("hush"));
         }
+        let mut azure = status(StatusHost::AzureDevOps, CommitState::Passed);
+        azure.repository = "acme/Shop Data/dbt".to_owned();
+        let request = request(&client, &azure).build().expect("a request");
+        let address = "http://127.0.0.1:1/api/acme/Shop%20Data/_apis/git/repositories/dbt/pullRequests/7/statuses?api-version=7.1";
+        assert_eq!(request.url().as_str(), address);
+        let sent: Value =
+            serde_json::from_slice(request.body().and_then(|body| body.as_bytes()).expect("bytes")).expect("JSON");
+        assert_eq!((&sent["state"], &sent["context"]), (&json!("succeeded"), &json!({"genre": "owlet", "name": "ci"})));
+        assert_eq!(sent["targetUrl"], "https://owlet.example/bolt/run_id/7");
         let github = body(&status(StatusHost::GitHub, CommitState::Passed));
         assert!(github["description"].as_str().expect("text").chars().count() <= 140);
     }

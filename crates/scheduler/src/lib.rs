@@ -49,5 +49,5 @@ mod trigger;
 pub mod worker;
 
 pub use error::SchedulerError;
-pub use pull_requests::{SchemaToDrop, is_repository};
+pub use pull_requests::{SchemaToDrop, is_repository, repository_of};
 pub use scheduler::{MIGRATIONS, Options, Scheduler, Server};

@@ -277,6 +277,7 @@ words! {
         GitHub = "github",
         GitLab = "gitlab",
         Bitbucket = "bitbucket",
+        AzureDevOps = "azure-devops",
     }
 }
 

@@ -213,19 +213,55 @@ pub(crate) fn is_of(code: &Code, repository: &str) -> bool {
 
 /// Whether a git URL is that of `owner/name`.
 pub fn is_repository(url: &str, repository: &str) -> bool {
+    if let Some(name) = azure_repository(url) {
+        let (name, repository) = (name.to_lowercase(), repository.to_lowercase());
+        return name.strip_suffix(&repository).is_some_and(|before| before.is_empty() || before.ends_with('/'));
+    }
     let url = url.trim_end_matches('/').trim_end_matches(".git").to_lowercase();
     let repository = repository.to_lowercase();
     url.strip_suffix(&repository).is_some_and(|host| host.ends_with(['/', ':']))
 }
 
-/// `owner/name` of a git URL: all behind the host, as nested groups of GitLab want it.
-pub(crate) fn repository_of(url: &str) -> Option<String> {
+/// `owner/name` of a git URL: all behind the host, as nested groups of GitLab want it; `organisation/project/name` of Azure's.
+pub fn repository_of(url: &str) -> Option<String> {
+    if let Some(name) = azure_repository(url) {
+        return Some(name);
+    }
     let path = match url::Url::parse(url) {
         Ok(url) if url.has_host() => url.path().to_owned(),
         _ => url.split_once(':')?.1.to_owned(),
     };
     let path = path.trim_matches('/').trim_end_matches(".git").to_owned();
     path.contains('/').then_some(path)
+}
+
+/// `organisation/project/name` of a URL of Azure Repos: `https://dev.azure.com/acme/Shop/_git/dbt`, `git@ssh.dev.azure.com:v3/acme/Shop/dbt`, the older
+/// `https://acme.visualstudio.com/Shop/_git/dbt`, or that of a server of one's own. Without a project, it is named as the repository.
+///
+/// Source: Azure DevOps documentation, "Clone an existing Git repo", "Use SSH key authentication", "Switch to dev.azure.com".
+fn azure_repository(url: &str) -> Option<String> {
+    let decoded = |part: &str| percent_encoding::percent_decode_str(part).decode_utf8_lossy().into_owned();
+    let (host, path) = match url::Url::parse(url) {
+        Ok(parsed) if parsed.has_host() => (parsed.host_str()?.to_lowercase(), parsed.path().to_owned()),
+        _ => {
+            let (host, path) = url.split_once(':')?;
+            (host.rsplit('@').next()?.to_lowercase(), path.to_owned())
+        }
+    };
+    let mut parts: Vec<String> = path.split('/').filter(|part| !part.is_empty()).map(decoded).collect();
+    if matches!(host.as_str(), "ssh.dev.azure.com" | "vs-ssh.visualstudio.com") {
+        return (parts.len() == 4 && parts[0] == "v3").then(|| parts[1..].join("/"));
+    }
+    let at = parts.iter().position(|part| part == "_git").filter(|at| at + 2 == parts.len())?;
+    parts.remove(at);
+    if let Some(organisation) = host.strip_suffix(".visualstudio.com") {
+        parts.retain(|part| !part.eq_ignore_ascii_case("DefaultCollection"));
+        parts.insert(0, organisation.to_owned());
+    }
+    if parts.len() == 2 {
+        parts.push(parts[1].clone());
+    }
+    (parts.len() > 2).then(|| parts.join("/"))
 }
 
 #[cfg(test)]
@@ -242,5 +278,24 @@ mod tests {
         assert!(!is_repository("https://github.com/shop/dbt-two", "shop/dbt"));
         assert_eq!(repository_of("https://gitlab.com/acme/data/shop.git").as_deref(), Some("acme/data/shop"));
         assert_eq!(repository_of("/srv/shop.git"), None);
+    }
+
+    #[test]
+    fn azure_names_a_repository_by_organisation_project_and_name() {
+        for (url, name) in [
+            ("https://dev.azure.com/acme/Shop%20Data/_git/dbt", "acme/Shop Data/dbt"),
+            ("https://acme@dev.azure.com/acme/Shop%20Data/_git/dbt", "acme/Shop Data/dbt"),
+            ("git@ssh.dev.azure.com:v3/acme/Shop%20Data/dbt", "acme/Shop Data/dbt"),
+            ("ssh://git@ssh.dev.azure.com/v3/acme/Shop%20Data/dbt", "acme/Shop Data/dbt"),
+            ("https://acme.visualstudio.com/DefaultCollection/Shop%20Data/_git/dbt", "acme/Shop Data/dbt"),
+            ("https://dev.azure.com/acme/_git/shop", "acme/shop/shop"),
+            ("https://acme.visualstudio.com/DefaultCollection/_git/shop", "acme/shop/shop"),
+            ("https://tfs.acme.example/tfs/Main/Shop/_git/dbt", "tfs/Main/Shop/dbt"),
+        ] {
+            assert_eq!(repository_of(url).as_deref(), Some(name), "{url}");
+            assert!(is_repository(url, &name.to_uppercase()), "{url}");
+        }
+        assert!(is_repository("https://dev.azure.com/acme/Shop/_git/dbt", "shop/dbt"));
+        assert!(!is_repository("https://dev.azure.com/acme/Workshop/_git/dbt", "shop/dbt"));
     }
 }

@@ -183,6 +183,8 @@ pub struct PullRequest {
     pub number: String,
     pub branch: String,
     pub commit: String,
+    /// It was open before. Hosts say so for a new title, too: what has begun for this commit goes on.
+    pub is_update: bool,
     pub delivery: Option<String>,
     pub actor: Actor,
 }

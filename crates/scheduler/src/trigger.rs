@@ -180,6 +180,10 @@ impl Scheduler {
                 triggered.push(Triggered { run_id, is_new: false });
                 continue;
             }
+            if let Some(run_id) = self.run_of_commit(&mut change, id, &request).await? {
+                triggered.push(Triggered { run_id, is_new: false });
+                continue;
+            }
             let reason = format!("pull request {} has a newer commit, {}", request.number, request.commit);
             self.end_pull_request(&mut change, id, &request.number, &reason, &request.actor).await?;
             let mut new = NewRun::new(&definition, place, Cause::PullRequest, &request.actor, self.now());
@@ -195,6 +199,28 @@ impl Scheduler {
         }
         self.nudge();
         Ok(triggered)
+    }
+
+    /// The newest run of an open pull request, if nothing but something besides its commit has changed.
+    async fn run_of_commit(
+        &self,
+        change: &mut Change,
+        schedule_id: i64,
+        request: &PullRequest,
+    ) -> Result<Option<i64>, SchedulerError> {
+        if !request.is_update {
+            return Ok(None);
+        }
+        let sql = "SELECT r.id FROM pull_request p JOIN run r ON r.id = p.last_run_id WHERE p.schedule_id = $1 AND p.number = $2 \
+                   AND lower(p.repository) = lower($3) AND p.closed_at IS NULL AND r.commit_hash = $4";
+        sqlx::query_scalar(sql)
+            .bind(schedule_id)
+            .bind(request.number.as_str())
+            .bind(request.repository.clone().unwrap_or_default())
+            .bind(request.commit.as_str())
+            .fetch_optional(&mut **change)
+            .await
+            .map_err(|source| self.failed("looking for runs of a pull request in", source))
     }
 
     /// Ends what is not finished of a pull request: it has a newer commit, or is closed.

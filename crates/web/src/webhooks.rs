@@ -1,8 +1,9 @@
-//! What code hosts tell: pushes and pull requests of GitHub, GitLab and Bitbucket.
+//! What code hosts tell: pushes and pull requests of GitHub, GitLab, Bitbucket and Azure DevOps.
 //!
 //! Pure: from headers and body to [`Delivery`]. A delivery is believed only with the shared secret: GitHub and Bitbucket sign the body with it
-//! (HMAC-SHA256), GitLab sends it.
+//! (HMAC-SHA256), GitLab and Azure DevOps send it.
 
+mod azure_devops;
 mod bitbucket;
 mod github;
 mod gitlab;
@@ -24,6 +25,7 @@ pub enum Provider {
     GitHub,
     GitLab,
     Bitbucket,
+    AzureDevOps,
 }
 
 impl Provider {
@@ -33,6 +35,7 @@ impl Provider {
             Self::GitHub => "github",
             Self::GitLab => "gitlab",
             Self::Bitbucket => "bitbucket",
+            Self::AzureDevOps => "azure-devops",
         }
     }
 }
@@ -41,7 +44,8 @@ impl FromStr for Provider {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
-        [Self::GitHub, Self::GitLab, Self::Bitbucket].into_iter().find(|provider| provider.as_str() == text).ok_or(())
+        let known = [Self::GitHub, Self::GitLab, Self::Bitbucket, Self::AzureDevOps];
+        known.into_iter().find(|provider| provider.as_str() == text).ok_or(())
     }
 }
 
@@ -105,6 +109,8 @@ pub enum Action {
 /// Why a delivery is not taken.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum WebhookError {
+    #[error("the delivery does not show the secret: it has no header {0}")]
+    NoPassword(&'static str),
     #[error("the delivery is not signed: it has no header {0}")]
     Unsigned(&'static str),
     #[error("the signature in {0} does not match: the secrets differ, or the body was changed on its way")]
@@ -121,8 +127,14 @@ impl WebhookError {
     /// What one can do now.
     pub fn fix(&self) -> &'static str {
         match self {
+            Self::NoPassword(_) => {
+                "enter the secret of OWLET_WEBHOOK_SECRET as the password of basic authentication in the service hook's settings"
+            }
             Self::Unsigned(_) | Self::WrongSignature(_) => {
                 "enter the same secret in the webhook's settings and in OWLET_WEBHOOK_SECRET of `owlet up`"
+            }
+            Self::Missing { event, .. } if event.starts_with("git.") => {
+                "set the service hook's resource details to send to All, with the newest resource version"
             }
             Self::NoHeader(_) | Self::NotJson(_) | Self::Missing { .. } => {
                 "set the webhook's content type to application/json, and its address to /api/v1/webhooks/ and the host's name"
@@ -140,6 +152,7 @@ pub fn receive(provider: Provider, secret: &str, headers: &HeaderMap, body: &[u8
         Provider::GitHub => signature::hmac_sha256(headers, "x-hub-signature-256", secret, body)?,
         Provider::Bitbucket => signature::hmac_sha256(headers, "x-hub-signature", secret, body)?,
         Provider::GitLab => signature::shared(headers, "x-gitlab-token", secret)?,
+        Provider::AzureDevOps => signature::password(headers, secret)?,
     }
     let json: Json = serde_json::from_slice(body).map_err(|error| WebhookError::NotJson(error.to_string()))?;
     let (ids, event): (&[&str], Event) = match provider {
@@ -148,9 +161,12 @@ pub fn receive(provider: Provider, secret: &str, headers: &HeaderMap, body: &[u8
             (&["idempotency-key", "x-gitlab-event-uuid"], gitlab::event(required(headers, "x-gitlab-event")?, &json)?)
         }
         Provider::Bitbucket => (&["x-request-uuid"], bitbucket::event(required(headers, "x-event-key")?, &json)?),
+        Provider::AzureDevOps => (&[], azure_devops::event(&json)?),
     };
     let named = ids.iter().find_map(|name| headers.get(*name)?.to_str().ok()).map(str::to_owned);
-    let id = named.unwrap_or_else(|| to_hex(&Sha256::digest(body)));
+    // Azure's stands in the body, and sets each attempt's date beside it.
+    let of_body = || json["id"].as_str().filter(|_| provider == Provider::AzureDevOps).map(str::to_owned);
+    let id = named.or_else(of_body).unwrap_or_else(|| to_hex(&Sha256::digest(body)));
     Ok(Delivery { provider, id, event })
 }
 

@@ -257,6 +257,7 @@ pub enum CodeHostArg {
     Github,
     Gitlab,
     Bitbucket,
+    AzureDevops,
 }
 
 impl From<CodeHostArg> for scheduler::model::CodeHost {
@@ -265,6 +266,7 @@ impl From<CodeHostArg> for scheduler::model::CodeHost {
             CodeHostArg::Github => Self::GitHub,
             CodeHostArg::Gitlab => Self::GitLab,
             CodeHostArg::Bitbucket => Self::Bitbucket,
+            CodeHostArg::AzureDevops => Self::AzureDevOps,
         }
     }
 }

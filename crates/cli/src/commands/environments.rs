@@ -167,7 +167,7 @@ fn changed(known: Option<&EnvironmentRow>, args: &EnvironmentArgs, name: &str) -
         }
         (None, None) if args.status_token.is_some() || args.status_api.is_some() || args.repository.is_some() => bail!(
             "--status-token, --status-api and --repository say how to report, but not to whom\n  \
-             cause: '{name}' has no host for commit statuses\n  fix:   give --status github, gitlab or bitbucket"
+             cause: '{name}' has no host for commit statuses\n  fix:   give --status github, gitlab, bitbucket or azure-devops"
         ),
         (None, None) => {}
     }

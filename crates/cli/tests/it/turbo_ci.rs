@@ -101,7 +101,7 @@ fn answer(mut stream: TcpStream, root: &Path, posts: &Sender<Post>) {
         posts.send(Post { path: path.to_owned(), authorization, body }).expect("the test listens");
         ("201 Created", b"{}".to_vec())
     } else {
-        let file = path.split('?').next().unwrap_or_default().trim_start_matches('/');
+        let file = path.split('?').next().unwrap_or_default().trim_start_matches('/').replace("%20", " ");
         fs_err::read(root.join(file)).map_or(("404 Not Found", Vec::new()), |content| ("200 OK", content))
     };
     let head = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", content.len());
@@ -121,11 +121,12 @@ fn publish(work: &Path, name: &str) -> String {
     git(work, &["add", "--all"]);
     git(work, &["commit", "--quiet", "--message", "a change"]);
     git(work, &["push", "--quiet", "--force", "host", &format!("HEAD:{name}")]);
-    git(&work.join("../host/acme/shop.git"), &["update-server-info"]);
+    let host = git(work, &["remote", "get-url", "host"]);
+    git(Path::new(&host), &["update-server-info"]);
     git(work, &["rev-parse", "HEAD"])
 }
 
-/// What the host delivers about pull request 7.
+/// What GitHub delivers about pull request 7.
 fn pull_request(action: &str, repository: &str, commit: &str) -> Value {
     json!({
         "action": action,
@@ -149,10 +150,14 @@ fn deliver(endpoint: &str, secret: &str, delivery: &str, body: &Value) -> (Strin
         format!("x-github-delivery: {delivery}"),
         format!("x-hub-signature-256: sha256={signature}"),
     ];
+    posted(&format!("{endpoint}/api/v1/webhooks/github"), &headers, &body)
+}
+
+fn posted(address: &str, headers: &[String], body: &str) -> (String, Value) {
     let mut curl = Command::new("curl");
-    curl.args(["--silent", "--write-out", "\n%{http_code}", "--data-binary", &body]);
+    curl.args(["--silent", "--write-out", "\n%{http_code}", "--data-binary", body]);
     curl.args(headers.iter().flat_map(|header| ["--header", header.as_str()]));
-    let output = curl.arg(format!("{endpoint}/api/v1/webhooks/github")).output().expect("curl runs");
+    let output = curl.arg(address).output().expect("curl runs");
     let text = String::from_utf8(output.stdout).expect("UTF-8");
     let (body, status) = text.rsplit_once('\n').expect("a status");
     (status.to_owned(), serde_json::from_str(body).expect("JSON"))
@@ -285,6 +290,98 @@ fn a_pull_request_is_built_reported_and_cleaned_up() {
     assert!(!left.contains("paradime_turbo_ci") && left.contains("shop_live"), "{left}");
     assert_eq!(tables(warehouse.keys("lake")), 0, "its files are gone, too");
 
+    interrupt(&server);
+    let mut rest = String::new();
+    lines.read_to_string(&mut rest).expect("UTF-8");
+    assert_eq!(server.wait().expect("it ends").code(), Some(0), "{rest}");
+}
+
+/// What Azure DevOps delivers about pull request 7.
+fn azure_pull_request(code: &CodeHost, id: &str, event: &str, status: &str, commit: &str) -> String {
+    json!({"id": id, "eventType": event, "resource": {
+        "repository": {"name": "dbt", "remoteUrl": format!("{}/acme/Shop%20Data/_git/dbt", code.address)},
+        "pullRequestId": 7, "status": status, "createdBy": {"uniqueName": "ada@acme.example"},
+        "sourceRefName": "refs/heads/feature", "targetRefName": "refs/heads/main",
+        "lastMergeSourceCommit": {"commitId": commit}}})
+    .to_string()
+}
+
+#[test]
+fn a_pull_request_of_azure_devops_is_built_reported_and_cleaned_up() {
+    let warehouse = Warehouse::start();
+    warehouse.bucket("lake");
+    let folder = tempfile::tempdir().expect("a folder");
+    let (work, host) = (folder.path().join("work"), folder.path().join("host"));
+    let repository = host.join("acme/Shop Data/_git/dbt");
+    fs_err::create_dir_all(&repository).expect("created");
+    git(&repository, &["init", "--quiet", "--bare", "."]);
+    write(&work, "dbt_project.yml", "name: shop\nprofile: shop\nmodels:\n  +materialized: table\n");
+    write(&work, "models/orders.sql", "select 1 as id\n");
+    let schedules = SCHEDULES.replace("[dbt build]", "[dbt parse]").replace("--select state:modified+ ", "");
+    let (schedules, _) = schedules.split_once("  - name: Of another").expect("the third schedule");
+    write(&work, "paradime_schedules.yml", schedules);
+    write(&work, ".gitignore", ".owlet\ntarget\nlogs\n");
+    git(&work, &["init", "--quiet"]);
+    git(&work, &["remote", "add", "host", &repository.display().to_string()]);
+    publish(&work, "refs/heads/main");
+    let code = CodeHost::start(host);
+
+    let fields = warehouse.fields();
+    let fields: Vec<&str> = fields.iter().map(String::as_str).collect();
+    let add = [&["connection", "add", "warehouse"][..], &fields, &["--secret", "aws_secret_access_key"]].concat();
+    assert_eq!(owlet_fed(&work, &add, "hush-hush-key\n").0, Some(0));
+    assert_eq!(owlet_fed(&work, &["env", "set", "STATUS_TOKEN", "--secret"], "hush-hush-token\n").0, Some(0));
+    let url = format!("{}/acme/Shop%20Data/_git/dbt", code.address);
+    let place = ["environment", "set", "production", "--git", &url, "--branch", "main", "--connection", "warehouse"];
+    let status = ["--status", "azure-devops", "--status-token", "STATUS_TOKEN", "--status-api", &code.address];
+    let set = owlet(&work, &[&place[..], &status].concat());
+    assert_eq!(set.code, Some(0), "{}", set.stderr);
+    let up = ["up", "--listen", "127.0.0.1:0", "--lake-listen", "127.0.0.1:0"];
+    let mut server = spawn_with(&work, &up, &[("OWLET_WEBHOOK_SECRET", "hook")]);
+    let mut lines = BufReader::new(server.stderr.take().expect("piped"));
+    let endpoint = wait_for(&mut lines, "Owlet serves").trim().rsplit(' ').next().expect("an endpoint").to_owned();
+    wait_for(&mut lines, "Schedules: 2 changed");
+    let bolt = |arguments: &[&str]| owlet(&work, &[&["bolt"], arguments, &["--endpoint", &endpoint]].concat());
+    let nightly = bolt(&["run", "nightly", "--wait"]);
+    assert_eq!(nightly.code, Some(0), "{}{}", nightly.stdout, nightly.stderr);
+
+    // Of a fork: its commit is only in what a merge would give.
+    git(&work, &["checkout", "--quiet", "-b", "feature"]);
+    write(&work, "models/orders.sql", "select 2 as id\n");
+    git(&work, &["commit", "--quiet", "--all", "--message", "a change"]);
+    let commit = git(&work, &["rev-parse", "HEAD"]);
+    git(&work, &["checkout", "--quiet", "-b", "merge", "HEAD~1"]);
+    git(&work, &["merge", "--quiet", "--no-ff", "--message", "what a merge would give", "feature"]);
+    write(&work, "models/newer.sql", "select 3 as id\n");
+    publish(&work, "refs/pull/7/merge");
+    let deliver = |id: &str, event: &str, status: &str| {
+        let headers = ["content-type: application/json".to_owned(), "authorization: Basic YWRhOmhvb2s=".to_owned()];
+        let body = azure_pull_request(&code, id, event, status, &commit);
+        posted(&format!("{endpoint}/api/v1/webhooks/azure-devops"), &headers, &body).1
+    };
+    let opened = deliver("e1", "git.pullrequest.created", "active");
+    assert_eq!(opened["run_ids"].as_array().map(Vec::len), Some(1), "{opened}");
+    let run = opened["run_ids"][0].to_string();
+    let logs = bolt(&["logs", &run, "--follow"]);
+    let said = format!("{}{}", logs.stdout, logs.stderr);
+    assert!(said.contains("model paradime_turbo_ci_pr_7.orders") && !said.contains("newer"), "{said}");
+    assert_eq!(warehouse.sql("select id from paradime_turbo_ci_pr_7.orders"), "id\n2\n");
+    let voted = deliver("e2", "git.pullrequest.updated", "active");
+    assert_eq!(voted["run_ids"], opened["run_ids"], "a vote builds nothing");
+    let (mut state, mut post) = code.status();
+    while state == "pending" {
+        (state, post) = code.status();
+    }
+    assert_eq!(state, "succeeded", "{post:?}");
+    assert_eq!(post.path, "/acme/Shop%20Data/_apis/git/repositories/dbt/pullRequests/7/statuses?api-version=7.1");
+    // The token is a password without a user: `:hush-hush-token`.
+    assert_eq!(post.authorization, "Basic Omh1c2gtaHVzaC10b2tlbg==");
+    assert_eq!(post.body["context"], json!({"genre": "owlet", "name": "pull-requests"}));
+
+    let closed = deliver("e3", "git.pullrequest.updated", "abandoned");
+    assert!(closed["ignored"].as_str().expect("why").contains("will be dropped"), "{closed}");
+    let dropped = wait_for(&mut lines, "Dropped the schemas");
+    assert!(dropped.contains("paradime_turbo_ci_pr_7"), "{dropped}");
     interrupt(&server);
     let mut rest = String::new();
     lines.read_to_string(&mut rest).expect("UTF-8");

@@ -59,21 +59,7 @@ pub(super) async fn compose(
     environment: &str,
     public_url: Option<&str>,
 ) -> Result<Result<CommitStatus, Failure>, SettingsError> {
-    let select = "SELECT n.id, s.slug, n.state, n.state_reason, n.spec, n.commit_hash, n.pull_request, n.started_at, n.ended_at \
-                  FROM run r JOIN run n ON n.family_id = r.family_id JOIN schedule s ON s.id = n.schedule_id \
-                  WHERE r.id = $1 ORDER BY n.id DESC LIMIT 1";
-    let row: Option<Columns> = sqlx::query_as(select)
-        .bind(run_id)
-        .fetch_optional(database.readers())
-        .await
-        .map_err(|source| database.error("reading a run of", source))?;
     let never = |what: String, fix: &str| Ok(Err(Failure::never(what, fix)));
-    let Some((id, slug, state, reason, spec, commit, pull_request, started_at, ended_at)) = row else {
-        return never(format!("Run {run_id} is gone"), "nothing is left to tell");
-    };
-    let Some(commit) = commit else {
-        return Ok(Err(Failure::later("The commit of the run is not known yet")));
-    };
     let environment = match settings.environment(environment).await {
         Ok(row) => row.environment,
         Err(error @ SettingsError::Unknown { .. }) => return never(error.to_string(), "add the environment again"),
@@ -81,6 +67,13 @@ pub(super) async fn compose(
     };
     let Some(to) = environment.commit_status else {
         return never("The environment reports no commit statuses any more".to_owned(), "nothing is to be done");
+    };
+    let Some(row) = newest(database, run_id, to.host).await? else {
+        return never(format!("Run {run_id} is gone"), "nothing is left to tell");
+    };
+    let (id, slug, state, reason, spec, commit, pull_request, started_at, ended_at) = row;
+    let Some(commit) = commit else {
+        return Ok(Err(Failure::later("The commit of the run is not known yet")));
     };
     let spec: Option<RunSpec> = serde_json::from_str(&spec).ok();
     let of_code = match &environment.code {
@@ -103,22 +96,39 @@ pub(super) async fn compose(
         );
     };
     let state = state.parse().unwrap_or(RunState::Error);
-    let number = pull_request.map(|number| format!(" of pull request {number}")).unwrap_or_default();
+    let number = pull_request.as_ref().map(|number| format!(" of pull request {number}")).unwrap_or_default();
     Ok(Ok(CommitStatus {
         host: match to.host {
             CodeHost::GitHub => StatusHost::GitHub,
             CodeHost::GitLab => StatusHost::GitLab,
             CodeHost::Bitbucket => StatusHost::Bitbucket,
+            CodeHost::AzureDevOps => StatusHost::AzureDevOps,
         },
         api: to.api,
         token: token.value.expose().to_owned(),
         repository,
         commit,
+        pull_request,
         state: state_of(state),
         context: format!("owlet/{slug}"),
         description: description(id, &number, state, reason.as_deref(), started_at.zip(ended_at)),
         url: public_url.map(|url| format!("{url}/bolt/run_id/{id}")),
     }))
+}
+
+/// The attempt that counts: the newest for the run's commit. Where the host keeps one status per pull request, the newest of all its commits, or what came
+/// of an older one would stand there in the end.
+async fn newest(database: &Database, run_id: i64, host: CodeHost) -> Result<Option<Columns>, SettingsError> {
+    let same = match host {
+        CodeHost::AzureDevOps => "n.schedule_id = r.schedule_id AND n.pull_request = r.pull_request",
+        CodeHost::GitHub | CodeHost::GitLab | CodeHost::Bitbucket => "n.family_id = r.family_id",
+    };
+    let select = format!(
+        "SELECT n.id, s.slug, n.state, n.state_reason, n.spec, n.commit_hash, n.pull_request, n.started_at, n.ended_at \
+         FROM run r JOIN run n ON {same} JOIN schedule s ON s.id = n.schedule_id WHERE r.id = $1 ORDER BY n.id DESC LIMIT 1"
+    );
+    let found = sqlx::query_as(sqlx::AssertSqlSafe(select)).bind(run_id).fetch_optional(database.readers()).await;
+    found.map_err(|source| database.error("reading a run of", source).into())
 }
 
 fn state_of(state: RunState) -> CommitState {

@@ -15,6 +15,7 @@ fn request(repository: &str, commit: &str) -> PullRequest {
         number: "7".to_owned(),
         branch: "feature".to_owned(),
         commit: commit.to_owned(),
+        is_update: false,
         delivery: Some(format!("d-{commit}")),
         actor: actor(),
     }
@@ -122,6 +123,28 @@ async fn a_closed_pull_requests_schema_is_dropped_by_one_server_when_nothing_use
         world.one.pull_request(request("acme/shop", "c2")).await.unwrap();
         world.run_all(&Outcome::success()).await;
         assert!(world.one.schema_to_drop().await.unwrap().is_none());
+    }
+}
+
+#[tokio::test]
+async fn a_new_title_does_not_build_the_same_commit_again() {
+    for world in worlds().await {
+        teams(&world).await;
+        let update = |commit: &str, delivery: &str| PullRequest {
+            is_update: true,
+            delivery: Some(delivery.to_owned()),
+            ..request("Acme/Shop", commit)
+        };
+        let first = world.one.pull_request(request("acme/shop", "c1")).await.unwrap()[0];
+        let title = world.two.pull_request(update("c1", "d2")).await.unwrap()[0];
+        assert_eq!((title.run_id, title.is_new), (first.run_id, false), "a new title");
+        let claimed = world.claim_one().await;
+        assert_eq!(claimed.run.id, first.run_id, "it goes on");
+        let commit = world.one.pull_request(update("c2", "d3")).await.unwrap()[0];
+        assert!(commit.is_new && commit.run_id != first.run_id);
+        world.one.pull_request_closed(closed("acme/shop")).await.unwrap();
+        // Abandoned and active again: its schema goes, so the same commit is built again.
+        assert!(world.one.pull_request(update("c2", "d4")).await.unwrap()[0].is_new);
     }
 }
 

@@ -171,6 +171,7 @@ async fn a_pull_request_builds_its_newest_commit() {
             number: number.to_owned(),
             branch: "feature".to_owned(),
             commit: commit.to_owned(),
+            is_update: false,
             delivery: Some(format!("d-{commit}")),
             actor: actor(),
         };

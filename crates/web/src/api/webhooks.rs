@@ -18,7 +18,7 @@ use crate::{
     app::App,
     error::ApiError,
     routes::{Access, Operation},
-    webhooks::{Action, Delivery, Event, Provider, PullRequest, Push, receive},
+    webhooks::{Action, Delivery, Event, Provider, PullRequest, Push, WebhookError, receive},
 };
 
 pub fn operations() -> Vec<Operation> {
@@ -26,7 +26,7 @@ pub fn operations() -> Vec<Operation> {
         Operation::post(
             "/api/v1/webhooks/{provider}",
             "receiveWebhook",
-            "A delivery of github, gitlab or bitbucket, signed with the webhook secret",
+            "A delivery of github, gitlab, bitbucket or azure-devops, with the webhook secret",
             deliver,
         )
         .access(Access::Public)
@@ -51,7 +51,8 @@ async fn deliver(
     body: Bytes,
 ) -> Result<Json<Received>, ApiError> {
     let provider: Provider = provider.parse().map_err(|()| {
-        ApiError::not_found("code host", &provider).fix("send to /api/v1/webhooks/github, gitlab or bitbucket")
+        ApiError::not_found("code host", &provider)
+            .fix("send to /api/v1/webhooks/github, gitlab, bitbucket or azure-devops")
     })?;
     let Some(secret) = &app.parts.webhook_secret else {
         return Err(ApiError::new(StatusCode::FORBIDDEN, "this server takes no webhooks")
@@ -60,7 +61,7 @@ async fn deliver(
     };
     let delivery = receive(provider, secret, &headers, &body).map_err(|error| {
         let status = match error {
-            crate::webhooks::WebhookError::Unsigned(_) | crate::webhooks::WebhookError::WrongSignature(_) => {
+            WebhookError::NoPassword(_) | WebhookError::Unsigned(_) | WebhookError::WrongSignature(_) => {
                 StatusCode::UNAUTHORIZED
             }
             _ => StatusCode::BAD_REQUEST,
@@ -166,6 +167,7 @@ async fn proposed(app: &App, delivery: &Delivery, request: &PullRequest) -> Resu
         number: request.number.to_string(),
         branch: request.branch.clone(),
         commit: request.commit.clone(),
+        is_update: request.action == Action::Updated,
         delivery: Some(delivery_key(delivery)),
         actor: actor(delivery, request.author.as_deref()),
     };

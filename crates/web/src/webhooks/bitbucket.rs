@@ -31,7 +31,7 @@ pub fn event(name: &str, json: &Json) -> Result<Event, WebhookError> {
         "pullrequest:created" | "pullrequest:updated" | "pullrequest:fulfilled" | "pullrequest:rejected" => {
             let action = match name {
                 "pullrequest:created" => Action::Opened,
-                // Also sent when only the title changes: then a run of this very commit exists already.
+                // Also sent when only the title changes.
                 "pullrequest:updated" => Action::Updated,
                 "pullrequest:fulfilled" => Action::Merged,
                 _ => Action::Closed,

@@ -1,6 +1,7 @@
 //! Whether the sender knows the secret.
 
 use axum::http::HeaderMap;
+use base64::{Engine, engine::general_purpose::STANDARD};
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
@@ -26,6 +27,21 @@ pub fn shared(headers: &HeaderMap, name: &'static str, secret: &str) -> Result<(
         Ok(())
     } else {
         Err(WebhookError::WrongSignature(name))
+    }
+}
+
+/// The secret as the password of basic authentication, under any name.
+pub fn password(headers: &HeaderMap, secret: &str) -> Result<(), WebhookError> {
+    const NAME: &str = "authorization";
+    let given = headers.get(NAME).and_then(|value| value.to_str().ok()).ok_or(WebhookError::NoPassword(NAME))?;
+    let (scheme, encoded) = given.split_once(' ').unwrap_or_default();
+    let decoded = STANDARD.decode(encoded.trim()).ok().filter(|_| scheme.eq_ignore_ascii_case("basic"));
+    let decoded = decoded.ok_or(WebhookError::NoPassword(NAME))?;
+    let password = decoded.iter().position(|byte| *byte == b':').map(|at| &decoded[at + 1..]).unwrap_or_default();
+    if equal(sign(secret, password).as_bytes(), sign(secret, secret.as_bytes()).as_bytes()) {
+        Ok(())
+    } else {
+        Err(WebhookError::WrongSignature(NAME))
     }
 }
 

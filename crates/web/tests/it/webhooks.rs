@@ -90,6 +90,48 @@ async fn only_signed_deliveries_are_believed() {
 }
 
 #[tokio::test]
+async fn service_hooks_of_azure_devops_show_the_secret_as_password() {
+    let server = server().await;
+    let deliver = async |authorization: Option<&str>, body: &Value| {
+        let mut request = Request::post("/api/v1/webhooks/azure-devops").header("host", "owlet.example.com");
+        if let Some(authorization) = authorization {
+            request = request.header("authorization", authorization);
+        }
+        server.send(request.body(Body::from(body.to_string())).expect("a request")).await
+    };
+    let push = json!({"id": "e1", "eventType": "git.push", "resource": {
+        "refUpdates": [{"name": "refs/heads/main", "oldObjectId": "aaa", "newObjectId": "c0ffee"}],
+        "repository": {"remoteUrl": "https://dev.azure.com/acme/Shop/_git/dbt"}, "pushedBy": {"uniqueName": "ada@acme.example"}}});
+    // owlet:guess, owlet:hook, hook
+    for wrong in [None, Some("Basic b3dsZXQ6Z3Vlc3M="), Some("Bearer hook"), Some("Basic aG9vaw=="), Some("Basic ?")] {
+        let answer = deliver(wrong, &push).await;
+        assert_eq!(answer.status, 401, "{wrong:?}: {}", answer.text);
+    }
+    let unsigned = deliver(None, &push).await.json();
+    assert!(unsigned["fix"].as_str().expect("a fix").contains("basic authentication"), "{unsigned}");
+    let known = Some("Basic b3dsZXQ6aG9vaw==");
+    let first = deliver(known, &push).await.json();
+    assert_eq!(first["run_ids"].as_array().map(Vec::len), Some(1), "{first}");
+    assert_eq!(deliver(known, &push).await.json()["run_ids"], first["run_ids"], "delivered again");
+    let pull_request = |id: &str, event: &str, status: &str| {
+        json!({"id": id, "eventType": event, "resource": {
+            "repository": {"remoteUrl": "https://dev.azure.com/acme/Shop/_git/dbt"}, "pullRequestId": 7, "status": status,
+            "sourceRefName": "refs/heads/feature", "targetRefName": "refs/heads/main",
+            "lastMergeSourceCommit": {"commitId": "53d54ac9"}, "createdBy": {"uniqueName": "ada@acme.example"}}})
+    };
+    let opened = deliver(known, &pull_request("e2", "git.pullrequest.created", "active")).await.json();
+    let run = server.get(&format!("/api/v1/runs/{}", opened["run_ids"][0])).await.json()["run"].clone();
+    assert_eq!(
+        (&run["pull_request"], &run["schedule"], &run["actor"]),
+        (&json!("7"), &json!("check"), &json!("azure-devops:ada@acme.example"))
+    );
+    let voted = deliver(known, &pull_request("e3", "git.pullrequest.updated", "active")).await.json();
+    assert_eq!(voted["run_ids"], opened["run_ids"], "a vote builds nothing");
+    let completed = deliver(known, &pull_request("e4", "git.pullrequest.updated", "completed")).await.json();
+    assert!(completed["ignored"].as_str().expect("why").contains("will be dropped"), "{completed}");
+}
+
+#[tokio::test]
 async fn a_pull_request_starts_turbo_ci() {
     let server = server().await;
     let event = |action: &str, commit: &str| {

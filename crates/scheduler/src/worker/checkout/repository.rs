@@ -9,9 +9,16 @@ use super::{
 
 /// Where hosts keep the head of a pull request.
 ///
-/// Source: GitHub "Checking out pull requests locally", GitLab "Merge request workflow", Bitbucket Data Center "Pull request refs".
-const PULL_REQUEST: [(&str, &str); 3] =
-    [("refs/pull/", "/head"), ("refs/merge-requests/", "/head"), ("refs/pull-requests/", "/from")];
+/// The last is Azure's only one: what a merge would give, whose second parent is the head.
+///
+/// Source: GitHub "Checking out pull requests locally", GitLab "Merge request workflow", Bitbucket Data Center "Pull request refs", Azure
+/// Pipelines "Build Azure Repos Git", pull request validation.
+const PULL_REQUEST: [(&str, &str); 4] = [
+    ("refs/pull/", "/head"),
+    ("refs/merge-requests/", "/head"),
+    ("refs/pull-requests/", "/from"),
+    ("refs/pull/", "/merge"),
+];
 
 /// The commit, and how to get it.
 #[derive(Debug, PartialEq, Eq)]

@@ -130,14 +130,14 @@ struct Code {
 /// Where the host of the code shows what came of a pull request's commit.
 #[derive(Serialize, JsonSchema)]
 struct CommitStatus {
-    /// `github`, `gitlab` or `bitbucket`.
+    /// `github`, `gitlab`, `bitbucket` or `azure-devops`.
     host: String,
     /// Name of the workspace's secret variable with a token that may write commit statuses.
     token: String,
     /// Address of the host's API; the public host's own if absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     api: Option<String>,
-    /// `owner/name`, where the code's address does not say it.
+    /// `owner/name` (Azure: `organisation/project/name`), where the code's address does not say it.
     #[serde(skip_serializing_if = "Option::is_none")]
     repository: Option<String>,
 }

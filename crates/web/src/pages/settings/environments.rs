@@ -181,7 +181,13 @@ fn draw_form(view: &View<'_>, body: &mut Html, edited: Option<&EnvironmentRow>, 
     fields.lines("variables", "Variables", &variables.join("\n"), "NAME=value, one per line; no secrets");
     let status = environment.commit_status;
     let host = status.as_ref().map_or("", |status| status.host.as_str());
-    let hosts = [("", "no reports"), ("github", "GitHub"), ("gitlab", "GitLab"), ("bitbucket", "Bitbucket")];
+    let hosts = [
+        ("", "no reports"),
+        ("github", "GitHub"),
+        ("gitlab", "GitLab"),
+        ("bitbucket", "Bitbucket"),
+        ("azure-devops", "Azure DevOps"),
+    ];
     fields.choice("status_host", "Commit statuses", host, &hosts, "what came of a pull request's commit");
     let of_status =
         |part: fn(&CommitStatus) -> Option<&String>| status.as_ref().and_then(part).cloned().unwrap_or_default();
