@@ -37,7 +37,6 @@ def dbt_profile_target():
         "database": "awsdatacatalog",
         "region_name": "eu-west-1",
         "s3_staging_dir": "s3://results/functional/",
-        "s3_data_dir": "s3://data/functional/",
         "threads": 4,
         "num_retries": 0,
         "poll_interval": 0.05,
