@@ -18,6 +18,8 @@ from pathlib import Path
 
 import openlineage.client.generated as generated
 from openlineage.client import event_v2
+from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 FILES = {
     "dbt_project.yml": "name: shop\nversion: '1'\n",
@@ -54,7 +56,15 @@ class Sink(http.server.ThreadingHTTPServer):
 
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
-        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        body = self.rfile.read(int(self.headers["content-length"]))
+        if self.path == "/v1/traces":
+            assert self.headers["content-type"] == "application/x-protobuf", self.headers["content-type"]
+            # Unknown fields would be kept, not refused: what is written again must be the same.
+            request = ExportTraceServiceRequest.FromString(body)
+            assert request.SerializeToString(deterministic=True) == body
+            body = request
+        else:
+            body = json.loads(body)
         self.server.posts.append((self.path, dict(self.headers), body))
         self.send_response(200)
         self.end_headers()
@@ -163,13 +173,18 @@ def check_story(events):
 
 
 def check_traces(posts):
-    spans = [span for _, _, body in posts for resource in body["resourceSpans"] for scope in resource["scopeSpans"] for span in scope["spans"]]
-    by_id = {span["spanId"]: span for span in spans}
-    assert len(by_id) == len(spans) and all(span.get("parentSpanId") in by_id or span["name"].startswith("run ") for span in spans)
-    assert all(int(span["startTimeUnixNano"]) <= int(span["endTimeUnixNano"]) for span in spans)
-    assert any(pair["key"] == "aws.athena.query_execution_id" for span in spans for pair in span["attributes"])
-    assert {span["name"] for span in spans if "parentSpanId" not in span} == {"run passes", "run fails"}
-    return len(spans)
+    resources = [resource for _, _, body in posts for resource in body.resource_spans]
+    assert all({pair.key: pair.value.string_value for pair in resource.resource.attributes}["service.name"] == "owlet" for resource in resources)
+    everything = [span for resource in resources for scope in resource.scope_spans for span in scope.spans]
+    assert all(len(span.trace_id) == 16 and len(span.span_id) == 8 and 0 < span.start_time_unix_nano <= span.end_time_unix_nano for span in everything)
+    requests = [span for span in everything if span.kind == Span.SPAN_KIND_SERVER]
+    assert not any("readyz" in span.name for span in requests)
+    spans = [span for span in everything if span.kind == Span.SPAN_KIND_INTERNAL]
+    by_id = {span.span_id: span for span in spans}
+    assert len(by_id) == len(spans) and all(span.parent_span_id in by_id or span.name.startswith("run ") for span in spans)
+    assert any(pair.key == "aws.athena.query_execution_id" for span in spans for pair in span.attributes)
+    assert {span.name: span.status.code for span in spans if not span.parent_span_id} == {"run passes": Status.STATUS_CODE_OK, "run fails": Status.STATUS_CODE_ERROR}
+    return len(spans), len(requests)
 
 
 def main():
@@ -203,9 +218,11 @@ def main():
         call("bolt", "deploy", "--yes")
         passed, failed = call("bolt", "run", "passes", "--wait"), call("bolt", "run", "fails", "--wait")
         assert (passed.returncode, failed.returncode) == (0, 1), (passed, failed)
-        ends = lambda: [body for path, _, body in sink.posts if body.get("job", {}).get("name") in ("passes", "fails") and body["eventType"] != "START"]
+        ends = lambda: [body for path, _, body in sink.posts if path != "/v1/traces" and body.get("job", {}).get("name") in ("passes", "fails") and body["eventType"] != "START"]
         traces = lambda: [post for post in sink.posts if post[0] == "/v1/traces"]
-        while len(ends()) < 2 or len(traces()) < 2:
+        # Of each run, and of the requests.
+        roots = lambda: {span.name for _, _, body in traces() for resource in body.resource_spans for scope in resource.scope_spans for span in scope.spans if not span.parent_span_id}
+        while len(ends()) < 2 or not {"run passes", "run fails", "POST /api/v1/schedules/{slug}/runs", "POST /api/v1/deployments"} <= roots():
             assert time.monotonic() < deadline + 120, "not everything is told"
             time.sleep(0.2)
         told = [post for post in sink.posts if post[0] == "/api/v1/lineage"]
@@ -218,7 +235,8 @@ def main():
         if len(sys.argv) > 2:
             print(f"{len(events)} events and {check_schemas(Path(sys.argv[2]), events)} facets are valid by the specification's JSON schemas")
         print(f"{check_story(events)} runs of jobs, each with begin, end and parent")
-        print(f"{check_traces(traces())} spans in 2 traces")
+        spans, requests = check_traces(traces())
+        print(f"{spans} spans in 2 traces of runs and {requests} of requests are the messages of opentelemetry-proto")
         is_done = True
     finally:
         server.terminate()

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The OpenLineage events of `owlet up`, read with the classes of OpenLineage's Python client and checked against the specification's JSON schemas.
+# The OpenLineage events of `owlet up`, read with the classes of OpenLineage's Python client and checked against the specification's JSON schemas; and its
+# traces, read with the messages of opentelemetry-proto.
 #
 #   conformance/openlineage/run.sh path/to/owlet [folder]
 #

@@ -14,6 +14,7 @@ mod incident_io;
 mod message;
 mod new_relic;
 mod observability;
+mod otlp;
 mod pagerduty;
 mod slack;
 mod teams;
@@ -27,6 +28,7 @@ pub use email::{Security, Smtp};
 pub use failure::Failure;
 pub use message::{Event, FailingNode, Message, Run, Schedule};
 pub use observability::{LineageServer, TraceServer};
+pub use otlp::{Attribute, Span, SpanKind, SpanOutcome, TraceEncoding};
 pub use slack::SLACK_API;
 pub use webhook::{BoltCommand, BoltEvent, SigningKey};
 
@@ -129,12 +131,17 @@ impl Notifier {
         observability::lineage(&self.http, server, event).await
     }
 
-    /// Exports spans, as the JSON of an OTLP request; tries once.
+    /// Exports spans in one request; tries once. `resource` has `service.name` and more.
     ///
     /// # Errors
     /// As [`Notifier::deliver`].
-    pub async fn tell_traces(&self, server: &TraceServer, request: &serde_json::Value) -> Result<(), Failure> {
-        observability::traces(&self.http, server, request).await
+    pub async fn tell_traces(
+        &self,
+        server: &TraceServer,
+        resource: &[(String, String)],
+        spans: &[Span],
+    ) -> Result<(), Failure> {
+        observability::traces(&self.http, server, resource, spans).await
     }
 
     /// Tries once.

@@ -7,7 +7,10 @@ use chrono::Utc;
 use reqwest::{Client, RequestBuilder};
 use serde_json::Value;
 
-use crate::{Failure, http};
+use crate::{
+    Failure, http,
+    otlp::{self, Span, TraceEncoding},
+};
 
 /// Where OpenLineage events go. `Debug` does not show the key.
 #[derive(Clone, PartialEq, Eq)]
@@ -29,6 +32,7 @@ pub struct TraceServer {
     /// The whole address: `http://localhost:4318/v1/traces`.
     pub url: String,
     pub headers: Vec<(String, String)>,
+    pub encoding: TraceEncoding,
 }
 
 impl std::fmt::Debug for TraceServer {
@@ -42,17 +46,24 @@ pub(crate) async fn lineage(client: &Client, server: &LineageServer, event: &Val
     if let Some(key) = &server.api_key {
         request = request.bearer_auth(key);
     }
-    post(request, event, "The lineage server", "check OPENLINEAGE_URL and the API key").await
+    let request = request.header("content-type", "application/json").body(event.to_string());
+    post(request, "The lineage server", "check OPENLINEAGE_URL and the API key").await
 }
 
-pub(crate) async fn traces(client: &Client, server: &TraceServer, body: &Value) -> Result<(), Failure> {
+pub(crate) async fn traces(
+    client: &Client,
+    server: &TraceServer,
+    resource: &[(String, String)],
+    spans: &[Span],
+) -> Result<(), Failure> {
+    let (content_type, body) = otlp::request(server.encoding, resource, spans);
     let request =
         server.headers.iter().fold(client.post(&server.url), |request, (name, value)| request.header(name, value));
-    post(request, body, "The trace server", "check OTEL_EXPORTER_OTLP_ENDPOINT and OTEL_EXPORTER_OTLP_HEADERS").await
+    let request = request.header("content-type", content_type).body(body);
+    post(request, "The trace server", "check OTEL_EXPORTER_OTLP_ENDPOINT and OTEL_EXPORTER_OTLP_HEADERS").await
 }
 
-async fn post(request: RequestBuilder, body: &Value, whom: &str, fix: &str) -> Result<(), Failure> {
-    let request = request.header("content-type", "application/json").body(body.to_string());
+async fn post(request: RequestBuilder, whom: &str, fix: &str) -> Result<(), Failure> {
     let answer = http::send(request, whom, Utc::now()).await?;
     match answer.status.as_u16() {
         200..=299 => Ok(()),

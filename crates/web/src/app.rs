@@ -19,6 +19,7 @@ use crate::{
     auth::{Authentication, Tokens},
     graphql,
     metrics::HttpMetrics,
+    request_traces::RequestTraces,
     workspace::Workspace,
 };
 
@@ -45,6 +46,8 @@ pub struct AppOptions {
     pub webhook_secret: Option<String>,
     /// Where clients reach this server: `http://127.0.0.1:8585`, or what a proxy in front is called.
     pub public_url: String,
+    /// Takes spans of requests, if a trace server is to be told of them.
+    pub request_traces: Option<RequestTraces>,
     /// Cancelled when the server is about to stop: live streams end, and readiness says so.
     pub stopping: CancellationToken,
 }
@@ -75,6 +78,7 @@ pub struct Inner {
     pub signer: Signer,
     pub schema: graphql::Schema,
     pub http: HttpMetrics,
+    pub request_traces: Option<RequestTraces>,
 }
 
 impl App {
@@ -104,7 +108,14 @@ impl App {
             public_url: options.public_url.trim_end_matches('/').to_owned(),
             stopping: options.stopping,
         };
-        Ok(Self(Arc::new(Inner { signer, schema: graphql::schema(), http: HttpMetrics::default(), parts })))
+        let inner = Inner {
+            signer,
+            schema: graphql::schema(),
+            http: HttpMetrics::default(),
+            request_traces: options.request_traces,
+            parts,
+        };
+        Ok(Self(Arc::new(inner)))
     }
 
     /// The workspace that the database holds.

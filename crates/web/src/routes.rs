@@ -19,6 +19,7 @@ use crate::{
     auth::{Identity, Scope},
     error::ApiError,
     graphql, metrics, openapi, pages,
+    request_traces::{Answered, Parent},
 };
 
 /// Who may ask.
@@ -238,10 +239,15 @@ fn to_login(request: &Request) -> Redirect {
 }
 
 async fn count(State((app, path)): State<(App, &'static str)>, request: Request, next: Next) -> Response {
-    let method = request.method().clone();
-    let started = app.parts.clock.monotonic();
+    let (method, uri) = (request.method().clone(), request.uri().clone());
+    let traced = app.request_traces.as_ref().map(|traces| (traces, Parent::of(request.headers())));
+    let (started_at, started) = (app.parts.clock.now(), app.parts.clock.monotonic());
     let mut response = next.run(request).await;
-    app.http.count(&method, path, response.status(), app.parts.clock.monotonic().saturating_sub(started));
+    let (status, took) = (response.status(), app.parts.clock.monotonic().saturating_sub(started));
+    app.http.count(&method, path, status, took);
+    if let Some((traces, parent)) = traced {
+        traces.note(&Answered { method: &method, route: path, path: uri.path(), status, started_at, took, parent });
+    }
     let headers = response.headers_mut();
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));

@@ -98,6 +98,13 @@ pub async fn run(args: &UpArgs, settings: &Settings, environment: &Environment) 
     let stopping = CancellationToken::new();
     let warehouses = Arc::new(Connected::new(lakehouse.services.clone(), environment.clone()));
     let notifier = Notifier::new().map_err(|error| anyhow!("Notifications cannot be sent\n  cause: {error}"))?;
+    let (request_traces, export) = match observability.traces {
+        Some(traces) => {
+            let (gathered, export) = web::request_traces(traces.server, traces.resource, notifier.clone());
+            (Some(gathered), Some(export))
+        }
+        None => (None, None),
+    };
     let app = App::open(AppOptions {
         scheduler: scheduler.clone(),
         settings: workspace_settings.clone(),
@@ -107,6 +114,7 @@ pub async fn run(args: &UpArgs, settings: &Settings, environment: &Environment) 
         trust_loopback: is_loopback,
         webhook_secret: environment.get("OWLET_WEBHOOK_SECRET").map(str::to_owned),
         public_url: public_url.clone(),
+        request_traces,
         stopping: stopping.clone(),
     })
     .await?;
@@ -143,6 +151,9 @@ pub async fn run(args: &UpArgs, settings: &Settings, environment: &Environment) 
     if let Some(project) = settings.project_dir.clone().filter(|_| !args.no_deploy) {
         tasks.spawn(folder::keep_deployed(project, scheduler.clone(), stop.clone()));
     }
+    // Until the last answers are given.
+    let traced = CancellationToken::new();
+    let tracing = export.map(|export| tokio::spawn(export.run(traced.clone())));
     let served = tokio::spawn(web::serve(bound, web::router(app), stopping.clone().cancelled_owned()));
 
     // Until told to stop; then runs end first, so that their ends are still written and seen.
@@ -155,6 +166,10 @@ pub async fn run(args: &UpArgs, settings: &Settings, environment: &Environment) 
         .await
         .context("waiting for the last answers")?
         .map_err(|error| anyhow!("{error}\n  fix:   {}", error.fix()))?;
+    traced.cancel();
+    if let Some(tracing) = tracing {
+        tracing.await.context("waiting for the last spans")?;
+    }
     lakehouse.close().await?;
     database.close().await;
     say("Stopped");

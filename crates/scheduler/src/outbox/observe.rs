@@ -181,8 +181,8 @@ impl Observer<'_> {
             Ok(story) => story,
             Err(failure) => return Ok(Err(failure)),
         };
-        for request in traces::requests(&story, &to.resource) {
-            if let Err(failure) = self.notifier.tell_traces(&to.server, &request).await {
+        for spans in traces::spans(&story).chunks(traces::MOST) {
+            if let Err(failure) = self.notifier.tell_traces(&to.server, &to.resource, spans).await {
                 return Ok(Err(failure));
             }
         }

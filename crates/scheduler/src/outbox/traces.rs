@@ -1,8 +1,6 @@
 //! OpenTelemetry: a run as a trace: run → command → node, exported when it is over. Ids follow from the run's: told twice, it is the same trace.
-//!
-//! Source: OpenTelemetry protocol 1.x, OTLP/HTTP, "JSON Protobuf encoding": ids in hexadecimal, times in ns as texts, enumerations as numbers.
 
-use serde_json::{Value, json};
+use notify::{Attribute, Span, SpanKind, SpanOutcome};
 use sha2::{Digest, Sha256};
 
 use super::{
@@ -12,21 +10,10 @@ use super::{
 use crate::{clock::Micros, model::RunState};
 
 /// How many spans a request has.
-const MOST: usize = 500;
+pub(super) const MOST: usize = 500;
 
-/// The requests' bodies. `resource` has `service.name` and the rest of what the environment says.
-pub(super) fn requests(story: &Story, resource: &[(String, String)]) -> Vec<Value> {
-    let attributes: Vec<Value> = resource.iter().map(|(key, value)| text(key, value)).collect();
-    let request = |spans: &[Value]| {
-        json!({"resourceSpans": [{
-            "resource": {"attributes": attributes},
-            "scopeSpans": [{"scope": {"name": "owlet", "version": env!("CARGO_PKG_VERSION")}, "spans": spans}],
-        }]})
-    };
-    spans(story).chunks(MOST).map(request).collect()
-}
-
-fn spans(story: &Story) -> Vec<Value> {
+/// All of them, the run's own first.
+pub(super) fn spans(story: &Story) -> Vec<Span> {
     let root = span_id(story, "run");
     let mut attributes = vec![
         text("owlet.schedule", &story.slug),
@@ -54,7 +41,7 @@ fn spans(story: &Story) -> Vec<Value> {
     spans
 }
 
-fn of_command(story: &Story, root: &str, command: &Command) -> Vec<Value> {
+fn of_command(story: &Story, root: &[u8; 8], command: &Command) -> Vec<Span> {
     let id = span_id(story, &format!("command {}", command.position));
     let mut attributes = vec![text("owlet.command", &command.text), number("owlet.command.position", command.position)];
     attributes.extend(command.return_code.map(|code| number("process.exit.code", code)));
@@ -68,7 +55,7 @@ fn of_command(story: &Story, root: &str, command: &Command) -> Vec<Value> {
     spans
 }
 
-fn of_node(story: &Story, above: &str, command: &Command, node: &Node) -> Value {
+fn of_node(story: &Story, above: &[u8; 8], command: &Command, node: &Node) -> Span {
     let id = span_id(story, &format!("command {} {}", command.position, node.unique_id));
     let mut attributes =
         vec![text("dbt.node", &node.unique_id), text("dbt.status", &node.status), text("db.system.name", "aws.athena")];
@@ -81,44 +68,35 @@ fn of_node(story: &Story, above: &str, command: &Command, node: &Node) -> Value 
 
 fn span(
     story: &Story,
-    id: &str,
-    parent: Option<&str>,
+    id: &[u8; 8],
+    parent: Option<&[u8; 8]>,
     name: &str,
     (from, until): (Micros, Micros),
-    attributes: Vec<Value>,
+    attributes: Vec<(&'static str, Attribute)>,
     failure: Option<String>,
-) -> Value {
-    let mut span = json!({
-        "traceId": run_uuid(story).simple().to_string(),
-        "spanId": id,
-        "name": name,
-        "kind": 1,
-        "startTimeUnixNano": nanos(from),
-        "endTimeUnixNano": nanos(until.max(from)),
-        "attributes": attributes,
-        "status": match failure {
-            Some(message) => json!({"code": 2, "message": message}),
-            None => json!({"code": 1}),
-        },
-    });
-    if let Some(parent) = parent {
-        span["parentSpanId"] = json!(parent);
+) -> Span {
+    Span {
+        trace_id: run_uuid(story).into_bytes(),
+        span_id: *id,
+        parent_id: parent.copied(),
+        name: name.to_owned(),
+        kind: SpanKind::Internal,
+        started_at: from,
+        ended_at: until.max(from),
+        attributes,
+        outcome: failure.map_or(SpanOutcome::Passed, SpanOutcome::Failed),
     }
-    span
 }
 
-fn span_id(story: &Story, of: &str) -> String {
-    hex::encode(&Sha256::digest(format!("{} {of}", story.uuid))[..8])
+fn span_id(story: &Story, of: &str) -> [u8; 8] {
+    let hash = Sha256::digest(format!("{} {of}", story.uuid));
+    std::array::from_fn(|at| hash[at])
 }
 
-fn nanos(at: Micros) -> String {
-    (i128::from(at) * 1_000).to_string()
+fn text(key: &'static str, value: &str) -> (&'static str, Attribute) {
+    (key, value.into())
 }
 
-fn text(key: &str, value: &str) -> Value {
-    json!({"key": key, "value": {"stringValue": value}})
-}
-
-fn number(key: &str, value: i64) -> Value {
-    json!({"key": key, "value": {"intValue": value.to_string()}})
+fn number(key: &'static str, value: i64) -> (&'static str, Attribute) {
+    (key, value.into())
 }

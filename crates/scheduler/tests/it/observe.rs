@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use axum::{Router, extract::State, http::StatusCode};
-use notify::{FailingNode, LineageServer, Notifier, TraceServer};
+use notify::{FailingNode, LineageServer, Notifier, TraceEncoding, TraceServer};
 use scheduler::{
     Options,
     clock::Clock,
@@ -103,7 +103,8 @@ async fn world_and_outbox(url: &str) -> Vec<(World, Outbox)> {
         let keys = KeyRing::from_text(&"11".repeat(32), "a test").unwrap();
         let settings = Settings::new(world.one.database().clone(), keys, Arc::clone(&clock));
         let lineage = LineageServer { url: format!("{url}/api/v1/lineage"), api_key: None };
-        let traces = TraceServer { url: format!("{url}/v1/traces"), headers: Vec::new() };
+        let traces =
+            TraceServer { url: format!("{url}/v1/traces"), headers: Vec::new(), encoding: TraceEncoding::Json };
         let options = OutboxOptions {
             lineage: Some(Lineage { server: lineage, namespace: "acme".to_owned() }),
             traces: Some(Traces { server: traces, resource: vec![("service.name".to_owned(), "owlet".to_owned())] }),

@@ -5,4 +5,5 @@ mod graphql;
 mod json;
 mod server;
 mod settings;
+mod traces;
 mod webhooks;

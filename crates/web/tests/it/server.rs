@@ -90,7 +90,16 @@ impl Server {
         Self::start(false).await
     }
 
+    /// On loopback, and its requests are noted.
+    pub async fn with_traces(traces: web::RequestTraces) -> Self {
+        Self::start_with(true, Some(traces)).await
+    }
+
     async fn start(trust_loopback: bool) -> Self {
+        Self::start_with(trust_loopback, None).await
+    }
+
+    async fn start_with(trust_loopback: bool, request_traces: Option<web::RequestTraces>) -> Self {
         let directory = tempfile::tempdir().expect("a folder");
         let database =
             Database::sqlite(&directory.path().join("scheduler.db"), Durability::Process).await.expect("a database");
@@ -120,6 +129,7 @@ impl Server {
             trust_loopback,
             webhook_secret: Some("hook".to_owned()),
             public_url: "http://127.0.0.1:8585/".to_owned(),
+            request_traces,
             stopping: CancellationToken::new(),
         };
         let app = App::open(options).await.expect("an app");

@@ -4,7 +4,7 @@
 //! Specification" and "OTLP Exporter Configuration".
 
 use anyhow::bail;
-use notify::{LineageServer, TraceServer};
+use notify::{LineageServer, TraceEncoding, TraceServer};
 use scheduler::outbox::{Lineage, Traces};
 
 use crate::environment::Environment;
@@ -60,16 +60,18 @@ fn traces(environment: &Environment, warnings: &mut Vec<String>) -> anyhow::Resu
         ),
     }
     let protocol = set("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL").or_else(|| set("OTEL_EXPORTER_OTLP_PROTOCOL"));
-    match protocol {
-        None | Some("http/json") => {}
-        Some("http/protobuf") => warnings.push(
-            "OTEL_EXPORTER_OTLP_PROTOCOL is http/protobuf; Owlet exports http/json, which receivers of OTLP take at the same address"
-                .to_owned(),
-        ),
+    let encoding = match protocol {
+        None | Some("http/protobuf") => TraceEncoding::Protobuf,
+        Some("http/json") => TraceEncoding::Json,
         Some(other) => bail!(
             "Traces cannot be exported as OTEL_EXPORTER_OTLP_PROTOCOL asks: '{other}'\n  cause: Owlet speaks OTLP over HTTP\n  fix:   \
-             write http/json, and the receiver's HTTP port (4318)"
+             write http/protobuf or http/json, and the receiver's HTTP port (4318)"
         ),
+    };
+    if let Some(other) = set("OTEL_TRACES_SAMPLER").filter(|sampler| *sampler != "parentbased_always_on") {
+        warnings.push(format!(
+            "OTEL_TRACES_SAMPLER is {other}; Owlet exports every run, and every request whose client wants it (parentbased_always_on)"
+        ));
     }
     let url = match (own, general) {
         (Some(own), _) => own.to_owned(),
@@ -86,7 +88,7 @@ fn traces(environment: &Environment, warnings: &mut Vec<String>) -> anyhow::Resu
     if !resource.iter().any(|(key, _)| key == "service.version") {
         resource.push(("service.version".to_owned(), env!("CARGO_PKG_VERSION").to_owned()));
     }
-    Ok(Some(Traces { server: TraceServer { url, headers: pairs(headers.unwrap_or_default()) }, resource }))
+    Ok(Some(Traces { server: TraceServer { url, headers: pairs(headers.unwrap_or_default()), encoding }, resource }))
 }
 
 fn check(name: &str, url: &str) -> anyhow::Result<()> {
@@ -182,6 +184,13 @@ mod tests {
         assert!(refused(&[endpoint, ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")]).contains("4318"));
         assert!(refused(&[endpoint, ("OTEL_TRACES_EXPORTER", "zipkin")]).contains("write otlp"));
         assert!(refused(&[("OPENLINEAGE_URL", "localhost:5000")]).starts_with("OPENLINEAGE_URL is no address"));
-        assert_eq!(of(&[endpoint, ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf")]).warnings.len(), 1);
+        assert_eq!(of(&[endpoint, ("OTEL_TRACES_SAMPLER", "traceidratio")]).warnings.len(), 1);
+        assert_eq!(of(&[endpoint, ("OTEL_TRACES_SAMPLER", "parentbased_always_on")]).warnings.len(), 0);
+        let encoding =
+            |protocols: &[(&str, &str)]| of(&[&[endpoint], protocols].concat()).traces.expect("set").server.encoding;
+        assert_eq!(encoding(&[]), TraceEncoding::Protobuf);
+        assert_eq!(encoding(&[("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json")]), TraceEncoding::Json);
+        let own = [("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"), ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "http/protobuf")];
+        assert_eq!(encoding(&own), TraceEncoding::Protobuf);
     }
 }
