@@ -24,7 +24,8 @@ impl Deprecations {
         // References are about models of the project, not about dbt; keys that look like slips are each worth a line,
         // and dbt tells none of them with dbt-athena.
         let is_slip = name.starts_with("CustomKey") || name == "CustomTopLevelKeyDeprecation";
-        if !name.ends_with("Deprecation") || name == "UpcomingReferenceDeprecation" || is_slip {
+        let is_told = matches!(name, "UpcomingReferenceDeprecation" | "SpacesInResourceNameDeprecation");
+        if !name.ends_with("Deprecation") || is_told || is_slip {
             return true;
         }
         let mut met = self.met.lock().unwrap_or_else(PoisonError::into_inner);
@@ -122,7 +123,7 @@ impl WarningRules {
                 return Treatment::Error;
             }
         }
-        if self.error_all { Treatment::Error } else { Treatment::Warn }
+        if self.error_all && !NEVER_ERRORS.contains(&name) { Treatment::Error } else { Treatment::Warn }
     }
 
     /// Whether a warning of this name ends the command.
@@ -138,6 +139,10 @@ impl WarningRules {
 }
 
 const DEPRECATIONS: &str = "Deprecations";
+
+/// Warnings that dbt only tells, whatever the rules say.
+const NEVER_ERRORS: [&str; 3] =
+    ["FreshnessConfigProblem", "SelectExcludeIgnoredWithSelectorWarning", "SpacesInResourceNameDeprecation"];
 
 fn names(key: &str, list: Option<&Json>) -> anyhow::Result<Vec<String>> {
     let items = match list {

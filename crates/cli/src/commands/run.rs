@@ -3,8 +3,9 @@
 use std::{collections::HashMap, path::Path, sync::Arc};
 
 use chrono::{DateTime, Utc};
+use diagnostic::Diagnostic;
 use engine::{
-    Manifest,
+    HookTime, Manifest,
     events::Level,
     run::{self, PreviousBatches, RunCommand, RunContext, RunOptions, RunResults},
 };
@@ -65,9 +66,20 @@ async fn show_seeds(context: &Arc<RunContext>, results: &RunResults) {
     }
 }
 
+/// The flag of dbt_project.yml that keeps the project's hooks from running around `source freshness`.
+const FRESHNESS_HOOKS: &str = "source_freshness_run_project_hooks";
+
 /// `source freshness`: the ages of the selected sources, into sources.json.
 pub async fn freshness(session: &Session, args: &SelectionArgs, output: Option<&Path>) -> anyhow::Result<Outcome> {
     let manifest = session.parse().await?;
+    let hooks = [HookTime::Start, HookTime::End].map(|when| manifest.hooks(when).len());
+    if !session.project.root.project_flags().behaviour(FRESHNESS_HOOKS) && hooks != [0, 0] {
+        let what = "In a future version of dbt, the `source freshness` command will start running `on-run-start` and `on-run-end` hooks by default.";
+        let warning = Diagnostic::warning(what)
+            .cause(format!("the flag {FRESHNESS_HOOKS} of dbt_project.yml is off"))
+            .fix("remove it once your hooks may run there");
+        session.warn("SourceFreshnessProjectHooksNotRun", warning)?;
+    }
     let types = types_of(RunCommand::Freshness);
     let selected = selection::select(session, &manifest, args, types, EmptyNodes::Skip)?;
     let (results, context) = run_nodes(session, manifest, selected, RunCommand::Freshness, Again::default()).await?;
@@ -155,6 +167,8 @@ pub fn options(session: &Session, command: RunCommand) -> RunOptions {
         event_time: session.event_times.bounds,
         sample: session.event_times.sample,
         batches_end: session.started_at,
+        project_hooks: command != RunCommand::Freshness
+            || session.project.root.project_flags().behaviour(FRESHNESS_HOOKS),
         batches: HashMap::new(),
         target_name: session.profile.target.clone(),
     }

@@ -253,7 +253,11 @@ impl Compiler {
                 .fix(format!("add `- input: ref('{}')` below `given:`", wanted.name))),
             };
         }
-        let free = inner.is_macro || matches!(node.resource_type, ResourceType::Operation | ResourceType::SqlOperation);
+        let free = inner.is_macro
+            || matches!(
+                node.resource_type,
+                ResourceType::Operation | ResourceType::SqlOperation | ResourceType::Source
+            );
         if !free && !node.depends_on.nodes.contains(&id) && node.attached_node.as_ref() != Some(&id) {
             return Err(not_inferred(node, wanted));
         }

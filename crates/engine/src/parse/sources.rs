@@ -57,8 +57,7 @@ impl<'a> Parser<'a> {
         // Nothing said is a freshness without limits; null is none.
         let freshness = of.freshness_of(table).or_else(|| is_silent.then(properties::Freshness::default));
         let freshness = freshness.map(|freshness| freshness_artifact(&freshness));
-        let loaded_at_field = table.loaded_at_field.over(of.loaded_at_field.over(text(&of.config, "loaded_at_field")));
-        let loaded_at_query = table.loaded_at_query.over(of.loaded_at_query.over(text(&of.config, "loaded_at_query")));
+        let (loaded_at_field, loaded_at_query) = loaded_at(of, table);
         let mut meta = of.meta.clone();
         meta.extend(config::mapping(of.config.get("meta")));
         let source_meta = meta.clone();
@@ -97,6 +96,12 @@ impl<'a> Parser<'a> {
         let config = config::resolve(self.project, ResourceType::Source, package, &fqn, &layers);
         let freshness = config.get("freshness").cloned().and_then(|value| serde_json::from_value(value).ok()).flatten();
         let (loaded_at_field, loaded_at_query) = (text(&config, "loaded_at_field"), text(&config, "loaded_at_query"));
+        if freshness.as_ref().is_some_and(Freshness::has_threshold)
+            && loaded_at_field.is_none()
+            && loaded_at_query.is_none()
+        {
+            diagnostics.push(unmeasurable(file, of, table));
+        }
         let unrendered_config = config::resolve_unrendered(self.project, ResourceType::Source, package, &fqn, &layers);
 
         let database = of.database.clone().unwrap_or_else(|| self.host.adapter.database().to_owned());
@@ -155,6 +160,33 @@ impl<'a> Parser<'a> {
         };
         ParsedSource { source: Arc::new(source), file, table, diagnostics }
     }
+}
+
+/// What a table's age is read from: its own column or query, else the source's. A column of its own leaves the source's query out.
+///
+/// Source: dbt Core 1.12, `calculate_loaded_at_field_query_from_raw_target`.
+fn loaded_at(of: &SourceProperties, table: &TableProperties) -> (Option<String>, Option<String>) {
+    let of_source = |setting: &Setting<String>, key| setting.over(None).or_else(|| text(&of.config, key));
+    let of_table = |setting: &Setting<String>, key| setting.over(None).or_else(|| text(&table.config, key));
+    let (field, query) = ("loaded_at_field", "loaded_at_query");
+    let has_field = table.loaded_at_field != Setting::Absent || text(&table.config, field).is_some();
+    let own_query = of_table(&table.loaded_at_query, query);
+    match has_field {
+        true => (of_table(&table.loaded_at_field, field), own_query),
+        false => (of_source(&of.loaded_at_field, field), own_query.or_else(|| of_source(&of.loaded_at_query, query))),
+    }
+}
+
+fn unmeasurable(file: &PropertyFile, of: &SourceProperties, table: &TableProperties) -> Diagnostic {
+    let what = format!(
+        "The configured adapter does not support metadata-based freshness. A loaded_at_field must be specified for source '{}.{}'.",
+        of.name, table.name
+    );
+    Diagnostic::warning(what)
+        .named("FreshnessConfigProblem")
+        .at(file.source.location(table.position))
+        .cause("it has a freshness, and nothing says where to read the age from")
+        .fix("add `loaded_at_field: COLUMN` or `loaded_at_query: SELECT …` below its config")
 }
 
 /// An external table's properties, with those that dbt names though they are not given.

@@ -12,10 +12,11 @@ use artifacts::{
     run_results::{self, RunResult},
     timestamp,
 };
+use chrono::{DateTime, Utc};
 use diagnostic::Diagnostic;
 use serde::Serialize;
 
-use super::{NodeResult, RunResults, Timing, freshness::Threshold};
+use super::{NodeResult, RunResults, Timing, event_time::python_text, freshness::Threshold};
 use crate::{Compiled, Host, adapter::AdapterResponse, events::Events};
 
 /// The run as run_results.json.
@@ -98,8 +99,8 @@ fn freshness_result(result: &NodeResult) -> FreshnessResult {
     };
     FreshnessResult::Measured {
         unique_id: result.unique_id.to_string(),
-        max_loaded_at: timestamp(measured.max_loaded_at),
-        snapshotted_at: timestamp(measured.snapshotted_at),
+        max_loaded_at: iso_format(measured.max_loaded_at),
+        snapshotted_at: iso_format(measured.snapshotted_at),
         max_loaded_at_time_ago_in_s: measured.age_in_seconds(),
         status: result.status.as_str().to_owned(),
         criteria: Freshness {
@@ -112,6 +113,11 @@ fn freshness_result(result: &NodeResult) -> FreshnessResult {
         thread_id: result.thread.clone(),
         execution_time: result.execution_time.as_secs_f64(),
     }
+}
+
+/// As Python's `isoformat` does.
+fn iso_format(time: DateTime<Utc>) -> String {
+    python_text(time).replacen(' ', "T", 1)
 }
 
 /// Writes an artifact as one line of JSON, all or nothing.

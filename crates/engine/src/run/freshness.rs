@@ -6,34 +6,24 @@ use artifacts::manifest::{Freshness, FreshnessTime, Source};
 use chrono::{DateTime, NaiveDate, Utc};
 use jinja::Value;
 
-use super::{NodeStatus, RunContext, data_tests::jinja_text, job::Outcome, node_info, results::NodeFailure};
-use crate::adapter::StatementOrigin;
+use super::{NodeStatus, RunContext, blocking, data_tests::jinja_text, job::Outcome, node_info, results::NodeFailure};
 
 /// Measures a source's age.
-pub(super) async fn measure(context: &Arc<RunContext>, source: &Source) -> Result<Outcome, NodeFailure> {
-    let name = format!("{}.{}", source.source_name, source.name);
+pub(super) async fn measure(context: &Arc<RunContext>, source: &Arc<Source>) -> Result<Outcome, NodeFailure> {
+    let name = &source.name;
     let failed = |message: String| NodeFailure { message, cancelled: context.cancel.is_cancelled() };
     let criteria = source.freshness.as_ref().map(Criteria::of).unwrap_or_default();
     let relation = node_info::source_relation(source).to_string();
-    let sql = freshness_sql(
-        &relation,
-        source.loaded_at_query.as_deref(),
-        source.loaded_at_field.as_deref(),
-        criteria.filter.as_deref(),
-        "current_timestamp",
-    )
-    .ok_or_else(|| {
-        failed(format!(
-            "Runtime Error\n  Could not compute freshness for source {name}: no 'loaded_at_field' provided and athena adapter does not \
-             support metadata-based freshness checks."
-        ))
-    })?;
-    let origin = StatementOrigin { node: Some(source.unique_id.clone()), step: "main".to_owned(), comment: None };
-    let (response, table) = context.adapter.execute(&sql, &origin, Some(None)).await.map_err(|error| {
-        let told = error.to_string().replace('\n', "\n  ");
-        failed(format!("Database Error in source {name} ({})\n  {told}", source.original_file_path))
-    })?;
-    let row = match table.rows.as_slice() {
+    let (compiler, asked) = (context.compiler.clone(), Arc::clone(source));
+    let answer = blocking(move || compiler.newest_row(&asked)).await.map_err(|error| failed(error.to_string()))?;
+    let Some(newest) = answer else {
+        return Err(failed(format!(
+            "Runtime Error in source {name} ({})\n  Could not compute freshness for source {name}: no 'loaded_at_field' provided and \
+             athena adapter does not support metadata-based freshness checks.",
+            source.original_file_path
+        )));
+    };
+    let row = match newest.rows.as_slice() {
         [row] => match row.as_slice() {
             [max_loaded_at, snapshotted_at] => Some((max_loaded_at, snapshotted_at)),
             _ => None,
@@ -43,7 +33,7 @@ pub(super) async fn measure(context: &Arc<RunContext>, source: &Source) -> Resul
     let Some((max_loaded_at, snapshotted_at)) = row else {
         return Err(failed(format!(
             "Got an invalid result from freshness query for source {name}: {} rows",
-            table.rows.len()
+            newest.rows.len()
         )));
     };
     let no_time = |value: &Value| {
@@ -61,7 +51,7 @@ pub(super) async fn measure(context: &Arc<RunContext>, source: &Source) -> Resul
     let snapshotted_at = time_of(snapshotted_at).ok_or_else(|| no_time(snapshotted_at))?;
     let measurement = Measurement { max_loaded_at, snapshotted_at, criteria };
     let status = measurement.criteria.status(measurement.age_in_seconds());
-    Ok(Outcome { status: Some(status), response: Some(response), freshness: Some(measurement), ..Outcome::default() })
+    Ok(Outcome { status: Some(status), response: newest.response, freshness: Some(measurement), ..Outcome::default() })
 }
 
 /// A timestamp of the warehouse; one without zone is UTC.
@@ -150,27 +140,8 @@ impl Measurement {
 }
 
 /// What dbt takes as the newest row of an empty table.
-pub(super) fn beginning_of_time() -> DateTime<Utc> {
+fn beginning_of_time() -> DateTime<Utc> {
     NaiveDate::from_ymd_opt(1, 1, 1).map(|date| date.and_time(chrono::NaiveTime::MIN).and_utc()).unwrap_or_default()
-}
-
-/// The query of a source: from its own `loaded_at_query`, else from its `loaded_at_field`.
-pub(super) fn freshness_sql(
-    relation: &str,
-    loaded_at_query: Option<&str>,
-    loaded_at_field: Option<&str>,
-    filter: Option<&str>,
-    now: &str,
-) -> Option<String> {
-    if let Some(query) = loaded_at_query {
-        return Some(format!(
-            "with source_query as (\n  {query}\n)\nselect (select * from source_query) as max_loaded_at, {now} as snapshotted_at"
-        ));
-    }
-    let condition = filter.map(|filter| format!("\nwhere {filter}")).unwrap_or_default();
-    loaded_at_field.map(|field| {
-        format!("select max({field}) as max_loaded_at, {now} as snapshotted_at\nfrom {relation}{condition}")
-    })
 }
 
 #[cfg(test)]

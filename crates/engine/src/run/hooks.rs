@@ -62,13 +62,14 @@ async fn run_hook(context: &Arc<RunContext>, hook: &Node, when: HookTime, nodes:
     match execute_hook(context, hook, when, nodes).await {
         Ok((sql, response)) => {
             result.status = NodeStatus::Success;
-            result.message =
-                Some(response.as_ref().map_or_else(|| "OK".to_owned(), |response| response.message.clone()));
+            result.failures = Some(0);
+            result.message = Some(format!("{} passed", node_info::hook_name(hook)));
             result.adapter_response = response;
             result.compiled_code = Some(sql);
         }
         Err(failure) => {
             result.status = NodeStatus::Error;
+            result.failures = Some(1);
             result.message = Some(failure.message);
         }
     }

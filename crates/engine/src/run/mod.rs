@@ -100,6 +100,8 @@ pub struct RunOptions {
     pub sample: Option<event_time::Window>,
     /// Where batches end when nothing is given: when the invocation began, or the one that is retried.
     pub batches_end: DateTime<Utc>,
+    /// Whether `on-run-start` and `on-run-end` run.
+    pub project_hooks: bool,
     /// In a retry, the batches of the models that were built in part.
     pub batches: HashMap<UniqueId, PreviousBatches>,
     /// For the line about concurrency.
@@ -166,7 +168,7 @@ pub async fn run(context: Arc<RunContext>, selected: Vec<UniqueId>) -> Result<Ru
     context.adapter.prepare(&schemas).await.map_err(|error| RunError::Prepare(error.diagnostic))?;
 
     context.events.emit(Event::Phase(Phase::Running));
-    let has_hooks = context.options.command != RunCommand::Clone;
+    let has_hooks = context.options.project_hooks && context.options.command != RunCommand::Clone;
     let start = match has_hooks {
         true => hooks::run_all(&context, HookTime::Start, &executor::Executed::default()).await,
         false => Vec::new(),

@@ -46,7 +46,7 @@ fn label(node: &Node, relation: Option<&RelationName>) -> String {
 }
 
 /// `shop.on-run-start.0`: dbt's node name is `shop-on-run-start-0`.
-fn hook_name(node: &Node) -> String {
+pub(super) fn hook_name(node: &Node) -> String {
     let when = ["on-run-start", "on-run-end"].into_iter().find(|when| node.tags.iter().any(|tag| tag == when));
     match (when, node.index) {
         (Some(when), Some(index)) => format!("{}.{when}.{index}", node.package_name),

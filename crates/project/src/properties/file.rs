@@ -171,6 +171,7 @@ fn is_rendered_later(section: &str, path: &[Step<'_>]) -> bool {
         Some("description" | "tests" | "data_tests" | "loaded_at_query") => {
             above.all(|step| match step {
                 "columns" | "tables" | "versions" => true,
+                "config" => last == Some("loaded_at_query"),
                 // dbt renders what is said of a function's arguments, and not what is said of its value.
                 "arguments" => section != "functions",
                 "returns" => section == "functions",
