@@ -65,7 +65,6 @@ impl Compiler {
             .tested_node()
             .ok_or_else(|| fail(Diagnostic::error("the unit test has no model")))
             .and_then(|model| self.known(model))?;
-        check_incremental(&test, &model).map_err(fail)?;
         let (inputs, input_ctes) = self.inputs(&test, &model).map_err(fail)?;
         let overrides = test.overrides.clone().unwrap_or_default();
         let macros = self.overridden_macros(&overrides.macros);
@@ -111,9 +110,12 @@ impl Compiler {
     fn input(&self, test: &UnitTest, input: &str) -> Result<Input, Diagnostic> {
         let (lookup, root) = (self.manifest.lookup(), self.manifest.root_package());
         let unknown = || {
-            Diagnostic::error(format!("input '{input}' was not found"))
-                .cause("an input is `ref('…')`, `source('…', '…')` or `this`, of something that exists")
-                .fix("correct the name")
+            Diagnostic::error(format!(
+                "Unit test '{}' had an input ({input}) which was not found in the manifest.",
+                test.name
+            ))
+            .cause("an input is `ref('…')`, `source('…', '…')` or `this`, of something that exists")
+            .fix("correct the name")
         };
         let named = read_reference(input).ok_or_else(unknown)?;
         if let Some(of) = named.refs.first() {
@@ -296,27 +298,6 @@ fn in_test(test: &UnitTest, diagnostic: Diagnostic) -> Diagnostic {
     let mut diagnostic = Diagnostic { what: format!("{head}\n  {sentence}"), ..diagnostic };
     diagnostic.location = diagnostic.location.or_else(|| Some(Location::file(&test.original_file_path)));
     diagnostic
-}
-
-fn check_incremental(test: &UnitTest, model: &Node) -> Result<(), Diagnostic> {
-    let uses = model.depends_on.macros.iter().any(|id| id.as_str() == "macro.dbt.is_incremental");
-    if !uses {
-        return Ok(());
-    }
-    let overridden = test.overrides.as_ref().and_then(|overrides| overrides.macros.get("is_incremental"));
-    match overridden.map(Json::as_bool) {
-        Some(Some(true)) if !test.given.iter().any(|given| given.input.trim() == "this") => Err(Diagnostic::error(
-            format!("Unit test '{}' for incremental model '{}' must have a 'this' input", test.name, model.name),
-        )
-        .fix("add `- input: this` with the rows the table has")),
-        Some(Some(_)) => Ok(()),
-        _ => Err(Diagnostic::error(format!(
-            "Boolean override for 'is_incremental' must be provided for unit test '{}' in model '{}'",
-            test.name, model.name
-        ))
-        .cause("the model calls is_incremental(), whose answer is the warehouse's")
-        .fix("add `overrides: {macros: {is_incremental: false}}`")),
-    }
 }
 
 /// The rows of a CSV text; an empty field is null.

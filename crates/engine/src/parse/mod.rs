@@ -11,6 +11,7 @@ mod docs;
 pub(crate) mod errors;
 mod functions;
 mod homes;
+mod macro_types;
 mod macros;
 mod nodes;
 mod others;
@@ -25,13 +26,15 @@ mod semantic_shapes;
 mod slips;
 mod source_overrides;
 mod sources;
+mod spaces;
 pub(crate) mod test_entries;
 pub(crate) mod tests;
+mod unit_test_rows;
 mod unrendered;
 mod validate;
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{HashMap, HashSet, hash_map::Entry},
     sync::Arc,
 };
 
@@ -152,6 +155,9 @@ pub fn parse(project: &Project, host: &Host) -> (Manifest, Vec<Diagnostic>) {
     let nodes = artifact.nodes.values().chain(artifact.functions.values());
     validate::validate(nodes.map(|node| &**node), &mut diagnostics);
     validate::unfiltered_microbatch(&artifact, &mut diagnostics);
+    unit_test_rows::check(&artifact, &lookup, &project.root.name, &mut diagnostics);
+    let debug = host.flags.get("debug").and_then(Json::as_bool).unwrap_or(false);
+    spaces::report(&artifact, &project.root.project_flags(), debug, &mut diagnostics);
     report_unused_paths(project, &artifact, &mut diagnostics);
     patches.report_unused(&used_patches(&artifact, &files), &mut diagnostics);
     let manifest = Manifest::new(artifact, scope);
@@ -199,14 +205,29 @@ fn read_files(project: &Project, host: &Host, diagnostics: &mut Vec<Diagnostic>)
     all
 }
 
+fn two_fixtures(name: &str, first: &str, second: &str) -> Diagnostic {
+    let what = format!("Compilation Error\n  dbt found two fixtures with the name \"{name}\".");
+    Diagnostic::error(what)
+        .at(Location::file(second))
+        .cause(format!("unit tests name a fixture by its file's name, and {first} has this one"))
+        .fix("rename one of the files")
+}
+
 fn fixtures(files: &[ProjectFiles], diagnostics: &mut Vec<Diagnostic>) -> HashMap<(String, String), Fixture> {
     let mut fixtures = HashMap::new();
     for file in files.iter().flat_map(|project| project.of_kind(FileKind::Fixture)) {
         match file.read() {
             Ok(bytes) => {
                 let text = String::from_utf8_lossy(&bytes).into_owned();
-                fixtures
-                    .insert((file.package.clone(), file.stem().to_owned()), Fixture { path: file.path.clone(), text });
+                let name = (file.package.clone(), file.stem().to_owned());
+                match fixtures.entry(name) {
+                    Entry::Vacant(free) => {
+                        free.insert(Fixture { path: file.path.clone(), text });
+                    }
+                    Entry::Occupied(taken) => {
+                        diagnostics.push(two_fixtures(file.stem(), &taken.get().path, &file.path))
+                    }
+                }
             }
             Err(error) => diagnostics.push(
                 Diagnostic::error(format!("Runtime Error\n  Could not read {}", file.path))

@@ -23,7 +23,7 @@ use serde_json::{Value as Json, json};
 use super::{
     checksums,
     config::{self, Layers},
-    errors,
+    errors, macro_types,
     nodes::Parser,
     tests::directories,
 };
@@ -329,16 +329,20 @@ impl<'a> Parser<'a> {
                 }
             };
             found.description = describe(&of.description);
-            if !of.arguments.is_empty() {
-                found.arguments = of
-                    .arguments
-                    .iter()
-                    .map(|argument| MacroArgument {
-                        name: argument.name.clone(),
-                        kind: argument.data_type.clone(),
-                        description: describe(&argument.description),
-                    })
-                    .collect();
+            let arguments: Vec<MacroArgument> = of
+                .arguments
+                .iter()
+                .map(|argument| MacroArgument {
+                    name: argument.name.clone(),
+                    kind: argument.data_type.clone(),
+                    description: describe(&argument.description),
+                })
+                .collect();
+            if !arguments.is_empty() {
+                if self.project.root.project_flags().behaviour("validate_macro_args") {
+                    macro_types::check(found, &arguments, file, of.position, diagnostics);
+                }
+                found.arguments = arguments;
             }
             found.meta = config::mapping(of.config.get("meta"));
             found.docs = of

@@ -45,12 +45,27 @@ pub(super) fn read_macro(entry: &Node, fields: &mut Fields<'_>) -> Option<MacroP
         position: entry.position,
         description: entry_fields.text("description").unwrap_or_default(),
         arguments,
-        config: take_config(&mut entry_fields),
+        config: take_macro_config(&mut entry_fields),
         extra: JsonMap::new(),
         name,
     };
     entry_fields.report_slips(&["name", "description", "arguments", "config", "meta", "docs"]);
     Some(MacroProperties { extra: entry_fields.extra(), ..read })
+}
+
+/// `meta` and `docs` may stand in both places: `config:` counts more, and adds to what `meta:` says.
+fn take_macro_config(fields: &mut Fields<'_>) -> Config {
+    let (meta, docs) = (fields.json("meta"), fields.json("docs"));
+    let mut config = take_config(fields);
+    let inner = config.get("meta").and_then(|meta| meta.as_object()).cloned().unwrap_or_default();
+    let meta: Config = meta.into_iter().chain(inner).collect();
+    if !meta.is_empty() {
+        config.insert("meta".to_owned(), meta.into());
+    }
+    if !docs.is_empty() {
+        config.entry("docs".to_owned()).or_insert(docs.into());
+    }
+    config
 }
 
 fn read_argument(fields: &mut Fields<'_>, node: &Node) -> Option<MacroArgument> {
