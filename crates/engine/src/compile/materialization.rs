@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use diagnostic::Diagnostic;
-use jinja::{CallArgs, State, UndefinedMode, Value};
+use jinja::{CallArgs, MacroDef, State, UndefinedMode, Value};
 use names::{RelationName, UniqueId};
 
 use super::Compiler;
@@ -16,6 +16,12 @@ use crate::{
 /// The materializations that are plans of the adapter.
 const BUILT_IN: [&str; 9] =
     ["view", "table", "incremental", "ephemeral", "seed", "snapshot", "test", "unit", "function"];
+
+/// Those that dbt-athena has for itself: a project's own for any adapter does not replace them.
+const OF_ADAPTER: [&str; 4] = ["view", "table", "incremental", "snapshot"];
+
+/// Those that dbt has for any adapter.
+const OF_DBT: [&str; 9] = ["view", "table", "incremental", "seed", "snapshot", "test", "unit", "function", "clone"];
 
 /// What a materialization of the project did.
 #[derive(Debug, Clone, Default)]
@@ -39,9 +45,22 @@ impl Compiler {
         let name = node.materialized();
         let macros = &self.manifest.scope().macros;
         let adapter = self.host.adapter.type_name();
-        match macros.find_materialization(name) {
-            Some(found) if !macros.is_internal(found.id()) => Ok(Some(UniqueId::new(found.id()))),
-            Some(_) => Ok(None),
+        let built_in = |specific: &str| match specific {
+            "default" => OF_DBT.contains(&name),
+            _ => OF_ADAPTER.contains(&name),
+        };
+        let packages_replace = self.manifest.scope().packages_replace_materializations;
+        match macros.find_materialization(name, built_in, packages_replace) {
+            Some(found) if !languages(found).contains(&node.language) => {
+                let languages = languages(found).join("', '");
+                Err(Diagnostic::error(format!(
+                    "Validation Error in {} {} ({})\n  Materialization \"{}\" only supports languages ['{languages}']; got \"{}\"",
+                    node.resource_type, node.name, node.original_file_path, found.name, node.language
+                ))
+                .cause(format!("`supported_languages` of {} leaves it out", found.id()))
+                .fix("write the model in another language, or extend the list"))
+            }
+            Some(found) => Ok(Some(UniqueId::new(found.id()))),
             None if BUILT_IN.contains(&name) => Ok(None),
             None => {
                 let near = nearest(name, BUILT_IN.into_iter().chain(macros.materializations()));
@@ -76,8 +95,15 @@ impl Compiler {
             .call(&Value::from(definition), CallArgs::default())
             .map_err(|error| errors::in_node(&node, &error, 0))?;
         let relations = relations(&answer).ok_or_else(|| {
+            let sentence = match answer.as_str() {
+                Some(_) => format!(
+                    "The materialization (\"{}\") did not explicitly return a list of relations to add to the cache.",
+                    node.materialized()
+                ),
+                None => "Invalid return value from materialization, expected a dict with key \"relations\"".to_owned(),
+            };
             Diagnostic::error(format!(
-                "Compilation Error in {} {} ({})\n  Invalid return value from materialization, expected a dict with key \"relations\"",
+                "Compilation Error in {} {} ({})\n  {sentence}",
                 node.resource_type, node.name, node.original_file_path
             ))
             .cause(format!("'{name}' answered {}", answer.type_name()))
@@ -89,6 +115,14 @@ impl Compiler {
             response: capture.main_response.unwrap_or_default(),
             run_sql: capture.written.unwrap_or_default(),
         })
+    }
+}
+
+/// What a materialization can build: SQL, unless it says otherwise.
+fn languages(found: &MacroDef) -> Vec<String> {
+    match found.supported_languages.as_slice() {
+        [] => vec!["sql".to_owned()],
+        languages => languages.to_vec(),
     }
 }
 

@@ -255,20 +255,32 @@ impl MacroRegistry {
         }
     }
 
-    /// The macro that builds a materialization: the root project's over packages' over the internal ones, the adapter's
-    /// over the default. A package cannot replace a built-in one unless the root project does so itself.
-    pub fn find_materialization(&self, name: &str) -> Option<&Arc<MacroDef>> {
+    /// The macro that builds a materialization: the adapter's over the default, and of each the root project's over packages'.
+    /// `built_in` says of an adapter's name or `default` whether the engine has a materialization there, which then counts as the
+    /// root project's next; what the engine has anywhere a package replaces only where `packages_replace`.
+    ///
+    /// Source: dbt Core 1.12, `find_materialization_macro_by_name`.
+    pub fn find_materialization(
+        &self,
+        name: &str,
+        built_in: impl Fn(&str) -> bool,
+        packages_replace: bool,
+    ) -> Option<&Arc<MacroDef>> {
         let mut imported: Vec<&String> =
             self.packages.keys().filter(|package| **package != self.root && !self.internal.contains(package)).collect();
         imported.sort();
+        let is_built_in = self.prefixes().into_iter().any(&built_in);
         for specific in self.prefixes() {
             let full = format!("materialization_{name}_{specific}");
-            let root = self.packages.get(&self.root).and_then(|macros| macros.get(full.as_str()));
-            let internal = self.global.get(full.as_str());
-            let of_package = imported.iter().find_map(|package| self.packages[*package].get(full.as_str()));
-            let found = root.or(if internal.is_some() { internal } else { of_package });
+            let of = |package: &String| self.packages.get(package).and_then(|macros| macros.get(full.as_str()));
+            let of_package =
+                imported.iter().find_map(|package| of(package)).filter(|_| !is_built_in || packages_replace);
+            let found = of(&self.root).or(of_package);
             if found.is_some_and(|found| found.kind == MacroKind::Materialization) {
                 return found;
+            }
+            if built_in(specific) {
+                return None;
             }
         }
         None

@@ -25,6 +25,8 @@ pub struct ProjectScope {
     pub quoting: PartFlags,
     /// `restrict-access`, by package.
     pub restrict_access: HashMap<String, bool>,
+    /// Off: `require_explicit_package_overrides_for_builtin_materializations`
+    pub packages_replace_materializations: bool,
     /// `latest_version_pointer_enabled_by_default`
     pub points_to_latest: bool,
     /// `query-comment`.
@@ -65,6 +67,10 @@ impl ProjectScope {
             macros,
             vars: project.vars.clone(),
             quoting: flags,
+            packages_replace_materializations: !project
+                .root
+                .project_flags()
+                .behaviour("require_explicit_package_overrides_for_builtin_materializations"),
             points_to_latest: project.root.project_flags().behaviour("latest_version_pointer_enabled_by_default"),
             restrict_access: project.all().map(|p| (p.name.clone(), p.restrict_access)).collect(),
             query_comment: project.root.query_comment.clone(),

@@ -129,6 +129,11 @@ impl Object for Table {
         })
     }
 
+    /// A row, as of `rows`.
+    fn get_item(&self, key: &Value) -> Option<Value> {
+        Sequence { data: Arc::clone(&self.0), of: Part::Rows }.get_item(key)
+    }
+
     fn has_method(&self, name: &str) -> bool {
         matches!(
             name,

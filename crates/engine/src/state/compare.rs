@@ -196,9 +196,21 @@ pub(super) fn same_json(kind: &str, new: &Json, old: &Json) -> bool {
             "/tags",
         ],
     };
-    let value = |resource: &Json, pointer: &str| resource.pointer(pointer).cloned().unwrap_or_default();
+    let value = |resource: &Json, pointer: &str| match pointer {
+        "/exports" => exports(resource),
+        _ => resource.pointer(pointer).cloned().unwrap_or_default(),
+    };
     members.iter().all(|pointer| equal(&value(new, pointer), &value(old, pointer)))
         && (kind != "metric" || same_json_config(new, old))
+}
+
+/// What exports are compared by: as written, for a schema that follows the target is no change.
+fn exports(resource: &Json) -> Json {
+    let of = |export: &Json| {
+        let written = |key: &str| export.pointer(&format!("/unrendered_config/{key}")).cloned().unwrap_or_default();
+        serde_json::json!([export.get("name"), written("export_as"), written("schema"), written("alias")])
+    };
+    resource.get("exports").and_then(Json::as_array).map(|exports| exports.iter().map(of).collect()).unwrap_or_default()
 }
 
 pub(super) fn same_json_config(new: &Json, old: &Json) -> bool {
