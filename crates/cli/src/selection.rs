@@ -3,6 +3,7 @@
 use std::str::FromStr;
 
 use anyhow::bail;
+use diagnostic::Diagnostic;
 use engine::{Manifest, state::Comparison};
 use graph::{
     Graph, IndirectSelection, NoState, ResourceType, SelectionContext, SelectionSpec, SelectionState, Selectors,
@@ -33,6 +34,12 @@ pub fn select(
     let indirect = indirect_selection(session);
     let selectors = selectors(session, indirect)?;
     let failed = |error: graph::SelectionError| session.fail(error.diagnostic());
+    if args.selector.is_some() && !(args.select.is_empty() && args.exclude.is_empty()) {
+        let what =
+            "The --select and --exclude arguments are being ignored for node selection because --selector is provided";
+        let warning = Diagnostic::warning(what).fix("leave one of the two out");
+        session.warn("SelectExcludeIgnoredWithSelectorWarning", warning)?;
+    }
     let named = match &args.selector {
         Some(name) => Some(selectors.get(name).map_err(failed)?),
         None if args.select.is_empty() && args.exclude.is_empty() => selectors.default_selector(),

@@ -12,8 +12,8 @@ pub struct SelectionArgs {
     /// Nodes to leave out
     #[arg(long, num_args = 1.., value_name = "NODES")]
     pub exclude: Vec<String>,
-    /// A selector of selectors.yml
-    #[arg(long, value_name = "NAME", conflicts_with_all = ["select", "exclude"])]
+    /// A selector of selectors.yml, in place of --select and --exclude
+    #[arg(long, value_name = "NAME")]
     pub selector: Option<String>,
 }
 

@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use artifacts::run_results::{RunResult, RunResults};
+use diagnostic::Diagnostic;
 use engine::{
     events::Event,
     run::{
@@ -91,6 +92,18 @@ impl Previous {
             settings.vars = parse_vars(&vars.to_string())?;
             opening.arguments.insert("vars".to_owned(), vars.clone());
         }
+        // Where the command line says nothing else, it is the earlier run that is repeated: its target, with its threads.
+        let given = |name: &str| results.args.get(name).and_then(|text| text.as_str()).map(str::to_owned);
+        settings.target = settings.target.take().or_else(|| given("target"));
+        settings.profile = settings.profile.take().or_else(|| given("profile"));
+        settings.indirect_selection = given("indirect_selection").or(settings.indirect_selection.take());
+        let threads = results.args.get("threads").and_then(|threads| threads.as_u64());
+        settings.threads = settings.threads.or(threads.and_then(|threads| usize::try_from(threads).ok()));
+        settings.fail_fast |= results.args.get("fail_fast").and_then(|on| on.as_bool()) == Some(true);
+        opening.arguments.insert("target".to_owned(), settings.target.clone().into());
+        opening.arguments.insert("profile".to_owned(), settings.profile.clone().into());
+        opening.arguments.insert("threads".to_owned(), settings.threads.into());
+        opening.arguments.insert("fail_fast".to_owned(), settings.fail_fast.into());
         let on = |flag: &str| results.args.get(flag).and_then(|on| on.as_bool()) == Some(true);
         let text = |name: &str| results.args.get(name).and_then(|text| text.as_str()).map(str::to_owned);
         // --state named the run to repeat; what it compared with and deferred to is that run's own.
@@ -118,17 +131,30 @@ pub async fn run(session: &Session, previous: &Previous) -> anyhow::Result<Outco
         .filter(|result| retried(&result.status) && !result.unique_id.starts_with("operation."))
         .collect();
     let again: Vec<UniqueId> = results.iter().map(|result| UniqueId::from(result.unique_id.as_str())).collect();
-    if again.is_empty() {
-        session.events.emit(Event::NothingToDo);
-        return Ok(Outcome::Success);
-    }
     let command = match &previous.command {
+        Repeated::Operation(_) if again.is_empty() => {
+            session.events.emit(Event::NothingToDo);
+            return Ok(Outcome::Success);
+        }
         Repeated::Nodes(command) => *command,
         Repeated::Compile => return compile::run(session, &CompileArgs::default()).await,
         Repeated::DocsGenerate => return docs::generate(session, &DocsGenerateArgs::default()).await,
         Repeated::Operation(arguments) => return operation::run(session, arguments).await,
     };
     let manifest = session.parse().await?;
+    let known = |id: &UniqueId| {
+        let (name, artifact) = (id.as_str(), manifest.artifact());
+        manifest.node(name).is_some() || manifest.unit_test(name).is_some() || artifact.exposures.contains_key(id)
+    };
+    if let Some(gone) = again.iter().find(|id| !known(id)) {
+        return Err(session.fail(
+            Diagnostic::error(format!(
+                "Compilation Error\n  Couldn't find model '{gone}' -- does it exist or is it disabled?"
+            ))
+            .cause("it failed or was skipped in the run that is repeated, and the project has it no more")
+            .fix("run the command itself again"),
+        ));
+    }
     let metadata = &previous.results.metadata;
     let started_at = metadata.invocation_started_at.as_deref().or(Some(&metadata.generated_at));
     let repeated = Again {
