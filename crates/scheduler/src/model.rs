@@ -483,7 +483,7 @@ impl Outcome {
     }
 
     /// The server that ran it died.
-    pub fn lost(server: &str) -> Self {
-        Self::error(ErrorClass::Lost, format!("the server that ran it ({server}) stopped answering"))
+    pub fn lost() -> Self {
+        Self::error(ErrorClass::Lost, "the server that ran it stopped answering")
     }
 }

@@ -48,7 +48,7 @@ async fn try_recover(worker: &Inner, owner: &Owner, run: &Run) -> Result<Outcome
     let masker = configuration.as_ref().map(environment::masker);
     let host = &worker.settings.host;
     let open = owner.insist(|| open_commands(owner)).await?;
-    let server = open.first().map_or_else(|| "before its first command".to_owned(), |command| command.host.clone());
+    let end = owner.insist(|| end_of_server(owner)).await?;
     let mut folder = worker.folder_of(run.id);
     for command in open {
         let mut return_code = 137;
@@ -79,8 +79,8 @@ async fn try_recover(worker: &Inner, owner: &Owner, run: &Run) -> Result<Outcome
     if let Err(error) = super::checkout::remove(&folder).await {
         tracing::warn!("run {}: its folder cannot be removed: {error}", run.id);
     }
-    let mut outcome = Outcome::lost(&server);
-    outcome.reason.push_str(&left);
+    let mut outcome = Outcome::lost();
+    outcome.reason = format!("{end}{left}");
     Ok(outcome)
 }
 
@@ -108,6 +108,25 @@ async fn open_commands(owner: &Owner) -> Result<Vec<Open>, SchedulerError> {
         directory,
     });
     Ok(open.collect())
+}
+
+/// How the run's server left it, for people. One that stops in order ends its command first; one that dies leaves it open.
+async fn end_of_server(owner: &Owner) -> Result<String, SchedulerError> {
+    let select = "SELECT host, text, state, ended_at FROM command WHERE run_id = $1 ORDER BY position DESC LIMIT 1";
+    let last: Option<(Option<String>, String, String, Option<i64>)> = sqlx::query_as(select)
+        .bind(owner.lease.run_id)
+        .fetch_optional(owner.scheduler.database().readers())
+        .await
+        .map_err(|source| owner.scheduler.failed("looking for the last command in", source))?;
+    let Some((host, text, state, ended_at)) = last else {
+        return Ok("the server that ran it stopped before its first command".to_owned());
+    };
+    let host = host.map(|host| format!(" ({host})")).unwrap_or_default();
+    Ok(match (ended_at, state.as_str()) {
+        (None, _) => format!("the server that ran it{host} stopped answering in `{text}`"),
+        (Some(_), "ERROR" | "CANCELED") => format!("the server that ran it{host} was stopped in `{text}`"),
+        (Some(_), _) => format!("the server that ran it{host} stopped after `{text}`"),
+    })
 }
 
 /// The supervisor ends the command by itself when its server is gone; one that was killed too left it behind.

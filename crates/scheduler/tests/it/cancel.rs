@@ -68,7 +68,7 @@ async fn a_canceled_run_whose_server_dies_ends_as_canceled() {
         world.two.reap().await.unwrap();
         world.pass(MINUTE);
         let taken = world.two.reap().await.unwrap();
-        let ended = world.two.finish(taken[0].lease, Outcome::lost("one")).await.unwrap();
+        let ended = world.two.finish(taken[0].lease, Outcome::lost()).await.unwrap();
         assert_eq!(ended, Finished::Done { retry_run_id: None });
         assert_eq!(world.one_text("SELECT state || ' ' || state_reason FROM run").await, "CANCELED enough");
     }

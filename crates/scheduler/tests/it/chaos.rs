@@ -253,7 +253,7 @@ impl Chaos {
         let outcome = match self.dice.roll(6) {
             0 => Outcome::failed(ErrorClass::Command, "test failed"),
             1 => Outcome::error(ErrorClass::Throttling, "slow down"),
-            2 => Outcome::lost("x"),
+            2 => Outcome::lost(),
             _ => Outcome::success(),
         };
         self.end(n, all[self.dice.index(all.len())], outcome).await;

@@ -51,7 +51,7 @@ async fn a_living_owner_keeps_its_run_and_a_silent_one_loses_it() {
         assert_eq!(world.runs().await, ["1 RUNNING 1 api"]);
 
         // The new owner ends it; the policy of the schedule tries again, as the server was at fault.
-        let ended = world.two.finish(taken[0].lease, Outcome::lost(world.one.server())).await.unwrap();
+        let ended = world.two.finish(taken[0].lease, Outcome::lost()).await.unwrap();
         let Finished::Done { retry_run_id: Some(next) } = ended else { panic!("{ended:?}") };
         assert_eq!(world.runs().await, ["1 ERROR 1 api".to_owned(), format!("{next} QUEUED 2 automatic_retry")]);
         assert_eq!(

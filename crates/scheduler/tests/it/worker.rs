@@ -322,6 +322,7 @@ async fn a_server_that_ends_leaves_its_runs_to_the_next_which_finishes_them_once
     let server = tokio::spawn(async move { workers.run(next).await });
     let ended = setup.ended(run).await;
     assert!(ended.starts_with(&format!("ERROR|{}|", ErrorClass::Lost)), "{ended}");
+    assert!(ended.contains("was stopped in `bash -c 'echo started; sleep 600'`"), "{ended}");
     assert!(setup.commands(run).await[2].contains("sleep 600' -> CANCELED 130"), "{:?}", setup.commands(run).await);
     let taken = "SELECT event_type FROM audit WHERE event_type = 'run.taken_over'".to_owned();
     assert_eq!(setup.texts(taken).await.len(), 1);
