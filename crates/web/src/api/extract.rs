@@ -1,7 +1,7 @@
 //! Parts of requests.
 
 use axum::{
-    extract::{FromRequest, FromRequestParts, Query, Request},
+    extract::{FromRequest, FromRequestParts, Query, Request, rejection::PathRejection},
     http::{StatusCode, header, request::Parts},
 };
 use scheduler::model::{Actor, ActorKind};
@@ -77,6 +77,25 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Parameters<T> 
             Err(error) => Err(ApiError::bad_request("a parameter cannot be read")
                 .cause(error.body_text())
                 .fix("/api/openapi.json has the parameters")),
+        }
+    }
+}
+
+/// Parts of the path. One that is no id names nothing.
+pub struct Path<T>(pub T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        match axum::extract::Path::<T>::from_request_parts(parts, state).await {
+            Ok(axum::extract::Path(part)) => Ok(Self(part)),
+            Err(PathRejection::FailedToDeserializePathParams(error)) => {
+                Err(ApiError::new(StatusCode::NOT_FOUND, format!("there is nothing at {}", parts.uri.path()))
+                    .cause(error.body_text())
+                    .fix("ids are whole numbers; the lists have them"))
+            }
+            Err(error) => Err(ApiError::new(error.status(), error.body_text())),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 
 use axum::{
     Json,
-    extract::{Path, State},
+    extract::State,
     response::{
         IntoResponse, Response,
         sse::{Event, KeepAlive, Sse},
@@ -16,7 +16,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    extract::{Parameters, after, limit},
+    extract::{Parameters, Path, after, limit},
     runs::pause,
 };
 use crate::{app::App, auth::Scope, error::ApiError, routes::Operation, time::rfc3339};

@@ -4,7 +4,7 @@ use std::{convert::Infallible, time::Duration};
 
 use axum::{
     Json,
-    extract::{Path, State},
+    extract::State,
     http::StatusCode,
     response::{
         IntoResponse, Response,
@@ -20,7 +20,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    extract::{Body, Caller, Parameters, after, instant, limit},
+    extract::{Body, Caller, Parameters, Path, after, instant, limit},
     schedules::{Reason, Triggered, find as find_schedule},
     shape::{Attempt, Command, Page, Query, QueryTotals, Run, RunDetail},
 };

@@ -1,10 +1,6 @@
 //! Schedules: look, suspend, trigger, retry, backfill.
 
-use axum::{
-    Json,
-    extract::{Path, State},
-    http::StatusCode,
-};
+use axum::{Json, extract::State, http::StatusCode};
 use chrono::{DateTime, Utc};
 use scheduler::{
     model::Cause,
@@ -16,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map as JsonMap, Value};
 
 use super::{
-    extract::{Body, Caller, Parameters, instant, limit},
+    extract::{Body, Caller, Parameters, Path, instant, limit},
     shape::{Page, Schedule},
 };
 use crate::{app::App, auth::Scope, error::ApiError, routes::Operation, time::rfc3339};

@@ -1,15 +1,11 @@
 //! Tokens, for those who may make them.
 
-use axum::{
-    Json,
-    extract::{Path, State},
-    http::StatusCode,
-};
+use axum::{Json, extract::State, http::StatusCode};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    extract::{Body, Caller, instant},
+    extract::{Body, Caller, Path, instant},
     schedules::Done,
     shape::Page,
 };

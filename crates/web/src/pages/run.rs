@@ -4,7 +4,7 @@ use axum::{
     extract::{Path, State},
     response::Response,
 };
-use scheduler::read::{CommandRow, RunRow};
+use scheduler::read::{CommandRow, LogChunk, RunRow};
 
 use super::{
     failure,
@@ -18,8 +18,9 @@ use crate::{
     time::{duration, readable},
 };
 
-/// Chunks of output shown per command.
+/// Chunks of output shown per command, and bytes: the page is loaded anew while the run goes on.
 const TAIL: i64 = 60;
+const TAIL_BYTES: usize = 64 << 10;
 
 pub async fn page(State(app): State<App>, Path(id): Path<String>) -> Response {
     match render(&app, &id).await {
@@ -99,13 +100,19 @@ async fn command_part(body: &mut Html, app: &App, command: &CommandRow, now: i64
         body.raw(&format!(" <span class=\"note\">exit code {code}</span>"));
     }
     body.raw("</summary><pre>");
-    let tail = app.parts.reader.log_tail(command.id, TAIL).await?;
+    let (tail, is_whole) = end_of(app.parts.reader.log_tail(command.id, TAIL + 1).await?);
+    if !is_whole {
+        body.raw("<span class=\"note\">only the end; all of it: ").raw(&format!(
+            "<a href=\"/api/v1/commands/{}/logs\">/api/v1/commands/{0}/logs</a>, or owlet bolt logs {}</span>\n",
+            command.id, command.run_id
+        ));
+    }
     if tail.is_empty() {
         body.raw("<span class=\"note\">no output</span>");
     }
-    for chunk in tail {
-        let text = without_escapes(&chunk.text);
-        if chunk.stream == "STDERR" {
+    for (is_error, text) in tail {
+        let text = without_escapes(&text);
+        if is_error {
             body.raw("<span class=\"err\">").text(&text).raw("</span>");
         } else {
             body.text(&text);
@@ -113,6 +120,36 @@ async fn command_part(body: &mut Html, app: &App, command: &CommandRow, now: i64
     }
     body.raw("</pre></details>");
     Ok(())
+}
+
+/// What is shown of the last chunks: whether it is of standard error, and whole lines. False: something is before it.
+fn end_of(chunks: Vec<LogChunk>) -> (Vec<(bool, String)>, bool) {
+    let most = usize::try_from(TAIL).unwrap_or(usize::MAX);
+    let mut is_whole = chunks.len() <= most;
+    let (mut shown, mut left) = (Vec::new(), TAIL_BYTES);
+    for chunk in chunks.into_iter().rev().take(most) {
+        if left == 0 {
+            is_whole = false;
+            break;
+        }
+        let mut text = chunk.text;
+        if text.len() > left {
+            is_whole = false;
+            let mut at = text.len() - left;
+            while !text.is_char_boundary(at) {
+                at += 1;
+            }
+            // From a line's begin, if there is one.
+            let line = text[at..].find('\n').map(|end| at + end + 1).filter(|line| *line < text.len());
+            text.drain(..line.unwrap_or(at));
+            left = 0;
+        } else {
+            left -= text.len();
+        }
+        shown.push((chunk.stream == "STDERR", text));
+    }
+    shown.reverse();
+    (shown, is_whole)
 }
 
 /// Without the sequences that colour a terminal.
@@ -134,7 +171,10 @@ async fn queries(body: &mut Html, app: &App, run_id: i64) -> Result<(), ApiError
     if queries.is_empty() {
         return Ok(());
     }
-    body.raw("<h2>Queries</h2><table><thead><tr><th>Node</th><th>State</th><th>Scanned</th><th>Queue</th><th>Engine</th><th>Query execution</th></tr></thead><tbody>");
+    let scanned: i64 = queries.iter().filter_map(|query| query.data_scanned_in_bytes).sum();
+    let micro_dollars: i64 = queries.iter().filter_map(|query| query.micro_dollars).sum();
+    body.raw("<h2>Queries</h2><p class=\"note\">").text(&format!("{} read {}", queries.len(), bytes(scanned)));
+    body.text(&format!(", {}", dollars(micro_dollars))).raw("</p><table><thead><tr><th>Node</th><th>State</th><th>Scanned</th><th>Queue</th><th>Engine</th><th>Query execution</th></tr></thead><tbody>");
     for query in queries {
         let milliseconds = |value: Option<i64>| value.map(|value| format!("{value} ms")).unwrap_or_default();
         body.raw("<tr>").cell(query.node.as_deref().unwrap_or_default()).cell(&query.state.to_lowercase());
@@ -158,6 +198,12 @@ async fn artifacts(body: &mut Html, app: &App, run_id: i64) -> Result<(), ApiErr
     }
     body.raw("</ul>");
     Ok(())
+}
+
+/// `$0.0042`: of small sums what counts.
+fn dollars(micro: i64) -> String {
+    let (whole, rest) = (micro / 1_000_000, micro % 1_000_000);
+    if micro < 1_000_000 { format!("$0.{:04}", rest / 100) } else { format!("${whole}.{:02}", rest / 10_000) }
 }
 
 /// `12.3 MB`
@@ -185,7 +231,30 @@ mod tests {
     }
 
     #[test]
+    fn only_the_end_of_a_long_output_is_shown() {
+        let chunk = |sequence: i64, stream: &str, text: &str| LogChunk {
+            sequence,
+            stream: stream.to_owned(),
+            text: text.to_owned(),
+            at: 0,
+        };
+        let (short, is_whole) = end_of(vec![chunk(0, "STDOUT", "a\n"), chunk(1, "STDERR", "b\n")]);
+        assert_eq!((short, is_whole), (vec![(false, "a\n".to_owned()), (true, "b\n".to_owned())], true));
+        let line = format!("{}é\n", "x".repeat(60));
+        let long: Vec<LogChunk> = (0..3).map(|sequence| chunk(sequence, "STDOUT", &line.repeat(600))).collect();
+        let (long, is_whole) = end_of(long);
+        let shown: String = long.into_iter().map(|(_, text)| text).collect();
+        assert!(!is_whole && shown.len() <= TAIL_BYTES && shown.len() > TAIL_BYTES - line.len());
+        assert!(shown.starts_with(&line) && shown.ends_with(&line));
+        let (cut, is_whole) = end_of(vec![chunk(0, "STDOUT", &"é".repeat(TAIL_BYTES))]);
+        assert!(!is_whole && cut[0].1.len() == TAIL_BYTES);
+        let many: Vec<LogChunk> = (0..=TAIL).map(|sequence| chunk(sequence, "STDOUT", "l\n")).collect();
+        assert!(!end_of(many).1);
+    }
+
+    #[test]
     fn bytes_have_a_unit() {
+        assert_eq!([dollars(0), dollars(4_250), dollars(12_345_678)], ["$0.0000", "$0.0042", "$12.34"]);
         assert_eq!([bytes(999), bytes(12_300_000), bytes(1_500)], ["999 B", "12.3 MB", "1.5 kB"]);
     }
 }

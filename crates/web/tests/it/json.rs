@@ -339,6 +339,16 @@ async fn lists_go_from_page_to_page_without_gaps_or_doubles() {
 }
 
 #[tokio::test]
+async fn what_is_no_id_is_answered_as_all_mistakes_are() {
+    let server = Server::new().await;
+    for path in ["/api/v1/runs/abc", "/api/v1/commands/-/logs", "/api/v1/artifacts/99999999999999999999"] {
+        let answer = server.get(path).await;
+        assert_eq!(answer.status, 404, "{}", answer.text);
+        assert_eq!(answer.json()["error"], format!("there is nothing at {path}"));
+    }
+}
+
+#[tokio::test]
 async fn mistakes_in_requests_say_what_to_do() {
     let server = Server::new().await;
     for (path, error) in [

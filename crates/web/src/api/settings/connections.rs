@@ -1,9 +1,6 @@
 //! How runs reach Athena.
 
-use axum::{
-    Json,
-    extract::{Path, State},
-};
+use axum::{Json, extract::State};
 use scheduler::settings::{ConnectionRow, ConnectionScope, check};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -12,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::TestAnswer;
 use crate::{
     api::{
-        extract::{Body, Caller},
+        extract::{Body, Caller, Path},
         schedules::Done,
         shape::Page,
     },

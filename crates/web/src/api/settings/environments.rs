@@ -2,17 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use axum::{
-    Json,
-    extract::{Path, State},
-};
+use axum::{Json, extract::State};
 use scheduler::{model::Environment, settings::EnvironmentRow};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     api::{
-        extract::{Body, Caller},
+        extract::{Body, Caller, Path},
         schedules::Done,
         shape::Page,
     },
