@@ -176,6 +176,22 @@ impl Scheduler {
     }
 }
 
+/// To the cent; what is less than ten cents to the millionth, so that no two amounts which differ look the same.
 fn dollars(micro_dollars: i64) -> String {
-    format!("${}.{:02}", micro_dollars / 1_000_000, micro_dollars % 1_000_000 / 10_000)
+    let (whole, micros) = (micro_dollars / 1_000_000, micro_dollars % 1_000_000);
+    if (1..100_000).contains(&micro_dollars) {
+        format!("$0.{micros:06}")
+    } else {
+        format!("${whole}.{:02}", micros / 10_000)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_amounts_are_told_in_full() {
+        assert_eq!([0, 1, 99_999, 2_509_999].map(dollars), ["$0.00", "$0.000001", "$0.099999", "$2.50"]);
+    }
 }
