@@ -12,7 +12,7 @@ use super::{
     owner::{Gone, Owner},
     storage::{ArtifactStorage, StorageError, Stored},
 };
-use crate::SchedulerError;
+use crate::{SchedulerError, outbox::announce_system, slots::instant};
 
 /// A larger file is left out, with a line in the log.
 const MAX_SIZE: u64 = 512 << 20;
@@ -42,7 +42,8 @@ impl Artifacts {
         }
     }
 
-    /// Stores what changed since, and answers its paths. Problems are said, and do not fail the command.
+    /// Stores what changed since, and answers its paths. Problems are said, in the log and to the receivers of system problems, and do not fail
+    /// the command: what it built is built.
     pub(super) async fn collect(
         &mut self,
         owner: &Owner,
@@ -54,6 +55,7 @@ impl Artifacts {
         let (folder, places) = (project.to_owned(), targets.to_owned());
         let found = tokio::task::spawn_blocking(move || find(&folder, &places)).await.unwrap_or_default();
         let mut stored = Vec::new();
+        let mut refused: Option<StorageError> = None;
         for found in found {
             if self.seen.get(&found.file) == Some(&found.seen) {
                 continue;
@@ -68,6 +70,7 @@ impl Artifacts {
                 Ok(kept) => stored.push((found.path, kept)),
                 Err(error) => {
                     complain(format!("[owlet: {} is not stored: {error}. {}]", found.path, error.fix()));
+                    refused.get_or_insert(error);
                     continue;
                 }
             }
@@ -76,8 +79,24 @@ impl Artifacts {
         if !stored.is_empty() {
             owner.insist(|| write(owner, command_id, &stored)).await?;
         }
+        if let Some(error) = refused {
+            owner.insist(|| announce(owner, &error)).await?;
+        }
         Ok(stored.into_iter().map(|(path, _)| path).collect())
     }
+}
+
+/// Tells the receivers of system problems once a day that artifacts are lost.
+async fn announce(owner: &Owner, error: &StorageError) -> Result<(), SchedulerError> {
+    let now = owner.scheduler.now();
+    let day = instant(now).map(|now| now.format("%Y-%m-%d").to_string()).unwrap_or_default();
+    let mut change = owner.scheduler.database().write().await?;
+    let headline = "Artifacts of runs could not be stored";
+    let cause = format!("{error} (first seen in run {})", owner.lease.run_id);
+    announce_system(&mut change, &format!("artifacts:{day}"), headline, &cause, error.fix(), now)
+        .await
+        .map_err(|source| owner.scheduler.failed("announcing lost artifacts in", source))?;
+    Ok(change.commit().await?)
 }
 
 async fn write(owner: &Owner, command_id: i64, stored: &[(String, Stored)]) -> Result<(), SchedulerError> {
