@@ -125,7 +125,7 @@ impl From<DatabaseError> for ApiError {
 
 impl ApiError {
     fn unavailable(what: String) -> Self {
-        tracing::error!(%what, "a request could not be answered");
+        tracing::error!(error = %what, "a request could not be answered");
         let mut error = Self::new(StatusCode::SERVICE_UNAVAILABLE, what);
         error.retry_after = Some(5);
         error

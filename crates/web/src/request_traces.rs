@@ -174,7 +174,7 @@ impl RequestTraceExport {
                 Err(failure) => {
                     // Once per absence.
                     if !was_away {
-                        tracing::warn!(%failure, "spans of requests could not be sent");
+                        tracing::warn!(reason = %failure, "spans of requests could not be sent");
                     }
                     if matches!(failure, Failure::Never { .. }) {
                         waiting.clear();
