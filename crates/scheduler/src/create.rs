@@ -30,6 +30,8 @@ pub(crate) struct NewRun<'a> {
     pub not_before: Micros,
     /// `None` for a first attempt.
     pub family: Option<Family>,
+    /// Whoever makes many at once writes the families of first attempts with one statement.
+    pub family_follows: bool,
     /// Whether it takes turns with the schedule's other runs.
     pub turns: Turns,
 }
@@ -75,6 +77,7 @@ impl<'a> NewRun<'a> {
             pull_request: None,
             not_before: now,
             family: None,
+            family_follows: false,
             turns,
         }
     }
@@ -166,7 +169,7 @@ impl Scheduler {
             .fetch_one(&mut **change)
             .await
             .map_err(failed)?;
-        if new.family.is_none() {
+        if new.family.is_none() && !new.family_follows {
             let own = sqlx::query("UPDATE run SET family_id = id WHERE id = $1").bind(id).execute(&mut **change).await;
             own.map_err(failed)?;
         }
@@ -188,10 +191,10 @@ impl Scheduler {
         keys.extend((new.turns == Turns::OfSchedule).then(|| format!("schedule:{}", new.definition.schedule.slug)));
         keys.extend(new.place.connection.as_ref().map(|slug| format!("connection:{slug}")));
         keys.extend(new.place.workgroup.clone());
-        let values: Vec<String> = (1..=keys.len()).map(|n| format!("({id}, ${n}, 0)")).collect();
+        // Of four texts at most, so that the database knows them prepared.
+        let values: Vec<String> = (0..keys.len()).map(|n| format!("($1, ${}, 0)", n + 2)).collect();
         let sql = format!("INSERT INTO run_limit (run_id, key, is_active) VALUES {}", values.join(", "));
-        let insert =
-            keys.into_iter().fold(sqlx::query(AssertSqlSafe(sql)).persistent(false), |insert, key| insert.bind(key));
+        let insert = keys.into_iter().fold(sqlx::query(AssertSqlSafe(sql)).bind(id), |insert, key| insert.bind(key));
         insert.execute(&mut **change).await.map_err(|source| self.failed("making a run in", source))?;
         Ok(())
     }

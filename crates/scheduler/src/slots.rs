@@ -4,7 +4,7 @@
 //! transaction, and decides all their instants since then: the one that is on time starts, older ones were missed and the misfire policy says
 //! what becomes of them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use schedules::{Event, MisfirePolicy, OverlapPolicy};
@@ -39,6 +39,18 @@ enum Fate {
     Missed {
         reason: String,
     },
+}
+
+/// What many decisions need and write in common, so that each costs few statements: a thousand schedules may be due in one second.
+#[derive(Debug, Default)]
+struct Together {
+    /// Instants that were looked up for all schedules, and the slots that have a row there.
+    instants: HashSet<Micros>,
+    known: HashMap<(i64, Micros), (i64, bool)>,
+    /// Schedules with the newest instant that is decided, and the next one.
+    clocks: Vec<(i64, Micros, Option<Micros>)>,
+    /// Slots with their runs.
+    runs: Vec<(i64, i64)>,
 }
 
 impl Scheduler {
@@ -96,12 +108,17 @@ impl Scheduler {
             return Ok(0);
         }
         let places = self.places(&mut change).await?;
-        for (id, definition) in self.schedules_or_problems(&mut change, &format!("s.id IN ({})", list(&ours))).await? {
+        let schedules = self.schedules_or_problems(&mut change, &format!("s.id IN ({})", list(&ours))).await?;
+        let mut together = self.look_up(&mut change, &schedules).await?;
+        for (id, definition) in schedules {
             match definition {
-                Ok(definition) => self.decide_due(&mut change, &definition, &places, now, ticked).await?,
+                Ok(definition) => {
+                    self.decide_all(&mut change, &definition, &places, now, ticked, &mut together).await?;
+                }
                 Err(problem) => self.stop_clock(&mut change, id, &problem).await?,
             }
         }
+        self.write_together(&mut change, together).await?;
         change.commit().await?;
         // Whoever waits for runs begins while the next batch is decided.
         self.nudge();
@@ -117,24 +134,103 @@ impl Scheduler {
         now: Micros,
         ticked: &mut Ticked,
     ) -> Result<(), SchedulerError> {
+        let mut together = Together::default();
+        self.decide_all(change, definition, places, now, ticked, &mut together).await?;
+        self.write_together(change, together).await
+    }
+
+    async fn decide_all(
+        &self,
+        change: &mut Change,
+        definition: &Definition,
+        places: &Places,
+        now: Micros,
+        ticked: &mut Ticked,
+        together: &mut Together,
+    ) -> Result<(), SchedulerError> {
         if definition.is_suspended || definition.is_deleted {
-            return self.set_clock(change, definition.id, definition.decided_until, None).await;
+            together.clocks.push((definition.id, definition.decided_until, None));
+            return Ok(());
         }
         let due = due_slots(definition, now, self.options().max_slots);
         let (Some(&oldest), Some(&newest)) = (due.slots.first(), due.slots.last()) else {
             let next = next_slot(definition, now.max(definition.decided_until));
-            return self.set_clock(change, definition.id, definition.decided_until, next).await;
+            together.clocks.push((definition.id, definition.decided_until, next));
+            return Ok(());
         };
-        let known = self.known_slots(change, definition.id, due.folded.unwrap_or(oldest), newest).await?;
+        let known = if oldest == newest && due.folded.is_none() && together.instants.contains(&newest) {
+            together.known.get(&(definition.id, newest)).map(|known| (newest, *known)).into_iter().collect()
+        } else {
+            self.known_slots(change, definition.id, due.folded.unwrap_or(oldest), newest).await?
+        };
         if let Some(first) = due.folded {
             let until = readable(due.slots.first().copied().unwrap_or(newest));
             let reason = format!("missed: no server ran; this row stands for all slots before {until}");
-            self.decide(change, definition, first, Fate::Missed { reason }, places, &known, ticked).await?;
+            self.decide(change, definition, first, Fate::Missed { reason }, places, &known, ticked, together).await?;
         }
         for (slot, fate) in self.fates(definition, &due.slots, now) {
-            self.decide(change, definition, slot, fate, places, &known, ticked).await?;
+            self.decide(change, definition, slot, fate, places, &known, ticked, together).await?;
         }
-        self.set_clock(change, definition.id, newest, next_slot(definition, newest.max(now))).await
+        together.clocks.push((definition.id, newest, next_slot(definition, newest.max(now))));
+        Ok(())
+    }
+
+    /// The slots that have a row at the next instants of these schedules: most often one instant, or a few, for all of them.
+    async fn look_up(
+        &self,
+        change: &mut Change,
+        schedules: &[(i64, Result<Definition, String>)],
+    ) -> Result<Together, SchedulerError> {
+        const MOST: usize = 20;
+        let definitions = schedules.iter().filter_map(|(_, definition)| definition.as_ref().ok());
+        let (mut ids, mut instants) = (Vec::new(), HashSet::new());
+        for definition in definitions {
+            ids.push(definition.id);
+            instants.extend(next_slot(definition, definition.decided_until));
+        }
+        if instants.is_empty() || instants.len() > MOST {
+            return Ok(Together::default());
+        }
+        let at = list(&instants.iter().copied().collect::<Vec<_>>());
+        let sql = format!(
+            "SELECT schedule_id, planned_at, id, CASE WHEN decision = 'MISSED' AND run_id IS NULL THEN 1 ELSE 0 END FROM slot \
+             WHERE backfill_id = 0 AND schedule_id IN ({}) AND planned_at IN ({at})",
+            list(&ids)
+        );
+        let rows: Vec<(i64, i64, i64, i64)> = sqlx::query_as(AssertSqlSafe(sql))
+            .fetch_all(&mut **change)
+            .await
+            .map_err(|source| self.failed("reading the slots of", source))?;
+        let known = rows.into_iter().map(|(schedule, at, id, may_run)| ((schedule, at), (id, may_run == 1))).collect();
+        Ok(Together { instants, known, ..Together::default() })
+    }
+
+    /// Sets the clocks that were decided, and ties slots and runs to each other.
+    async fn write_together(&self, change: &mut Change, together: Together) -> Result<(), SchedulerError> {
+        let failed = |source| self.failed("deciding slots in", source);
+        if !together.clocks.is_empty() {
+            let next = |next: Option<Micros>| next.map_or("CAST(NULL AS BIGINT)".to_owned(), |next| next.to_string());
+            let clocks = together.clocks.iter().map(|(id, until, at)| format!("({id}, {until}, {})", next(*at)));
+            // Both databases name the columns of VALUES so.
+            let sql = format!(
+                "UPDATE schedule_clock SET decided_until = v.column2, next_slot_at = v.column3 FROM (VALUES {}) AS v \
+                 WHERE schedule_clock.schedule_id = v.column1",
+                clocks.collect::<Vec<_>>().join(", ")
+            );
+            sqlx::query(AssertSqlSafe(sql)).execute(&mut **change).await.map_err(failed)?;
+        }
+        if !together.runs.is_empty() {
+            let runs: Vec<String> = together.runs.iter().map(|(slot, run)| format!("({slot}, {run})")).collect();
+            let slots = format!(
+                "UPDATE slot SET run_id = v.column2 FROM (VALUES {}) AS v WHERE slot.id = v.column1",
+                runs.join(", ")
+            );
+            sqlx::query(AssertSqlSafe(slots)).execute(&mut **change).await.map_err(failed)?;
+            let runs: Vec<i64> = together.runs.iter().map(|(_, run)| *run).collect();
+            let families = format!("UPDATE run SET family_id = id WHERE id IN ({})", list(&runs));
+            sqlx::query(AssertSqlSafe(families)).execute(&mut **change).await.map_err(failed)?;
+        }
+        Ok(())
     }
 
     /// The misfire policy.
@@ -189,6 +285,7 @@ impl Scheduler {
         places: &Places,
         known: &HashMap<Micros, (i64, bool)>,
         ticked: &mut Ticked,
+        together: &mut Together,
     ) -> Result<(), SchedulerError> {
         let known = known.get(&slot).copied();
         if let Some((_, may_still_run)) = known
@@ -234,8 +331,9 @@ impl Scheduler {
             let mut new = NewRun::new(definition, place, Cause::Slot, &actor, self.now());
             new.slot_id = Some(slot_id);
             new.spec.interval = interval(definition, slot);
+            new.family_follows = true;
             let run_id = self.create_run(change, new).await?;
-            self.bind_slot(change, slot_id, run_id).await?;
+            together.runs.push((slot_id, run_id));
             ticked.runs += 1;
             return Ok(());
         }
@@ -284,16 +382,6 @@ impl Scheduler {
             .bind(decision.as_str())
             .bind(reason);
         insert.bind(self.now()).bind(self.server()).fetch_one(&mut **change).await.map_err(failed)
-    }
-
-    pub(crate) async fn bind_slot(&self, change: &mut Change, slot_id: i64, run_id: i64) -> Result<(), SchedulerError> {
-        let bound = sqlx::query("UPDATE slot SET run_id = $2 WHERE id = $1")
-            .bind(slot_id)
-            .bind(run_id)
-            .execute(&mut **change)
-            .await;
-        bound.map_err(|source| self.failed("deciding a slot in", source))?;
-        Ok(())
     }
 
     /// Slots of this time that have a row: its id, and whether it may still get a run.
@@ -436,6 +524,7 @@ fn duration(time: Micros) -> String {
     let minutes = time / SECOND / 60;
     match (minutes / 60 / 24, minutes / 60 % 24, minutes % 60) {
         (0, 0, 0) => format!("{} seconds", time / SECOND),
+        (0, 0, 1) => "1 minute".to_owned(),
         (0, 0, minutes) => format!("{minutes} minutes"),
         (0, hours, 0) => format!("{hours} hours"),
         (0, hours, minutes) => format!("{hours} hours {minutes} minutes"),
