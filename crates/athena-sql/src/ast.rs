@@ -249,8 +249,8 @@ pub enum RelationKind {
         /// A last column with the position.
         with_ordinality: bool,
     },
-    /// `TABLE(function(…))`.
-    TableFunction(FunctionCall),
+    /// `TABLE(function(…))`; arguments may be named: `start => 0`.
+    TableFunction { name: QualifiedName, arguments: Vec<(Option<Ident>, Expr)>, pos: Pos },
     /// `a JOIN b`.
     Join(Box<Join>),
 }

@@ -370,6 +370,16 @@ impl Parser<'_> {
         Ok(Relation { kind, alias, column_aliases, sample: None, pos })
     }
 
+    /// `stop => 3`, or only `3`.
+    fn table_argument(&mut self) -> Parsed<(Option<Ident>, Expr)> {
+        let mut name = None;
+        if self.is_symbol_ahead(1, "=>") {
+            name = Some(self.identifier()?);
+            self.expect_symbol("=>")?;
+        }
+        Ok((name, self.expression()?))
+    }
+
     fn relation_primary(&mut self) -> Parsed<RelationKind> {
         if self.is_word("LATERAL") && self.is_symbol_ahead(1, "(") {
             self.advance();
@@ -389,9 +399,16 @@ impl Parser<'_> {
             self.expect_symbol("(")?;
             let pos = self.pos();
             let name = self.qualified_name()?;
-            let call = self.function_call(pos, name)?;
+            let arguments = match self.is_symbol("(") && self.is_symbol_ahead(1, ")") {
+                true => {
+                    self.expect_symbol("(")?;
+                    self.expect_symbol(")")?;
+                    Vec::new()
+                }
+                false => self.bracketed(Self::table_argument)?,
+            };
             self.expect_symbol(")")?;
-            return Ok(RelationKind::TableFunction(call));
+            return Ok(RelationKind::TableFunction { name, arguments, pos });
         }
         let name = self.qualified_name()?;
         let mut version = None;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use athena_sql::{
-    Expr as Ast, ExprKind, Ident, Join, JoinConstraint, JoinKind, QualifiedName, Query, QueryBody,
+    Expr as Ast, ExprKind, Ident, Join, JoinConstraint, JoinKind, Pos, QualifiedName, Query, QueryBody,
     Relation as AstRelation, RelationKind, SelectItem, VersionKind,
 };
 use datafusion::{
@@ -62,7 +62,9 @@ impl<'a> Analyzer<'a> {
                 return self.joined(one, ast, JoinKind::Cross, &JoinConstraint::None, names, outer);
             }
             RelationKind::Join(join) => self.nested(|| self.join(join, names, outer))?,
-            RelationKind::TableFunction(call) => self.table_function(call, names, outer)?,
+            RelationKind::TableFunction { name, arguments, pos } => {
+                self.table_function(name, arguments, *pos, names, outer)?
+            }
         };
         let relation = self.aliased(relation, ast.alias.as_ref(), &ast.column_aliases, ast.pos)?;
         self.sampled(relation, ast, names)
@@ -575,27 +577,56 @@ impl<'a> Analyzer<'a> {
         Ok(Relation { plan, fields })
     }
 
-    /// `TABLE(sequence(1, 3))`.
+    /// `TABLE(sequence(1, 3))`, `TABLE(sequence(stop => 3, step => 2))`.
     fn table_function(
         &self,
-        call: &'a athena_sql::FunctionCall,
+        name: &QualifiedName,
+        arguments: &'a [(Option<Ident>, Ast)],
+        pos: Pos,
         names: &Names<'a>,
         outer: Option<&Scope<'_>>,
     ) -> Result<Relation, QueryError> {
-        let name = call.name.lower();
+        /// With their defaults. Source: Trino, "Table functions", `sequence`.
+        const PARAMETERS: [(&str, Option<i64>); 3] = [("start", Some(0)), ("stop", None), ("step", Some(1))];
+        let name = name.lower();
         if name != "sequence" {
             let message = format!("Table function '{name}' not registered");
-            return Err(QueryError::at("FUNCTION_NOT_FOUND", call.pos, message));
+            return Err(QueryError::at("FUNCTION_NOT_FOUND", pos, message));
         }
         let scope = Scope { fields: &[], parent: outer };
         let context = Context::new(names, &scope);
-        let arguments =
-            call.arguments.iter().map(|ast| self.expression(ast, &context)).collect::<Result<Vec<_>, _>>()?;
-        let arguments = arguments
-            .into_iter()
-            .map(|item| Typed::new(cast(item.expr, &item.ty, &Type::BigInt, false), Type::BigInt))
-            .collect();
-        let list = self.scalar_call("sequence", arguments, call.pos)?;
+        let mut given: [Option<Typed>; 3] = [None, None, None];
+        for (at, (parameter, ast)) in arguments.iter().enumerate() {
+            let index = match parameter {
+                Some(parameter) => PARAMETERS.iter().position(|(known, _)| *known == parameter.lower()),
+                None => Some(at).filter(|at| *at < PARAMETERS.len()),
+            };
+            let Some(index) = index else {
+                let message = match parameter {
+                    Some(parameter) => format!("Unexpected argument name: {}", parameter.value.to_uppercase()),
+                    None => "Too many arguments. Expected at most 3 arguments".to_owned(),
+                };
+                return Err(QueryError::at("INVALID_FUNCTION_ARGUMENT", pos, message));
+            };
+            if given[index].is_some() {
+                let message = format!("Duplicate argument name: {}", PARAMETERS[index].0.to_uppercase());
+                return Err(QueryError::at("INVALID_FUNCTION_ARGUMENT", pos, message));
+            }
+            let item = self.expression(ast, &context)?;
+            given[index] = Some(Typed::new(cast(item.expr, &item.ty, &Type::BigInt, false), Type::BigInt));
+        }
+        let mut values = Vec::new();
+        for (value, (parameter, default)) in given.into_iter().zip(PARAMETERS) {
+            values.push(match (value, default) {
+                (Some(value), _) => value,
+                (None, Some(default)) => Typed::new(lit(default), Type::BigInt),
+                (None, None) => {
+                    let message = format!("Missing argument: {}", parameter.to_uppercase());
+                    return Err(QueryError::at("MISSING_ARGUMENT", pos, message));
+                }
+            });
+        }
+        let list = self.scalar_call("sequence", values, pos)?;
         let name = self.unique("sequential_number");
         let plan = LogicalPlanBuilder::empty(true).build().map_err(planning)?;
         let plan = project(plan, vec![(list.expr, name.clone())])?;
