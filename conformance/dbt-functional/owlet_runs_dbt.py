@@ -14,6 +14,7 @@ import contextlib
 import glob
 import json
 import os
+import re
 import subprocess
 import time
 from pathlib import Path
@@ -71,6 +72,31 @@ def dbt_profile_data(unique_schema, dbt_profile_target, profiles_config_update):
 project_fixtures.dbt_profile_target = dbt_profile_target
 project_fixtures.dbt_profile_data = dbt_profile_data
 project_fixtures.profile_user = profile_user
+
+
+CAST = re.compile(r"('(?:[^'\n]|'')*'|\"?[A-Za-z_][\w.]*\"?|\d+(?:\.\d+)?)::(\w+(?: without time zone)?(?:\(\d+(?:,\s*\d+)?\))?)")
+TYPES = {"text": "varchar", "string": "varchar", "int": "integer", "numeric": "decimal", "timestamp without time zone": "timestamp", "bool": "boolean", "float": "double"}
+_write_file = util.write_file
+
+
+def _athena_type(name):
+    word, rest = re.match(r"([\w ]+)(.*)", name).groups()
+    return TYPES.get(word.lower(), word) + rest
+
+
+def write_file(contents, *paths):
+    """Postgres' casts and types in a test's files, as Athena has them."""
+    name = str(paths[-1])
+    if isinstance(contents, str):
+        if name.endswith(".sql"):
+            contents = CAST.sub(lambda found: f"cast({found[1]} as {_athena_type(found[2])})", contents)
+        elif name.endswith((".yml", ".yaml")):
+            contents = re.sub(r"(data_type: *)(text|string)\b", r"\1varchar", contents)
+    _write_file(contents, *paths)
+
+
+util.write_file = write_file
+project_fixtures.write_file = write_file
 
 
 class Words(str):

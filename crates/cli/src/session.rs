@@ -332,10 +332,20 @@ impl Session {
 
     /// Writes the run_results.json of a run that had nothing to do.
     pub fn write_no_results(&self) -> anyhow::Result<()> {
+        self.write_results(Vec::new(), std::time::Duration::ZERO)
+    }
+
+    /// Writes a run_results.json of results that were nobody's to tell.
+    pub fn write_results(
+        &self,
+        results: Vec<engine::run::NodeResult>,
+        elapsed: std::time::Duration,
+    ) -> anyhow::Result<()> {
         if !self.settings.write_json {
             return Ok(());
         }
-        let results = engine::run::RunResults::default();
+        let results = results.into_iter().map(|result| (Arc::default(), Arc::new(result))).collect();
+        let results = engine::run::RunResults { results, elapsed, interrupted: false };
         let artifact = engine::run::run_results_artifact(&results, &self.offline_host(), &self.events);
         self.write("run_results.json", &artifact)
     }

@@ -56,6 +56,7 @@ pub struct Settings {
     /// 0 is no limit.
     pub log_file_max_bytes: u64,
     pub print: bool,
+    pub quiet: bool,
     pub colors: bool,
     /// In the log file.
     pub colors_file: bool,
@@ -127,7 +128,8 @@ impl Settings {
             vars,
             threads,
             fail_fast: lookup.flag(tri_state(global.fail_fast, global.no_fail_fast), "FAIL_FAST", false)?,
-            warnings: warning_rules(global, &lookup)?,
+            warnings: warning_rules(global, &lookup)?
+                .handling_all(!is_off(&flags, "require_all_warnings_handled_by_warn_error")),
             deprecations: Arc::new(Deprecations::new(lookup.flag(
                 tri_state(global.show_all_deprecations, global.no_show_all_deprecations),
                 "SHOW_ALL_DEPRECATIONS",
@@ -160,6 +162,7 @@ impl Settings {
             log_format,
             log_level,
             print: lookup.flag(tri_state(global.print, global.no_print), "PRINT", true)?,
+            quiet,
             colors,
             progress: std::io::stderr().is_terminal()
                 && !quiet
@@ -259,6 +262,11 @@ fn project_dir(global: &GlobalArgs, environment: &Environment, current_dir: &Pat
         return Ok(Some(fs_err::canonicalize(&dir).context("finding the project")?));
     }
     Ok(current_dir.ancestors().find(|dir| dir.join("dbt_project.yml").is_file()).map(Path::to_path_buf))
+}
+
+/// The project switched off what is on by default.
+fn is_off(flags: &yaml::Map, name: &str) -> bool {
+    flags.get(name).is_some_and(|flag| flag.value.to_json() == serde_json::Value::Bool(false))
 }
 
 /// The project's `flags:`; a file that cannot be read gives none here and its error when the project is loaded.

@@ -53,6 +53,8 @@ pub enum Treatment {
 /// Names of events; `all` and `Deprecations` are groups.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct WarningRules {
+    /// The project switched `require_all_warnings_handled_by_warn_error` off.
+    leaves_some: bool,
     error_all: bool,
     error: Vec<String>,
     warn: Vec<String>,
@@ -63,6 +65,12 @@ impl WarningRules {
     /// `--warn-error`: everything.
     pub fn all_are_errors() -> Self {
         Self { error_all: true, ..Self::default() }
+    }
+
+    /// Whether the rules are also for the warnings that dbt only told once: the project's `require_all_warnings_handled_by_warn_error`.
+    #[must_use]
+    pub fn handling_all(self, handles_all: bool) -> Self {
+        Self { leaves_some: !handles_all, ..self }
     }
 
     /// Reads `{error: all | [Names], warn: [Names], silence: [Names]}`; `include` and `exclude` are older words for the first two.
@@ -93,6 +101,7 @@ impl WarningRules {
         let error = either("error", "include")?;
         let error_all = error.and_then(Json::as_str).is_some_and(|word| matches!(word, "all" | "*"));
         let rules = Self {
+            leaves_some: false,
             error_all,
             error: if error_all { Vec::new() } else { names("error", error)? },
             warn: names("warn", either("warn", "exclude")?)?,
@@ -110,6 +119,9 @@ impl WarningRules {
 
     /// What becomes of a warning of this name. A name counts more than a group, `silence` more than `warn`, `warn` more than `error`.
     pub fn treat(&self, name: &str) -> Treatment {
+        if self.leaves_some && ONLY_TOLD.contains(&name) {
+            return Treatment::Warn;
+        }
         let named = |list: &[String], name: &str| list.iter().any(|item| item == name);
         let is_deprecation = name.contains("Deprecat");
         for name in [name, DEPRECATIONS].into_iter().take(if is_deprecation { 2 } else { 1 }) {
@@ -143,6 +155,9 @@ const DEPRECATIONS: &str = "Deprecations";
 /// Warnings that dbt only tells, whatever the rules say.
 const NEVER_ERRORS: [&str; 3] =
     ["FreshnessConfigProblem", "SelectExcludeIgnoredWithSelectorWarning", "SpacesInResourceNameDeprecation"];
+
+/// Warnings that neither become errors nor are silenced with `require_all_warnings_handled_by_warn_error: false`. Source: dbt Core 1.12.0, where they are told.
+const ONLY_TOLD: [&str; 3] = ["MFConverterIssue", "MicrobatchModelNoEventTimeInputs", "SemanticValidationFailure"];
 
 fn names(key: &str, list: Option<&Json>) -> anyhow::Result<Vec<String>> {
     let items = match list {
@@ -284,6 +299,10 @@ mod tests {
         let rules = WarningRules::parse(&json!({"include": ["NothingToDo"]})).expect("valid");
         assert_eq!((rules.treat("NothingToDo"), rules.treat("SeedIncreased")), (Treatment::Error, Treatment::Warn));
         assert_eq!(WarningRules::default().treat("NothingToDo"), Treatment::Warn);
+        let rules = WarningRules::all_are_errors().handling_all(false);
+        assert_eq!(rules.treat("MicrobatchModelNoEventTimeInputs"), Treatment::Warn);
+        assert_eq!(rules.treat("NothingToDo"), Treatment::Error);
+        assert_eq!(rules.handling_all(true).treat("MicrobatchModelNoEventTimeInputs"), Treatment::Error);
         assert_eq!(WarningRules::all_are_errors().treat("Warning"), Treatment::Error);
     }
 

@@ -301,6 +301,9 @@ impl Manifest {
             let node = Arc::make_mut(node);
             node.compiled = Some(compiled.to_artifact());
             node.compiled_path.clone_from(&compiled.path);
+            for (to, relation) in node.foreign_keys_mut().zip(&compiled.foreign_keys) {
+                to.clone_from(relation);
+            }
             let overloads = node.function.iter_mut().flat_map(|function| &mut function.overloads);
             for (overload, body) in overloads.zip(&compiled.overload_bodies) {
                 overload.compiled_body = Some(body.clone());

@@ -263,9 +263,11 @@ fn append_keys(below: Option<&Config>, above: &Config) -> Config {
     for (key, value) in above {
         match key.strip_prefix('+') {
             Some(name) => {
-                let mut items = merged.get(name).map(listed).unwrap_or_default();
+                // Below may be another call in the same file, which is still as it is written.
+                let joined = if merged.contains_key(key) { key.as_str() } else { name };
+                let mut items = merged.get(joined).map(listed).unwrap_or_default();
                 items.extend(listed(value));
-                merged.insert(name.to_owned(), Json::Array(items));
+                merged.insert(joined.to_owned(), Json::Array(items));
             }
             None => {
                 merged.insert(key.clone(), Json::Array(listed(value)));

@@ -33,17 +33,20 @@ impl CheckContract {
     }
 
     pub(super) async fn execute(&self, build: &mut Build<'_>) -> AdapterResult<()> {
-        let untyped: Vec<&str> = self
+        let untyped: Vec<String> = self
             .columns
             .iter()
             .filter(|column| column.data_type.is_none())
-            .map(|column| column.name.as_str())
+            .map(|column| format!("'{}'", column.name))
             .collect();
         if !untyped.is_empty() {
             return Err(errors::mistake(
-                "Contracted models require data_type to be defined for each column.",
-                format!("these columns have none: {}", untyped.join(", ")),
-                "add `data_type:` to each of them in the model's YAML",
+                format!(
+                    "Contracted models require data_type to be defined for each column.  Please ensure that the column name and data_type are defined within the YAML configuration for the [{}] column(s).",
+                    untyped.join(", ")
+                ),
+                "a contract says the type of every column",
+                "add `data_type:` to these columns",
             ));
         }
         let defined = build.rows(&self.probe(), &self.relation).await?;

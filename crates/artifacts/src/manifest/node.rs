@@ -210,6 +210,26 @@ fn read_compiled<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Op
 }
 
 impl Node {
+    /// What its foreign keys point to, `ref('…')` or `source('…', '…')`: the model's own first, then the columns'.
+    pub fn foreign_keys_mut(&mut self) -> impl Iterator<Item = &mut String> {
+        let of_columns = self.columns.values_mut().flat_map(|column| &mut column.constraints);
+        self.constraints
+            .iter_mut()
+            .chain(of_columns)
+            .filter(|constraint| constraint.kind == "foreign_key")
+            .filter_map(|constraint| constraint.to.as_mut())
+    }
+
+    /// As [`Node::foreign_keys_mut`].
+    pub fn foreign_keys(&self) -> impl Iterator<Item = &str> {
+        let of_columns = self.columns.values().flat_map(|column| &column.constraints);
+        self.constraints
+            .iter()
+            .chain(of_columns)
+            .filter(|constraint| constraint.kind == "foreign_key")
+            .filter_map(|constraint| constraint.to.as_deref())
+    }
+
     /// A value of its config.
     pub fn config(&self, key: &str) -> Option<&Json> {
         self.config.get(key).filter(|value| !value.is_null())

@@ -37,13 +37,21 @@ pub async fn run(session: &Session, args: &CompileArgs) -> anyhow::Result<Outcom
         }
     };
     if let Some(sql) = &args.inline {
+        let started = Instant::now();
         let connection = connect().await?;
         let compiler = session.compiler(manifest, session.adapter(&connection)?, &[]);
         let sql = sql.clone();
         let compiled = tokio::task::spawn_blocking(move || compiler.compile_inline(&sql)).await?;
         connection.close().await;
         let compiled = compiled.map_err(|error| session.fail(error))?;
-        print(args.output, None, &compiled.sql);
+        print(session, args.output, None, &compiled.sql);
+        let result = NodeResult {
+            status: NodeStatus::Success,
+            execution_time: started.elapsed(),
+            compiled_code: Some(compiled.sql.to_string()),
+            ..NodeResult::skipped(compiled.id)
+        };
+        session.write_results(vec![result], started.elapsed())?;
         return Ok(Outcome::Success);
     }
     let selected = selection::select(session, &manifest, &args.selection, ResourceType::OF_COMPILE, EmptyNodes::Keep)?;
@@ -66,18 +74,20 @@ pub async fn run(session: &Session, args: &CompileArgs) -> anyhow::Result<Outcom
             };
         if let [one] = asked.as_slice() {
             let name = compiler.manifest().node(one.id.as_str()).map(|node| node.name.clone());
-            print(args.output, name.as_deref(), &one.sql);
+            print(session, args.output, name.as_deref(), &one.sql);
         }
     }
     Ok(Outcome::Success)
 }
 
-fn print(output: TextOrJson, name: Option<&str>, sql: &str) {
+/// With `--quiet` the SQL alone.
+fn print(session: &Session, output: TextOrJson, name: Option<&str>, sql: &str) {
     let text = match (output, name) {
-        (TextOrJson::Json, Some(name)) => serde_json::json!({"node": name, "compiled": sql}).to_string(),
-        (TextOrJson::Json, None) => serde_json::json!({"compiled": sql}).to_string(),
+        (TextOrJson::Json, Some(name)) => format!("{:#}", serde_json::json!({"node": name, "compiled": sql})),
+        (TextOrJson::Json, None) => format!("{:#}", serde_json::json!({"compiled": sql})),
+        (TextOrJson::Text, _) if session.settings.quiet => sql.to_owned(),
         (TextOrJson::Text, Some(name)) => format!("Compiled node '{name}' is:\n{sql}"),
-        (TextOrJson::Text, None) => sql.to_owned(),
+        (TextOrJson::Text, None) => format!("Compiled inline node is:\n{sql}"),
     };
     Stream::Stdout.write_line(&text);
 }

@@ -1,8 +1,11 @@
 //! `show`: some rows of a node or of an inline query.
 
+use std::time::Instant;
+
 use engine::{
     adapter::{Adapter, StatementOrigin},
     events::Event,
+    run::{NodeResult, NodeStatus},
 };
 use graph::ResourceType;
 
@@ -20,7 +23,7 @@ pub async fn run(session: &Session, args: &ShowArgs) -> anyhow::Result<Outcome> 
         let connection = session.connect().await?;
         let shown = show(session, &*session.adapter(&connection)?, args, (None, None, sql.clone())).await;
         connection.close().await;
-        return shown.map(|()| Outcome::Success);
+        return shown.map(|_| Outcome::Success);
     }
     let manifest = session.parse().await?;
     let types =
@@ -59,15 +62,20 @@ pub async fn run(session: &Session, args: &ShowArgs) -> anyhow::Result<Outcome> 
         };
         queries.push((Some(id), node.map(|node| node.name.clone()), sql));
     }
-    let mut shown = Ok(());
+    let started = Instant::now();
+    let mut results = Vec::new();
     for query in queries {
-        shown = show(session, &*adapter, args, query).await;
-        if shown.is_err() {
-            break;
+        match show(session, &*adapter, args, query).await {
+            Ok(result) => results.push(result),
+            Err(error) => {
+                connection.close().await;
+                return Err(error);
+            }
         }
     }
     connection.close().await;
-    shown.map(|()| Outcome::Success)
+    session.write_results(results, started.elapsed())?;
+    Ok(Outcome::Success)
 }
 
 /// A query of a node, its id and name, or one that is nobody's.
@@ -78,11 +86,14 @@ async fn show(
     adapter: &dyn Adapter,
     args: &ShowArgs,
     (node, name, sql): Query,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<NodeResult> {
+    let started = Instant::now();
+    let id = node.clone().unwrap_or_else(|| format!("sql_operation.{}.inline_query", session.project.root.name).into());
+    let compiled_code = Some(sql.clone());
     let sql =
         if args.limit >= 0 { format!("{}\nlimit {}", sql.trim_end().trim_end_matches(';'), args.limit) } else { sql };
     let origin = StatementOrigin { node, step: "show".to_owned(), comment: None };
-    let (_, table) =
+    let (response, table) =
         adapter.execute(&sql, &origin, Some(None)).await.map_err(|error| session.fail(*error.diagnostic))?;
     let table = to_table(&table);
     let text = match (args.output, name) {
@@ -94,5 +105,11 @@ async fn show(
         (TextOrJson::Text, None) => format!("Previewing inline node:\n{}", table.pipes()),
     };
     Stream::Stdout.write_line(&text);
-    Ok(())
+    Ok(NodeResult {
+        status: NodeStatus::Success,
+        execution_time: started.elapsed(),
+        adapter_response: Some(response),
+        compiled_code,
+        ..NodeResult::skipped(id)
+    })
 }

@@ -51,6 +51,8 @@ pub struct Compiled {
     pub sql_header: Option<String>,
     /// The bodies of a function's overloads, in order.
     pub overload_bodies: Vec<String>,
+    /// The relations that a model's foreign keys point to, in [`Node::foreign_keys`]' order.
+    pub foreign_keys: Vec<String>,
 }
 
 impl Compiled {

@@ -15,7 +15,7 @@ use crate::{
         node::{Context, ContextParts, Inner, Phase, node_relation},
     },
     manifest::Found,
-    parse::{errors, resolve::nearest, tests},
+    parse::{errors, read_reference, resolve::nearest, tests},
     run::event_time::{Window, python_text},
 };
 
@@ -156,8 +156,40 @@ impl Compiler {
             macros: context.capture().macros.iter().cloned().collect(),
             sql_header: node.config_str("sql_header").map(str::to_owned),
             overload_bodies,
+            foreign_keys: node.foreign_keys().map(|to| self.foreign_key(node, to)).collect::<Result<_, _>>()?,
         };
         Ok((compiled, context))
+    }
+
+    /// The relation that a foreign key's `to` names: the other state's with `--defer`, unless the model is one of those built here.
+    fn foreign_key(&self, node: &Node, to: &str) -> Result<String, Diagnostic> {
+        let (lookup, root) = (self.manifest.lookup(), self.manifest.root_package());
+        let named = read_reference(to);
+        let found = named.as_ref().map(|named| match (named.refs.first(), named.sources.first().map(Vec::as_slice)) {
+            (Some(of), _) => {
+                lookup.find_ref(&of.name, of.package.as_deref(), of.version.as_ref(), &node.package_name, root)
+            }
+            (_, Some([source, table])) => lookup.find_source(source, table, &node.package_name, root),
+            _ => Found::Nothing,
+        });
+        let Some(Found::One(id)) = found else {
+            return Err(Diagnostic::error(format!(
+                "{} depends on a node named '{to}' which was not found",
+                node.unique_id
+            ))
+            .cause("a foreign key's `to` points to a model or source that is not there")
+            .fix("correct it, or remove the constraint"));
+        };
+        let scope = self.manifest.scope();
+        if let Some(source) = self.manifest.source(id.as_str()) {
+            let quote = crate::context::PartFlags::default().with(&source.quoting);
+            return Ok(Relation::new(source.database.as_deref(), &source.schema, &source.identifier, quote).render());
+        }
+        let built_elsewhere = self.defer.as_ref().filter(|defer| !defer.selected.contains(&id));
+        if let Some(other) = built_elsewhere.and_then(|_| self.counterpart(&id)) {
+            return Ok(node_relation(scope, &other).render());
+        }
+        Ok(node_relation(scope, &*self.known(&id)?).render())
     }
 
     /// Nested CTEs first, each once. Inside a CTE the model's own SQL stands without the CTEs it needs itself.

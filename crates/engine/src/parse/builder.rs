@@ -8,7 +8,7 @@ use std::{
 use artifacts::manifest::{Disabled, Node, ResourceType};
 use diagnostic::{Diagnostic, Location};
 use names::UniqueId;
-use project::PropertyFile;
+use project::{PropertyFile, yaml::Position};
 use serde_json::Value as Json;
 
 use super::{
@@ -53,8 +53,9 @@ impl<'a> Builder<'a> {
         if let Some(other) = of_kind.get(&id) {
             diagnostics.push(
                 Diagnostic::error(format!(
-                    "Compilation Error\n  dbt found two {}s with the name \"{}\".",
-                    node.resource_type, node.name
+                    "Compilation Error\n  dbt found two {} with the name \"{}\".",
+                    plural(node.resource_type),
+                    node.name
                 ))
                 .at(self
                     .places
@@ -117,13 +118,17 @@ impl<'a> Builder<'a> {
                 if exposure.config.get("enabled").and_then(Json::as_bool) == Some(false) {
                     let json = serde_json::to_value(&exposure).unwrap_or_default();
                     self.artifact.disabled.entry(id).or_default().push(Disabled::Other(json));
+                } else if self.artifact.exposures.contains_key(&id) {
+                    diagnostics.push(twice(file, of.position, "exposures", &of.name));
                 } else {
                     self.artifact.exposures.insert(id, Arc::new(exposure));
                 }
             }
             for of in &file.groups {
                 let group = parser.parse_group(file, of);
-                self.artifact.groups.insert(group.unique_id.clone(), group);
+                if self.artifact.groups.insert(group.unique_id.clone(), group).is_some() {
+                    diagnostics.push(twice(file, of.position, "groups", &of.name));
+                }
             }
             for of in &file.unit_tests {
                 let found = models.get(&(file.package.clone(), of.model.clone()));
@@ -139,8 +144,8 @@ impl<'a> Builder<'a> {
                     if test.config.get("enabled").and_then(Json::as_bool) == Some(false) {
                         let json = serde_json::to_value(&test).unwrap_or_default();
                         self.artifact.disabled.entry(id).or_default().push(Disabled::Other(json));
-                    } else {
-                        self.artifact.unit_tests.insert(id, Arc::new(test));
+                    } else if self.artifact.unit_tests.insert(id, Arc::new(test)).is_some() {
+                        diagnostics.push(twice(file, of.position, "unit_tests", &of.name));
                     }
                 }
             }
@@ -164,4 +169,19 @@ fn missing_model<'a>(
         )
         .cause("a unit test is of a model of its own package")
         .fix(near.map_or_else(|| "correct the name of the model".to_owned(), |near| format!("did you mean '{near}'?")))
+}
+
+fn plural(resource_type: ResourceType) -> String {
+    match resource_type {
+        ResourceType::Analysis => "analyses".to_owned(),
+        other => format!("{other}s"),
+    }
+}
+
+/// One name for two entries of a kind.
+fn twice(file: &PropertyFile, position: Position, kind: &str, name: &str) -> Diagnostic {
+    file.source
+        .error(position, format!("Compilation Error\n  dbt found two {kind} with the name \"{name}\"."))
+        .cause("another entry has this name too")
+        .fix("rename or remove one of them")
 }

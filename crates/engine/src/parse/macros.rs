@@ -106,7 +106,7 @@ pub(super) fn load(
 
 fn duplicate(found: &LoadedMacro, first: &str) -> Diagnostic {
     Diagnostic::error(format!(
-        "Compilation Error\n  dbt found two macros named \"{}\" in the project \"{}\".",
+        "Compilation Error\n  dbt found multiple macros named \"{}\" in the project \"{}\".",
         found.definition.name, found.package
     ))
     .at(Location { line: Some(found.line), ..Location::file(&found.path) })

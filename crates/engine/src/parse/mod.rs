@@ -5,6 +5,7 @@
 mod builder;
 mod built_in;
 mod checksums;
+mod colors;
 mod config;
 mod deprecated;
 mod docs;
@@ -149,7 +150,8 @@ pub fn parse(project: &Project, host: &Host) -> (Manifest, Vec<Diagnostic>) {
     resolve::resolve(&mut artifact, &resolver, &mut diagnostics);
     semantic::add(&parser, &properties, &mut artifact, &lookup, &mut diagnostics);
     resolve::primary_keys(&mut artifact);
-    resolve::check(&artifact, &mut diagnostics);
+    let unique_names = project.root.project_flags().behaviour("require_unique_project_resource_names");
+    resolve::check(&artifact, unique_names, &mut diagnostics);
     resolve::maps(&mut artifact);
     deprecated::report(&artifact, host.started_at, &mut diagnostics);
     let nodes = artifact.nodes.values().chain(artifact.functions.values());

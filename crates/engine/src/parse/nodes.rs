@@ -368,6 +368,7 @@ impl<'a> Parser<'a> {
         node.function = patch.node.function.as_deref().map(super::functions::parts);
         if node.resource_type == ResourceType::Model {
             node.constraints = patch.constraints().iter().map(|c| patches::constraint(c, true)).collect();
+            foreign_keys(node, diagnostics);
             node.deprecation_date = patch.deprecation_date();
             node.time_spine = patch.node.time_spine.clone().map(|mut spine| {
                 if let Some(spine) = spine.as_object_mut() {
@@ -533,4 +534,26 @@ pub(super) fn location(node: &Node, line: Option<usize>, lines_before: usize) ->
         }
         None => Location::file(&node.original_file_path),
     }
+}
+
+/// What a model's foreign keys point to becomes its parents.
+fn foreign_keys(node: &mut Node, diagnostics: &mut Vec<Diagnostic>) {
+    let mut named = super::others::Named::default();
+    let path = node.patch_path.as_deref().unwrap_or(&node.original_file_path);
+    let path = path.split_once("://").map_or(path, |(_, path)| path);
+    for to in node.foreign_keys() {
+        if !super::others::read_reference(to, &mut named) {
+            diagnostics.push(
+                Diagnostic::error(format!(
+                    "Invalid 'ref' or 'source' syntax on foreign key constraint 'to' on model {}: {to}.",
+                    node.name
+                ))
+                .at(Location::file(path))
+                .cause("`to` is rendered as a reference")
+                .fix("write `to: ref('model')` or `to: source('source', 'table')`"),
+            );
+        }
+    }
+    node.refs.extend(named.refs);
+    node.sources.extend(named.sources);
 }

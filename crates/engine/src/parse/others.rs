@@ -1,6 +1,6 @@
 //! Exposures, groups, unit tests and what property files say about macros.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use artifacts::{
     JsonMap,
@@ -96,24 +96,20 @@ impl<'a> Parser<'a> {
         let mut fqn = vec![package.clone()];
         fqn.extend(directories(&file.source.file));
         fqn.push(of.name.clone());
-        let mut patch = of.config.clone();
-        if !of.tags.is_empty() {
-            let mut tags = of.tags.clone();
-            tags.extend(config::texts(patch.get("tags")));
-            patch.insert("tags".to_owned(), tags.into());
-        }
-        if !of.meta.is_empty() {
-            let mut meta = of.meta.clone();
-            meta.extend(config::mapping(patch.get("meta")));
-            patch.insert("meta".to_owned(), meta.into());
-        }
-        let config = config::resolve(
+        let mut config = config::resolve(
             self.project,
             ResourceType::Exposure,
             package,
             &fqn,
-            &Layers { patch: Some(&patch), call: None },
+            &Layers { patch: Some(&of.config), call: None },
         );
+        // As dbt: the tags of an exposure are in order, each once.
+        let tags: BTreeSet<String> = of.tags.iter().cloned().chain(config::texts(config.get("tags"))).collect();
+        let tags: Vec<String> = tags.into_iter().collect();
+        let mut meta = of.meta.clone();
+        meta.extend(config::mapping(config.get("meta")));
+        config.insert("tags".to_owned(), tags.into());
+        config.insert("meta".to_owned(), meta.into());
         let mut named = Named::default();
         for expression in &of.depends_on {
             if !read_reference(expression, &mut named) {

@@ -327,7 +327,7 @@ impl Resolver<'_> {
 }
 
 /// Groups that do not exist, and relations that two nodes would build.
-pub(super) fn check(artifact: &Artifact, diagnostics: &mut Vec<Diagnostic>) {
+pub(super) fn check(artifact: &Artifact, unique_names: bool, diagnostics: &mut Vec<Diagnostic>) {
     let groups: HashSet<&str> = artifact.groups.values().map(|group| group.name.as_str()).collect();
     let mut relations: HashMap<String, &Node> = HashMap::new();
     let mut names: HashMap<(&str, &str), &Node> = HashMap::new();
@@ -350,15 +350,20 @@ pub(super) fn check(artifact: &Artifact, diagnostics: &mut Vec<Diagnostic>) {
         if node.resource_type.is_refable() && node.version.is_none() {
             let key = (node.package_name.as_str(), node.name.as_str());
             if let Some(other) = names.insert(key, node) {
+                let what = format!(
+                    "Found resources with the same name '{}' in package '{}': '{}' and '{}'. Please update one of the resources to have a unique name.",
+                    node.name, node.package_name, other.unique_id, node.unique_id
+                );
+                let found = match unique_names {
+                    true => Diagnostic::error(format!("Compilation Error\n  {what}")),
+                    false => Diagnostic::warning(what),
+                };
                 diagnostics.push(
-                    Diagnostic::warning(format!(
-                        "Found resources with the same name '{}' in package '{}': '{}' and '{}'. Please update one of the resources to have a unique name.",
-                        node.name, node.package_name, other.unique_id, node.unique_id
-                    ))
-                    .named("DuplicateNameDistinctNodeTypesDeprecation")
-                    .at(Location::file(&node.original_file_path))
-                    .cause(format!("{} has it too; ref('{}') is the latter", other.original_file_path, node.name))
-                    .fix("rename one of them"),
+                    found
+                        .named("DuplicateNameDistinctNodeTypesDeprecation")
+                        .at(Location::file(&node.original_file_path))
+                        .cause(format!("{} has it too; ref('{}') is the latter", other.original_file_path, node.name))
+                        .fix("rename one of them"),
                 );
             }
         }

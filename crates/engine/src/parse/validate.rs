@@ -4,19 +4,20 @@ use std::collections::HashMap;
 
 use artifacts::{
     JsonMap,
-    manifest::{Node, ResourceType},
+    manifest::{Constraint, Node, ResourceType},
 };
 use diagnostic::{Diagnostic, Location};
 use project::{ConfigKind, Project};
 use serde_json::Value as Json;
 
-use super::config::tree_of;
+use super::{colors, config::tree_of};
 
 /// Everything that is wrong with the configs of the enabled nodes.
 pub(super) fn validate<'a>(nodes: impl Iterator<Item = &'a Node>, diagnostics: &mut Vec<Diagnostic>) {
     for node in nodes {
         match node.resource_type {
             ResourceType::Model => {
+                primary_key(node, diagnostics);
                 contract(node, diagnostics);
                 microbatch(node, diagnostics);
                 public_ephemeral(node, diagnostics);
@@ -31,6 +32,7 @@ pub(super) fn validate<'a>(nodes: impl Iterator<Item = &'a Node>, diagnostics: &
         }
         access(node, diagnostics);
         types(node, diagnostics);
+        node_color(node, diagnostics);
     }
 }
 
@@ -70,9 +72,68 @@ fn is_set(config: &JsonMap, key: &str) -> bool {
     config.get(key).is_some_and(|value| !value.is_null())
 }
 
+/// `docs: {node_color: …}` is a colour of CSS.
+fn node_color(node: &Node, diagnostics: &mut Vec<Diagnostic>) {
+    let Some(color) = node.docs.node_color.as_deref() else { return };
+    let is_hex = color
+        .strip_prefix('#')
+        .is_some_and(|digits| matches!(digits.len(), 3 | 6) && digits.chars().all(|digit| digit.is_ascii_hexdigit()));
+    if !is_hex && !colors::NAMES.contains(&color.to_lowercase().as_str()) {
+        let problem = format!(
+            "Invalid color name for docs.node_color: {color}. It is neither a valid HTML color name nor a valid HEX code."
+        );
+        diagnostics
+            .push(wrong(node, &problem).fix("write a name such as `lightskyblue`, or three or six digits: '#87cefa'"));
+    }
+}
+
+/// A model has one primary key: one column's, or the model's own.
+fn primary_key(node: &Node, diagnostics: &mut Vec<Diagnostic>) {
+    let is_key = |constraints: &[Constraint]| constraints.iter().any(|constraint| constraint.kind == "primary_key");
+    let columns: Vec<&str> =
+        node.columns.values().filter(|column| is_key(&column.constraints)).map(|column| column.name.as_str()).collect();
+    if columns.len() > 1 {
+        let names = columns.iter().map(|name| format!("'{name}'")).collect::<Vec<_>>().join(", ");
+        let problem = format!(
+            "Found {} columns ([{names}]) with primary key constraints defined. Primary keys for multiple columns must be defined as a model level constraint.",
+            columns.len()
+        );
+        diagnostics
+            .push(wrong(node, &problem).fix("write one constraint below the model: {type: primary_key, columns: […]}"));
+    }
+    if !columns.is_empty() && is_key(&node.constraints) {
+        diagnostics.push(
+            wrong(
+                node,
+                "Primary key constraints defined at the model level and the columns level. Primary keys can be defined at the model level or the column level, not both.",
+            )
+            .fix("remove one of the two"),
+        );
+    }
+}
+
 fn contract(node: &Node, diagnostics: &mut Vec<Diagnostic>) {
     if !node.contract.enforced {
         return;
+    }
+    if node.language != "sql" {
+        diagnostics.push(
+            wrong(node, &format!("Language Error: Expected 'sql' but found '{}'", node.language))
+                .cause("a contract is compared with the columns of the model's query")
+                .fix("write the model in SQL, or set `contract: {enforced: false}`"),
+        );
+    }
+    let of_columns = node.columns.values().flat_map(|column| &column.constraints);
+    if node.materialized() == "view"
+        && of_columns.chain(&node.constraints).any(|constraint| constraint.warn_unsupported)
+    {
+        diagnostics.push(
+            Diagnostic::warning(
+                "Constraint types are not supported for view materializations and will be ignored.  Set 'warn_unsupported: false' on this constraint to ignore this warning.",
+            )
+            .named("UnsupportedConstraintMaterialization")
+            .at(Location::file(&node.original_file_path)),
+        );
     }
     if !matches!(node.materialized(), "table" | "view" | "incremental") {
         diagnostics.push(
@@ -86,20 +147,6 @@ fn contract(node: &Node, diagnostics: &mut Vec<Diagnostic>) {
             wrong(node, "Constraints must be defined in a `yml` schema configuration file like `schema.yml`.")
                 .cause("the contract is enforced, and no property file lists the model's columns")
                 .fix("add `columns:` with a `data_type` each"),
-        );
-    }
-    let untyped: Vec<&str> =
-        node.columns.values().filter(|column| column.data_type.is_none()).map(|column| column.name.as_str()).collect();
-    if !untyped.is_empty() {
-        diagnostics.push(
-            wrong(
-                node,
-                &format!(
-                    "Contracted models require data_type to be defined for each column.  Please ensure that the column name and data_type are defined within the YAML configuration for the {untyped:?} column(s)."
-                ),
-            )
-            .cause("a contract says the type of every column")
-            .fix("add `data_type:` to these columns"),
         );
     }
     let on_change = node.config_str("on_schema_change").unwrap_or("ignore");
