@@ -88,7 +88,9 @@ impl<'a> Draft<'a> {
     }
 
     fn check_contract(&mut self) {
-        let enforced = self.request.config.get("contract").and_then(|contract| contract.get("enforced"));
+        let contract = self.request.config.get("contract");
+        let enforced = contract.and_then(|contract| contract.get("enforced"));
+        let alias_types = contract.and_then(|contract| contract.get("alias_types"));
         let sql = match &self.request.materialization {
             Materialization::View { sql } | Materialization::Table { sql } | Materialization::Incremental { sql } => {
                 sql
@@ -100,6 +102,7 @@ impl<'a> Draft<'a> {
                 relation: self.relation.clone(),
                 sql: sql.clone(),
                 columns: self.request.columns.clone(),
+                alias_types: alias_types != Some(&serde_json::Value::Bool(false)),
             }));
         }
     }

@@ -12,6 +12,8 @@ pub(crate) struct CheckContract {
     pub(crate) relation: RelationName,
     pub(crate) sql: String,
     pub(crate) columns: Vec<ColumnSpec>,
+    /// `string` and `text` are other words for `varchar`.
+    pub(crate) alias_types: bool,
 }
 
 impl CheckContract {
@@ -26,7 +28,10 @@ impl CheckContract {
             .iter()
             .map(|column| {
                 let name = if column.quote { quoted(&column.name) } else { column.name.clone() };
-                format!("cast(null as {}) as {name}", column.data_type.as_deref().unwrap_or("varchar"))
+                let written = column.data_type.as_deref().unwrap_or("varchar");
+                let is_alias = ["string", "text"].iter().any(|alias| written.eq_ignore_ascii_case(alias));
+                let data_type = if self.alias_types && is_alias { "varchar" } else { written };
+                format!("cast(null as {data_type}) as {name}")
             })
             .collect();
         empty(&format!("select {}", columns.join(", ")))
@@ -93,4 +98,28 @@ fn mismatches(defined: &RawResult, wanted: &RawResult) -> Vec<[String; 4]> {
     }
     rows.sort();
     rows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn string_and_text_are_varchar_unless_the_contract_says_otherwise() {
+        let column = |name: &str, data_type: &str| ColumnSpec {
+            name: name.to_owned(),
+            data_type: Some(data_type.to_owned()),
+            ..ColumnSpec::default()
+        };
+        let mut check = CheckContract {
+            relation: RelationName::new("awsdatacatalog", "dev", "m"),
+            sql: "select 1".to_owned(),
+            columns: vec![column("a", "string"), column("b", "Text"), column("c", "bigint")],
+            alias_types: true,
+        };
+        let names = "cast(null as varchar) as a, cast(null as varchar) as b, cast(null as bigint) as c";
+        assert!(check.contract().contains(names), "{}", check.contract());
+        check.alias_types = false;
+        assert!(check.contract().contains("cast(null as string) as a"), "{}", check.contract());
+    }
 }

@@ -33,7 +33,11 @@ pub async fn run(session: &Session, args: &ListArgs) -> anyhow::Result<Outcome> 
     if !args.types.resource_type.is_empty() {
         known.push(ResourceType::Analysis);
     }
-    let types = selection::resource_types(&args.types, &known)?;
+    // `ls --models` lists models alone.
+    let types = match super::selects_by_models() {
+        true => vec![ResourceType::Model],
+        false => selection::resource_types(&args.types, &known)?,
+    };
     let manifest = session.parse().await?;
     let mut ids = selection::select(session, &manifest, &args.selection, &types, EmptyNodes::Keep)?;
     ids.sort();

@@ -116,8 +116,7 @@ pub async fn dispatch(cli: Cli, environment: Environment) -> anyhow::Result<Outc
     let opening = session::begin(&cli, &settings, &invocation())?;
     let events = opening.events.clone();
     let (deprecations, rules) = (Arc::clone(&settings.deprecations), settings.warnings.clone());
-    if std::env::args().any(|word| ["-m", "--model", "--models"].contains(&word.split('=').next().unwrap_or_default()))
-    {
+    if selects_by_models() {
         let what = "Usage of `--models`, `--model`, and `-m` is deprecated in favor of `--select` or `-s`.";
         let warning = diagnostic::Diagnostic::warning(what).named("ModelParamUsageDeprecation").fix("write `--select`");
         session::report(&events, &settings, vec![warning])?;
@@ -138,6 +137,11 @@ pub async fn dispatch(cli: Cli, environment: Environment) -> anyhow::Result<Outc
         elapsed_seconds: started.elapsed().as_secs_f64(),
     });
     done.map_err(|_| Reported.into())
+}
+
+/// Whether the selection was written with `--models`, the older word for `--select`.
+fn selects_by_models() -> bool {
+    std::env::args().any(|word| ["-m", "--model", "--models"].contains(&word.split('=').next().unwrap_or_default()))
 }
 
 async fn with_project(

@@ -189,13 +189,11 @@ impl Object for Column {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ColumnClass;
 
-impl ColumnClass {
-    /// The names that dbt-athena translates; all others stay as they are written.
-    fn translate_type(name: &str) -> String {
-        match name.to_ascii_uppercase().as_str() {
-            "STRING" | "TEXT" => "VARCHAR".to_owned(),
-            _ => name.to_owned(),
-        }
+/// The names that dbt-athena translates; all others stay as they are written.
+pub(crate) fn translate_type(name: &str) -> String {
+    match name.to_ascii_uppercase().as_str() {
+        "STRING" | "TEXT" => "VARCHAR".to_owned(),
+        _ => name.to_owned(),
     }
 }
 
@@ -232,7 +230,7 @@ impl Object for ColumnClass {
         Ok(match name {
             "translate_type" => {
                 let [dtype] = args.bind(name, ["dtype"], 1)?;
-                Self::translate_type(&text(dtype)).into()
+                translate_type(&text(dtype)).into()
             }
             "string_type" => {
                 let [size] = args.bind(name, ["size"], 1)?;
@@ -250,7 +248,7 @@ impl Object for ColumnClass {
             }
             "create" => {
                 let [label, dtype] = args.bind(name, ["name", "label_or_dtype"], 2)?;
-                Column::from_description(&text(label), &Self::translate_type(&text(dtype))).into()
+                Column::from_description(&text(label), &translate_type(&text(dtype))).into()
             }
             "from_description" => {
                 let [label, raw] = args.bind(name, ["name", "raw_data_type"], 2)?;

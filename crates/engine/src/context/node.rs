@@ -210,6 +210,12 @@ impl Context {
                     if let Some(code) = object.get("compiled_code").cloned() {
                         object.insert("compiled_sql".to_owned(), code);
                     }
+                    let columns = object.get_mut("columns").and_then(serde_json::Value::as_object_mut);
+                    for column in columns.into_iter().filter(|_| inner.node.contract.alias_types).flatten() {
+                        if let Some(serde_json::Value::String(data_type)) = column.1.get_mut("data_type") {
+                            *data_type = super::column::translate_type(data_type);
+                        }
+                    }
                 }
                 let model = Value::from(json);
                 if let (Some(batch), Some(dict)) = (&inner.batch, model.as_dict()) {

@@ -57,7 +57,8 @@ pub(super) fn resolve(artifact: &mut Artifact, resolver: &Resolver<'_>, diagnost
             Arc::make_mut(node).config.insert("enabled".to_owned(), false.into());
         }
     }
-    for exposure in artifact.exposures.values_mut() {
+    let Artifact { exposures, nodes, .. } = artifact;
+    for exposure in exposures.values_mut() {
         let exposure = Arc::make_mut(exposure);
         let mut ids = Vec::new();
         for source in &exposure.sources {
@@ -88,7 +89,13 @@ pub(super) fn resolve(artifact: &mut Artifact, resolver: &Resolver<'_>, diagnost
                 resolver.root,
             );
             match found {
-                Found::One(id) => push(&mut ids, id),
+                Found::One(id) => {
+                    let refused = nodes
+                        .get(&id)
+                        .and_then(|target| resolver.refused(&exposure.unique_id, &exposure.package_name, None, target));
+                    diagnostics.extend(refused.map(|refused| refused.at(resolver.of_exposure(exposure))));
+                    push(&mut ids, id);
+                }
                 _ => diagnostics.push(
                     Diagnostic::warning(format!(
                         "Exposure '{}' ({}) depends on a node named '{}' which was not found",
@@ -299,28 +306,34 @@ impl Resolver<'_> {
     }
 
     fn access(&self, node: &Node, of: &Ref, target: &Node) -> Option<Diagnostic> {
-        let refused = match target.access.as_deref() {
-            Some("private") => target.group.is_none() || target.group != node.group,
-            Some("protected") => {
-                target.package_name != node.package_name
-                    && self.restrict_access.get(&target.package_name).copied().unwrap_or(false)
-            }
-            _ => false,
-        };
-        if !refused || node.resource_type == ResourceType::Test {
+        if node.resource_type == ResourceType::Test {
             return None;
         }
-        let (access, scope) = match target.access.as_deref() {
-            Some("private") => ("private", format!("the '{}' group", target.group.as_deref().unwrap_or(""))),
-            _ => ("protected", format!("the '{}' package", target.package_name)),
+        let refused = self.refused(&node.unique_id, &node.package_name, node.group.as_deref(), target)?;
+        Some(refused.at(self.at(node, "ref", &[&of.name])))
+    }
+
+    /// The target's `access` keeps out whoever is of this package and group.
+    fn refused(&self, from: &UniqueId, package: &str, group: Option<&str>, target: &Node) -> Option<Diagnostic> {
+        let access = target.access.as_deref()?;
+        let scope = match access {
+            "private" if target.group.is_none() || target.group.as_deref() != group => {
+                format!("the '{}' group", target.group.as_deref().unwrap_or(""))
+            }
+            "protected"
+                if target.package_name != package
+                    && self.restrict_access.get(&target.package_name).copied().unwrap_or(false) =>
+            {
+                format!("the '{}' package", target.package_name)
+            }
+            _ => return None,
         };
         Some(
             Diagnostic::error(format!(
-                "Parsing Error\n  Node {} attempted to reference node {}, which is not allowed because the referenced node is {access} to {scope}.",
-                node.unique_id, target.unique_id
+                "Parsing Error\n  Node {from} attempted to reference node {}, which is not allowed because the referenced node is {access} to {scope}.",
+                target.unique_id
             ))
-            .at(self.at(node, "ref", &[&of.name]))
-            .cause(format!("'{}' has `access: {access}`", of.name))
+            .cause(format!("'{}' has `access: {access}`", target.name))
             .fix("put both into one group, or widen the access"),
         )
     }
