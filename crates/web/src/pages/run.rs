@@ -57,7 +57,7 @@ async fn render(app: &App, id: &str) -> Result<(RunRow, Html), ApiError> {
         command_part(&mut body, app, command, now).await?;
     }
     queries(&mut body, app, number).await?;
-    artifacts(&mut body, app, number).await?;
+    artifacts(&mut body, app, number, &commands).await?;
     Ok((run, body))
 }
 
@@ -65,8 +65,8 @@ fn facts(body: &mut Html, run: &RunRow, now: i64) {
     let facts = [
         ("started by", Some(cause(run))),
         ("reason", run.reason.clone()),
-        ("planned", run.planned_at.map(readable)),
-        ("made", Some(readable(run.created_at))),
+        ("planned (UTC)", run.planned_at.map(readable)),
+        ("made (UTC)", Some(readable(run.created_at))),
         ("waited", Some(duration(run.started_at.or(run.ended_at).unwrap_or(now) - run.created_at))),
         ("ran", run.started_at.map(|started_at| duration(run.ended_at.unwrap_or(now) - started_at))),
         ("branch", run.branch.clone()),
@@ -186,13 +186,21 @@ async fn queries(body: &mut Html, app: &App, run_id: i64) -> Result<(), ApiError
     Ok(())
 }
 
-async fn artifacts(body: &mut Html, app: &App, run_id: i64) -> Result<(), ApiError> {
+async fn artifacts(body: &mut Html, app: &App, run_id: i64, commands: &[CommandRow]) -> Result<(), ApiError> {
     let artifacts = app.parts.reader.artifacts_of_run(run_id).await?;
     if artifacts.is_empty() {
         return Ok(());
     }
-    body.raw("<h2>Artifacts</h2><ul>");
+    body.raw("<h2>Artifacts</h2>");
+    let mut of = None;
     for artifact in artifacts {
+        // Each command leaves its own files of the same names.
+        if of != Some(artifact.command_id) {
+            body.raw(if of.is_some() { "</ul>" } else { "" });
+            let command = commands.iter().find(|command| command.id == artifact.command_id);
+            body.raw("<p><code>").text(command.map_or("", |command| &command.text)).raw("</code></p><ul>");
+            of = Some(artifact.command_id);
+        }
         body.raw("<li><a href=\"").text(&artifact_url(app, artifact.id)).raw("\">").text(&artifact.path).raw("</a> ");
         body.raw("<span class=\"note\">").text(&bytes(artifact.size_in_bytes)).raw("</span></li>");
     }
@@ -200,10 +208,10 @@ async fn artifacts(body: &mut Html, app: &App, run_id: i64) -> Result<(), ApiErr
     Ok(())
 }
 
-/// `$0.0042`: of small sums what counts.
+/// To the cent; what is less than ten cents to the millionth: most queries cost little.
 fn dollars(micro: i64) -> String {
     let (whole, rest) = (micro / 1_000_000, micro % 1_000_000);
-    if micro < 1_000_000 { format!("$0.{:04}", rest / 100) } else { format!("${whole}.{:02}", rest / 10_000) }
+    if (1..100_000).contains(&micro) { format!("$0.{rest:06}") } else { format!("${whole}.{:02}", rest / 10_000) }
 }
 
 /// `12.3 MB`
@@ -254,7 +262,7 @@ mod tests {
 
     #[test]
     fn bytes_have_a_unit() {
-        assert_eq!([dollars(0), dollars(4_250), dollars(12_345_678)], ["$0.0000", "$0.0042", "$12.34"]);
+        assert_eq!([dollars(0), dollars(4_250), dollars(12_345_678)], ["$0.00", "$0.004250", "$12.34"]);
         assert_eq!([bytes(999), bytes(12_300_000), bytes(1_500)], ["999 B", "12.3 MB", "1.5 kB"]);
     }
 }

@@ -36,7 +36,7 @@ async fn render(app: &App, slug: &str) -> Result<(String, Html), ApiError> {
         ("slug", schedule.slug.clone()),
         ("what for", text("description")),
         ("when", format!("{cron} {}", text("timezone"))),
-        ("next run", schedule.next_slot_at.map(readable).unwrap_or_default()),
+        ("next run (UTC)", schedule.next_slot_at.map(readable).unwrap_or_default()),
         ("environment", text("environment")),
         ("branch", text("git_branch")),
         ("owner", text("owner_email")),
