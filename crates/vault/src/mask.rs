@@ -41,11 +41,16 @@ impl Masker {
 
     /// Masks a whole text.
     pub fn mask(&self, text: &str) -> String {
-        let mut stream = self.stream();
-        let mut masked = stream.push(text.as_bytes());
-        masked.extend(stream.finish());
         // Patterns begin and end at characters, except in text that is not UTF-8.
-        String::from_utf8_lossy(&masked).into_owned()
+        String::from_utf8_lossy(&self.mask_bytes(text.as_bytes())).into_owned()
+    }
+
+    /// Masks a whole file.
+    pub fn mask_bytes(&self, bytes: &[u8]) -> Vec<u8> {
+        let mut stream = self.stream();
+        let mut masked = stream.push(bytes);
+        masked.extend(stream.finish());
+        masked
     }
 }
 

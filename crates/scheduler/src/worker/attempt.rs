@@ -289,7 +289,7 @@ impl Attempt {
                 let storage = &self.worker.settings.artifacts;
                 let place = (project.as_path(), targets.as_slice());
                 let mut complain = |line: String| log.complain(&line);
-                let stored = artifacts.collect(&self.owner, storage, command, place, &mut complain).await?;
+                let stored = artifacts.collect(&self.owner, storage, masker, command, place, &mut complain).await?;
                 let is_new = stored.iter().any(|path| path.ends_with("/run_results.json"));
                 let path = targets.first().map(|target| target.join("run_results.json")).filter(|_| is_new);
                 (ended, path.and_then(|path| read_json(&path)))

@@ -64,9 +64,9 @@ async fn try_recover(worker: &Inner, owner: &Owner, run: &Run) -> Result<Outcome
             }
             if let Some(masker) = &masker {
                 save_log(owner, &command, &place, masker).await?;
-            }
-            if let Some(project) = &command.directory {
-                save_artifacts(worker, owner, &command, Path::new(project)).await?;
+                if let Some(project) = &command.directory {
+                    save_artifacts(worker, owner, masker, &command, Path::new(project)).await?;
+                }
             }
             let entries = JournalReader::new(&journal_of(&place)).read();
             queries::write(owner, command.id, &entries, &worker.settings.prices).await?;
@@ -178,11 +178,20 @@ async fn save_log(owner: &Owner, command: &Open, place: &Path, masker: &Masker) 
 }
 
 /// What the command had written: with run_results.json the next attempt goes on where this one stopped.
-async fn save_artifacts(worker: &Inner, owner: &Owner, command: &Open, project: &Path) -> Result<(), Gone> {
+async fn save_artifacts(
+    worker: &Inner,
+    owner: &Owner,
+    masker: &Masker,
+    command: &Open,
+    project: &Path,
+) -> Result<(), Gone> {
     let targets = environment::target_folders(project, &Default::default(), &[]);
     let mut complain = |line: String| tracing::warn!("run {}: {line}", owner.lease.run_id);
     let storage = &worker.settings.artifacts;
-    Artifacts::default().collect(owner, storage, command.id, (project, &targets), &mut complain).await.map(|_| ())
+    Artifacts::default()
+        .collect(owner, storage, masker, command.id, (project, &targets), &mut complain)
+        .await
+        .map(|_| ())
 }
 
 /// Ends commands of this host whose server and supervisor are gone: at a start, before any run is taken over. Those of servers that live are left.

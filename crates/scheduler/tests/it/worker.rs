@@ -217,6 +217,7 @@ async fn a_run_from_its_trigger_to_its_end() {
             false,
         ),
         ("A=$PLACE python3 -c \"import os; print(os.environ['A'])\"", false),
+        ("bash -c 'echo \"{\\\"token\\\": \\\"$TOKEN\\\"}\" > target/rendered.json'", false),
     ];
     setup
         .schedule("orders", &lines, |schedule| {
@@ -235,7 +236,13 @@ async fn a_run_from_its_trigger_to_its_end() {
     assert_eq!(setup.log(run, 5).await, "schedule\n");
     let paths = "SELECT c.position || ' ' || a.path FROM artifact a JOIN command c ON c.id = a.command_id ORDER BY 1";
     let paths = setup.texts(paths.to_owned()).await;
-    assert_eq!(paths, ["2 target/manifest.json", "3 target/manifest.json", "3 target/run_results.json"]);
+    assert_eq!(
+        paths,
+        ["2 target/manifest.json", "3 target/manifest.json", "3 target/run_results.json", "6 target/rendered.json"]
+    );
+    let key = setup.texts("SELECT storage_key FROM artifact WHERE path = 'target/rendered.json'".to_owned()).await;
+    let storage = ArtifactStorage::Directory(setup.folder.path().join("artifacts"));
+    assert_eq!(storage.get(&key[0]).await.expect("stored"), "{\"token\": \"********\"}\n");
     assert!(!setup.folder.path().join("owlet-dir/runs").join(run.to_string()).exists());
     setup.end.cancel();
     server.await.expect("it ends");
