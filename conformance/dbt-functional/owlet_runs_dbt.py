@@ -7,6 +7,7 @@ Settings are environment variables:
   OWLET               path of the binary
   ENGINE              `owlet` (the default) or `dbt`, which leaves dbt in place: what fails there is not Owlet's to answer
   AWS_ENDPOINT_URL    where Athena, Glue and S3 are
+  TABLE_TYPE          `iceberg`: what models are unless they say otherwise, for tests that change rows (microbatch, sample_mode)
   STRICT_WORDS        set: an error's words must be dbt's; else any text is taken to contain any word, and the difference is only reported
 """
 
@@ -17,10 +18,12 @@ import os
 import re
 import subprocess
 import time
+import uuid
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import yaml
 
 import dbt.cli.main
 import dbt.tests.fixtures.project as project_fixtures
@@ -28,11 +31,11 @@ import dbt.tests.util as util
 
 OWLET = os.environ.get("OWLET", "owlet")
 ENGINE = os.environ.get("ENGINE", "owlet")
+TABLE_TYPE = os.environ.get("TABLE_TYPE")
 SECONDS = int(os.environ.get("OWLET_SECONDS", "120"))
 
 
-@pytest.fixture(scope="class")
-def dbt_profile_target():
+def _athena(**keys):
     return {
         "type": "athena",
         "database": "awsdatacatalog",
@@ -41,7 +44,24 @@ def dbt_profile_target():
         "threads": 4,
         "num_retries": 0,
         "poll_interval": 0.05,
+        **keys,
     }
+
+
+def _without_postgres(profiles, schema):
+    """Outputs that a test writes for Postgres become Athena's, under the same names."""
+    for part in profiles.values():
+        outputs = part.get("outputs", {}) if isinstance(part, dict) else {}
+        for name, output in outputs.items():
+            if isinstance(output, dict) and output.get("type") == "postgres":
+                keys = {key: output[key] for key in ("schema", "threads") if key in output}
+                outputs[name] = _athena(**{"schema": schema, **keys})
+    return profiles
+
+
+@pytest.fixture(scope="class")
+def dbt_profile_target():
+    return _athena()
 
 
 @pytest.fixture(scope="class")
@@ -51,27 +71,135 @@ def profile_user(dbt_profile_target):
 
 @pytest.fixture(scope="class")
 def dbt_profile_data(unique_schema, dbt_profile_target, profiles_config_update):
-    """Profiles that a test writes for Postgres become Athena's, under the same names."""
-    athena = {
-        "type": "athena",
-        "database": "awsdatacatalog",
-        "region_name": "eu-west-1",
-        "s3_staging_dir": "s3://results/functional/",
-        "poll_interval": 0.05,
-    }
     profile = {"test": {"outputs": {"default": {**dbt_profile_target, "schema": unique_schema}}, "target": "default"}}
     profile.update(profiles_config_update or {})
-    for part in profile.values():
-        outputs = part.get("outputs", {}) if isinstance(part, dict) else {}
-        for name, output in outputs.items():
-            if isinstance(output, dict) and output.get("type") == "postgres":
-                outputs[name] = {**athena, "schema": output.get("schema", unique_schema), "threads": output.get("threads", 4)}
     return profile
+
+
+@pytest.fixture(scope="class")
+def profiles_yml(profiles_root, dbt_profile_data, unique_schema):
+    profiles = _without_postgres(dbt_profile_data, unique_schema)
+    os.environ["DBT_PROFILES_DIR"] = str(profiles_root)
+    util.write_file(yaml.safe_dump(profiles), profiles_root, "profiles.yml")
+    yield profiles
+    del os.environ["DBT_PROFILES_DIR"]
 
 
 project_fixtures.dbt_profile_target = dbt_profile_target
 project_fixtures.dbt_profile_data = dbt_profile_data
 project_fixtures.profile_user = profile_user
+project_fixtures.profiles_yml = profiles_yml
+
+
+# Types of Postgres that Athena calls otherwise.
+TYPES = {
+    "text": "varchar",
+    "bool": "boolean",
+    "int": "integer",
+    "serial": "integer",
+    "numeric": "decimal(38, 10)",
+    "timestamp without time zone": "timestamp(6)",
+    "timestamp with time zone": "timestamp(6)",
+    "timestamp": "timestamp(6)",
+    "character varying": "varchar",
+    "timestamptz": "timestamp(6)",
+}
+
+
+def _type(text):
+    text = " ".join(text.lower().split())
+    bare = re.sub(r"\(.*\)", "", text).strip()
+    return "varchar" if bare in ("varchar", "character varying", "char") else TYPES.get(bare, text)
+
+
+def _cast(match):
+    return f"cast({match[1]} as {_type(match[2])})"
+
+
+def port(sql):
+    """The SQL of a test's models, written for Postgres, as Athena reads it: casts, intervals, moments with an offset."""
+    types = r"(timestamp with(?:out)? time zone|character varying(?:\(\d+\))?|\w+(?:\(\d+(?:,\s*\d+)?\))?)"
+    operand = r"(\{\{[^{}]*\}\}|'[^']*'|\((?:[^()]|\([^()]*\))*\)|[\w.\"]+)"
+    previous = None
+    while previous != sql:
+        previous, sql = sql, re.sub(operand + "::" + types, _cast, sql, count=1)
+    sql = re.sub(r"\bas bool\)", "as boolean)", sql)
+    sql = re.sub(r"(?i)\bas text\)", "as varchar)", sql)
+    sql = re.sub(r"(?i)timestamp\s+'([\d: -]+?)(?:[+-]0+(?::?00)?)'", r"timestamp '\1.000000'", sql)
+    return re.sub(r"(?i)interval\s+'(\d+) (second|minute|hour|day|month|year)s?'", r"interval '\1' \2", sql)
+
+
+def _columns(text):
+    """The columns of a CREATE TABLE as a query without rows."""
+    parts, depth, start = [], 0, 0
+    for index, char in enumerate(text + ","):
+        depth += {"(": 1, ")": -1}.get(char, 0)
+        if char == "," and depth == 0:
+            parts.append(text[start:index].strip())
+            start = index + 1
+    casts = []
+    for part in parts:
+        found = re.match(r'(?s)("[^"]+"|\w+)\s+(.*)', part)
+        if found and found[1].lower() not in ("primary", "unique", "constraint"):
+            kind = re.split(r"(?i)\s+(?:not null|null|primary key|unique|default|references)\b", found[2])[0]
+            casts.append(f"cast(null as {_type(kind)}) as {found[1]}")
+    return "select " + ", ".join(casts)
+
+
+def _statement(sql):
+    """A statement of a test's set-up; tables become Iceberg's, whose rows may be changed."""
+    sql = re.sub(r"^(\s*--[^\n]*\n)+", "", sql.strip()).strip()
+    location = f"s3://results/functional/{uuid.uuid4()}/"
+    table = f"with (table_type='ICEBERG', is_external=false, location='{location}')"
+    name = r'((?:"[^"]+"|[\w]+)(?:\.(?:"[^"]+"|[\w]+))*)'
+    # DDL of Hive has its own quotes and no data catalog.
+    hive = lambda text: text.replace('"awsdatacatalog".', "").replace("awsdatacatalog.", "").replace('"', "`")
+    if found := re.match(rf"(?is)create table (?:if not exists )?{name}\s+as\b(.*)", sql):
+        return f"create table {found[1]} {table} as {port(found[2])}"
+    if found := re.match(rf"(?is)create table (?:if not exists )?{name}\s*\((.*)\)\s*$", sql):
+        return f"create table {found[1]} {table} as select * from ({_columns(found[2])}) where false"
+    if found := re.match(rf"(?is)drop (table|view|schema) (if exists )?{name}(?:\s+cascade)?\s*$", sql):
+        cascade = " cascade" if found[1].lower() == "schema" else ""
+        return f"drop {found[1]} {found[2] or ''}{hive(found[3])}{cascade}"
+    if found := re.match(rf"(?is)create schema (if not exists )?{name}\s*$", sql):
+        return f"create schema {found[1] or ''}{hive(found[2])}"
+    if found := re.match(rf"(?is)truncate table {name}", sql):
+        return f"delete from {found[1]}"
+    if found := re.match(rf"(?is)alter table {name} add column (\S+) (.*)", sql):
+        return f"alter table {hive(found[1])} add columns ({hive(found[2])} {_type(found[3]).replace('varchar', 'string')})"
+    sql = port(sql)
+    if sql.lower().startswith("insert"):
+        sql = re.sub(r"(?<!timestamp )(?<!cast\()('\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?')", r"timestamp \1", sql)
+    return sql
+
+
+_run_sql = util.run_sql_with_adapter
+
+
+def run_sql_with_adapter(adapter, sql, fetch=None):
+    names = {"schema": adapter.config.credentials.schema, "database": adapter.quote(adapter.config.credentials.database)}
+    statements = [part for part in sql.format(**names).split(";") if part.strip()]
+    answer = None
+    for statement in statements:
+        answer = _run_sql(adapter, _statement(statement).replace("{", "{{").replace("}", "}}"), fetch)
+    return answer
+
+
+_write_file = util.write_file
+
+
+def write_file(contents, *paths):
+    if str(paths[-1]).endswith(".sql") and isinstance(contents, str):
+        contents = port(contents)
+    if TABLE_TYPE and paths[-1] == "dbt_project.yml":
+        project = yaml.safe_load(contents)
+        project.setdefault("models", {}).setdefault("+table_type", TABLE_TYPE)
+        contents = yaml.safe_dump(project)
+    return _write_file(contents, *paths)
+
+
+util.run_sql_with_adapter = project_fixtures.run_sql_with_adapter = run_sql_with_adapter
+util.write_file = project_fixtures.write_file = write_file
 
 
 CAST = re.compile(r"('(?:[^'\n]|'')*'|\"?[A-Za-z_][\w.]*\"?|\d+(?:\.\d+)?)::(\w+(?: without time zone)?(?:\(\d+(?:,\s*\d+)?\))?)")
@@ -273,8 +401,6 @@ def _target_folder(args):
     named = _option(args, "--target-path") or os.environ.get("DBT_TARGET_PATH")
     if named:
         return project / named
-    import yaml
-
     try:
         named = (yaml.safe_load((project / "dbt_project.yml").read_text()) or {}).get("target-path")
     except (OSError, yaml.YAMLError):
@@ -293,7 +419,7 @@ def _manifest(folder):
 
 
 def _fresh(path, started):
-    return path.exists() and path.stat().st_mtime >= started - 1
+    return path.exists() and path.stat().st_mtime >= started - 0.05
 
 
 class Results(list):
