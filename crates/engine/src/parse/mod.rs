@@ -156,6 +156,7 @@ pub fn parse(project: &Project, host: &Host) -> (Manifest, Vec<Diagnostic>) {
     deprecated::report(&artifact, host.started_at, &mut diagnostics);
     let nodes = artifact.nodes.values().chain(artifact.functions.values());
     validate::validate(nodes.map(|node| &**node), &mut diagnostics);
+    validate::enabled(&artifact, &mut diagnostics);
     validate::unfiltered_microbatch(&artifact, &mut diagnostics);
     unit_test_rows::check(&artifact, &lookup, &project.root.name, &mut diagnostics);
     let debug = host.flags.get("debug").and_then(Json::as_bool).unwrap_or(false);

@@ -64,6 +64,7 @@ pub(super) fn add(
     }
     let Section { artifact, mut places, measures, diagnostics, .. } = section;
     let metrics = links::link(artifact, &measures, &places, &parser.project.root.name, diagnostics);
+    links::of_nodes(artifact, &metrics, diagnostics);
     for file in properties {
         for of in &file.saved_queries {
             let mut query = saved_query(parser, file, of, diagnostics);

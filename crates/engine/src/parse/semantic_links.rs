@@ -1,9 +1,10 @@
 //! What metrics are made of: the semantic models of their measures, and other metrics.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use artifacts::{JsonMap, Manifest as Artifact};
-use diagnostic::Diagnostic;
+use diagnostic::{Diagnostic, Location};
+use names::UniqueId;
 use serde_json::{Value as Json, json};
 
 use super::{resolve::nearest, semantic::Places, test_entries::Place};
@@ -36,6 +37,56 @@ pub(super) fn link(
         metric["depends_on"] = json!({"macros": [], "nodes": parents});
     }
     metrics
+}
+
+/// The metrics that nodes and exposures name with `metric('…')`.
+pub(super) fn of_nodes(artifact: &mut Artifact, metrics: &HashMap<String, String>, diagnostics: &mut Vec<Diagnostic>) {
+    let disabled: Vec<String> =
+        artifact.disabled.keys().filter(|id| id.as_str().starts_with("metric.")).map(ToString::to_string).collect();
+    let mut resolve = |kind: &str, id: &str, path: &str, asked: &[Vec<String>]| {
+        let mut found = Vec::new();
+        for parts in asked {
+            let Some((name, package)) = parts.split_last() else { continue };
+            let of_package = |id: &&String| package.first().is_none_or(|package| id.split('.').nth(1) == Some(package));
+            if let Some(metric) = metrics.get(name).filter(of_package) {
+                found.push(UniqueId::from(metric.as_str()));
+                continue;
+            }
+            let is_disabled = disabled.iter().any(|id| id.rsplit('.').next() == Some(name));
+            let state = if is_disabled { "is disabled" } else { "was not found" };
+            let what =
+                format!("Compilation Error\n  {kind} '{id}' ({path}) depends on a metric named '{name}' which {state}");
+            let error = Diagnostic::error(what).at(Location::file(path));
+            diagnostics.push(match (is_disabled, nearest(name, metrics.keys().map(String::as_str))) {
+                (true, _) => {
+                    error.cause(format!("'{name}' has `enabled: false`")).fix("enable it, or do not refer to it")
+                }
+                (false, near) => error.cause("no property file defines it below `metrics:`").fix(near.map_or_else(
+                    || "define it, or correct the name".to_owned(),
+                    |near| format!("did you mean '{near}'?"),
+                )),
+            });
+        }
+        found
+    };
+    for node in artifact.nodes.values_mut().filter(|node| !node.metrics.is_empty()) {
+        let kind = node.resource_type.as_str();
+        let kind = kind[..1].to_uppercase() + &kind[1..];
+        let found = resolve(&kind, node.unique_id.as_str(), &node.original_file_path, &node.metrics);
+        extend(&mut Arc::make_mut(node).depends_on.nodes, found);
+    }
+    for exposure in artifact.exposures.values_mut().filter(|exposure| !exposure.metrics.is_empty()) {
+        let found = resolve("Exposure", exposure.unique_id.as_str(), &exposure.original_file_path, &exposure.metrics);
+        extend(&mut Arc::make_mut(exposure).depends_on.nodes, found);
+    }
+}
+
+fn extend(ids: &mut Vec<UniqueId>, found: Vec<UniqueId>) {
+    for id in found {
+        if !ids.contains(&id) {
+            ids.push(id);
+        }
+    }
 }
 
 /// The measures below a metric, its own or those of the metrics it is made of.

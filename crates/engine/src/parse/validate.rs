@@ -60,6 +60,42 @@ fn types(node: &Node, diagnostics: &mut Vec<Diagnostic>) {
     }
 }
 
+/// `enabled` of what is no node.
+pub(super) fn enabled(artifact: &artifacts::Manifest, diagnostics: &mut Vec<Diagnostic>) {
+    let mut check = |kind: &str, name: &str, path: &str, enabled: Option<&Json>| {
+        let Some(value) = enabled.filter(|value| !value.is_null() && !value.is_boolean()) else { return };
+        let what = format!(
+            "Parsing Error in {kind} {name} ({path})\n  Invalid config: at path ['enabled']: {value} is not true or false"
+        );
+        diagnostics.push(
+            Diagnostic::error(what)
+                .at(Location::file(path))
+                .cause("`enabled` of dbt_project.yml or of a property file has this value")
+                .fix("write `enabled: true` or `enabled: false`, without quotes"),
+        );
+    };
+    for source in artifact.sources.values() {
+        check("source", &source.name, &source.original_file_path, source.config.get("enabled"));
+    }
+    for exposure in artifact.exposures.values() {
+        check("exposure", &exposure.name, &exposure.original_file_path, exposure.config.get("enabled"));
+    }
+    for test in artifact.unit_tests.values() {
+        check("unit_test", &test.name, &test.original_file_path, test.config.get("enabled"));
+    }
+    let sections = [
+        ("metric", &artifact.metrics),
+        ("semantic_model", &artifact.semantic_models),
+        ("saved_query", &artifact.saved_queries),
+    ];
+    for (kind, section) in sections {
+        for resource in section.values() {
+            let text = |key: &str| resource.get(key).and_then(Json::as_str).unwrap_or_default();
+            check(kind, text("name"), text("original_file_path"), resource.pointer("/config/enabled"));
+        }
+    }
+}
+
 fn wrong(node: &Node, problem: &str) -> Diagnostic {
     Diagnostic::error(format!(
         "Parsing Error in {} {} ({})\n  {problem}",
@@ -169,6 +205,16 @@ fn is_microbatch(node: &Node) -> bool {
 
 /// Warns of microbatch models none of whose inputs can be cut by time: every batch would read all of them.
 pub(super) fn unfiltered_microbatch(artifact: &artifacts::Manifest, diagnostics: &mut Vec<Diagnostic>) {
+    let concurrent = |node: &&std::sync::Arc<Node>| node.config("concurrent_batches") == Some(&Json::Bool(true));
+    let count = artifact.nodes.values().filter(concurrent).count();
+    if count > 0 {
+        let models = if count == 1 { "model" } else { "models" };
+        let what = format!(
+            "Found {count} microbatch {models} with the `concurrent_batches` config set to true, but the athena adapter does not support running batches concurrently. Batches will be run sequentially."
+        );
+        diagnostics
+            .push(Diagnostic::warning(what).named("InvalidConcurrentBatchesConfig").fix("remove `concurrent_batches`"));
+    }
     let has_event_time = |id: &names::UniqueId| {
         let config = artifact.nodes.get(id).map(|node| &node.config);
         let config = config.or_else(|| artifact.sources.get(id).map(|source| &source.config));

@@ -128,8 +128,10 @@ impl PropertyFile {
 }
 
 fn take_section(section: &str, fields: &mut Fields<'_>) -> Vec<Node> {
-    match fields.take_some(section) {
+    match fields.take(section) {
         None => Vec::new(),
+        // Of these dbt says nothing when nothing stands below them.
+        Some(node) if node.value.is_null() && matches!(section, "tests" | "data_tests") => Vec::new(),
         Some(Node { value: Value::Seq(items), .. }) => items,
         Some(node) => {
             let what = format!(
