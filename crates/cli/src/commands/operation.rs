@@ -28,6 +28,10 @@ pub async fn run(session: &Session, args: &OperationArgs) -> anyhow::Result<Outc
             let id = UniqueId::new(format!("operation.{}.{name}", compiler.manifest().root_package()));
             (id, statement(&compiler, &*adapter, sql).await)
         }
+        None if compiler.find_macro(&name).is_none() => {
+            connection.close().await;
+            return Err(session.fail(not_found(&name)));
+        }
         None => call(&compiler, &name, arguments).await?,
     };
     connection.close().await;

@@ -9,8 +9,8 @@ use names::UniqueId;
 use project::QueryComment as Setting;
 use serde_json::{Value as Json, json};
 
-use super::Compiler;
-use crate::{adapter::QueryComment, parse::errors};
+use super::{Batch, Compiler};
+use crate::{adapter::QueryComment, context::node::Inner, parse::errors};
 
 /// Which of a node's hooks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,11 +20,12 @@ pub enum NodeHook {
 }
 
 impl Compiler {
-    /// A node's hooks, rendered, without those that render to nothing, in the order in which they run.
+    /// A node's hooks, rendered, without those that render to nothing, in the order in which they run; of a microbatch model with the
+    /// batch around which they run.
     ///
     /// # Errors
     /// A hook that cannot be rendered.
-    pub fn node_hooks(&self, id: &UniqueId, which: NodeHook) -> Result<Vec<String>, Diagnostic> {
+    pub fn node_hooks(&self, id: &UniqueId, which: NodeHook, batch: Option<&Batch>) -> Result<Vec<String>, Diagnostic> {
         let key = match which {
             NodeHook::Before => "pre-hook",
             NodeHook::After => "post-hook",
@@ -38,7 +39,7 @@ impl Compiler {
         let mut rendered = Vec::new();
         for hook in hooks {
             let Some(text) = hook.get("sql").and_then(Json::as_str) else { continue };
-            let sql = self.render_for(&node, text, Vec::new())?;
+            let sql = self.render_with(&node, text, |inner| inner.batch = batch.cloned())?;
             if !sql.trim().is_empty() {
                 rendered.push(sql.trim().to_owned());
             }
@@ -130,10 +131,14 @@ impl Compiler {
         text: &str,
         extra: Vec<(String, Value)>,
     ) -> Result<String, Diagnostic> {
+        self.render_with(node, text, |inner| inner.extra.extend(extra))
+    }
+
+    fn render_with(&self, node: &Arc<Node>, text: &str, change: impl FnOnce(&mut Inner)) -> Result<String, Diagnostic> {
         if !project::has_jinja(text) {
             return Ok(text.to_owned());
         }
-        let context = self.context(node, |inner| inner.extra.extend(extra));
+        let context = self.context(node, change);
         Template::compile(text, &node.original_file_path)
             .and_then(|template| template.render(&context, UndefinedMode::Strict))
             .map_err(|error| {

@@ -219,6 +219,11 @@ impl Context {
                 }
                 let model = Value::from(json);
                 if let (Some(batch), Some(dict)) = (&inner.batch, model.as_dict()) {
+                    // Names of dbt's own that models came to use before there was `model.batch`.
+                    if let Some(config) = dict.get("config").as_ref().and_then(Value::as_dict) {
+                        config.insert("__dbt_internal_microbatch_event_time_start", Value::from(batch.start));
+                        config.insert("__dbt_internal_microbatch_event_time_end", Value::from(batch.end));
+                    }
                     dict.insert(
                         "batch",
                         Value::dict([

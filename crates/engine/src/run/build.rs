@@ -20,7 +20,7 @@ use crate::{
         AdapterError, AdapterResponse, ColumnSpec, Materialization, MaterializationRequest, Plan, SeedTable,
         StatementOrigin,
     },
-    compile::{CustomStrategy, NodeHook},
+    compile::{Batch, CustomStrategy, NodeHook},
     events::{Event, Level},
 };
 
@@ -293,15 +293,17 @@ fn provenance(context: &RunContext, node: &Node) -> IndexMap<String, String> {
 }
 
 /// Which of a node's hooks run with a build of it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Hooks {
     pub before: bool,
     pub after: bool,
+    /// The batch around which they run.
+    pub batch: Option<Batch>,
 }
 
 impl Hooks {
     /// Those of a node that is built at once.
-    pub const ALL: Self = Self { before: true, after: true };
+    pub const ALL: Self = Self { before: true, after: true, batch: None };
 }
 
 /// Executes a request for a relation beside the node's own: without hooks, and `target/run` keeps the node's SQL.
@@ -338,7 +340,7 @@ pub(super) async fn execute(
 ) -> Result<Outcome, NodeFailure> {
     let failed = |error| errors::of_adapter(node, &error, compiled.map(AsRef::as_ref));
     if hooks.before {
-        run_hooks(context, node, NodeHook::Before, &request).await?;
+        run_hooks(context, node, NodeHook::Before, &request, hooks.batch.as_ref()).await?;
     }
     let plan = plan(context, node, request.clone(), &failed).await?;
     if node.resource_type != ResourceType::Seed {
@@ -350,7 +352,7 @@ pub(super) async fn execute(
     }
     let response = plan.execute().await.map_err(failed)?;
     if hooks.after {
-        run_hooks(context, node, NodeHook::After, &request).await?;
+        run_hooks(context, node, NodeHook::After, &request, hooks.batch.as_ref()).await?;
     }
     Ok(Outcome { response: Some(response), ..Outcome::default() })
 }
@@ -361,6 +363,7 @@ async fn run_hooks(
     node: &Node,
     which: NodeHook,
     request: &MaterializationRequest,
+    batch: Option<&Batch>,
 ) -> Result<(), NodeFailure> {
     let key = match which {
         NodeHook::Before => "pre-hook",
@@ -369,8 +372,9 @@ async fn run_hooks(
     if node.config(key).and_then(|hooks| hooks.as_array()).is_none_or(Vec::is_empty) {
         return Ok(());
     }
-    let (compiler, id) = (context.compiler.clone(), node.unique_id.clone());
-    let hooks = blocking(move || compiler.node_hooks(&id, which)).await.map_err(|error| context.failure(error))?;
+    let (compiler, id, batch) = (context.compiler.clone(), node.unique_id.clone(), batch.cloned());
+    let rendered = blocking(move || compiler.node_hooks(&id, which, batch.as_ref())).await;
+    let hooks = rendered.map_err(|error| context.failure(error))?;
     for (index, sql) in hooks.into_iter().enumerate() {
         let origin = StatementOrigin {
             node: Some(node.unique_id.clone()),

@@ -73,7 +73,7 @@ pub(super) async fn run(context: &Arc<RunContext>, node: &Arc<Node>) -> Result<O
         let (node_id, batch_name) = (node.unique_id.clone(), Arc::clone(&name));
         context.events.emit(Event::BatchStarted { node: node_id, name: batch_name, index: place.0, total: place.1 });
         let started = Instant::now();
-        let hooks = Hooks { before: index == 0, after: index + 1 == total };
+        let hooks = Hooks { before: index == 0, after: index + 1 == total, batch: Some(batch.clone()) };
         let done = build_batch(context, node, &batch, hooks).await;
         let elapsed = started.elapsed().as_secs_f64();
         match done {

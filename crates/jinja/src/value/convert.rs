@@ -119,6 +119,8 @@ impl Value {
     pub fn to_json_lossy(&self) -> serde_json::Value {
         let text = |value: &Value| match value {
             Value::Set(set) => Ok(serde_json::Value::Array(set.items().iter().map(Value::to_json_lossy).collect())),
+            // As `isoformat` has it.
+            Value::DateTime(_) => Ok(serde_json::Value::String(value.to_string().replacen(' ', "T", 1))),
             _ => Ok(serde_json::Value::String(value.to_string())),
         };
         self.to_json_with(&text).unwrap_or(serde_json::Value::Null)
