@@ -124,7 +124,7 @@ impl Compiler {
             let node = self.known(&id)?;
             let seed = (node.resource_type == ResourceType::Seed).then(|| Arc::clone(&node));
             let cte = format!("__dbt__cte__{}", node.alias);
-            return Ok(Input { id, cte, relation: node.relation(), seed });
+            return Ok(Input { id, cte, relation: self.relation_or_deferred(&node), seed });
         }
         let Some([source, table]) = named.sources.first().map(Vec::as_slice) else { return Err(unknown()) };
         let Found::One(id) = lookup.find_source(source, table, &test.package_name, root) else { return Err(unknown()) };
@@ -132,6 +132,16 @@ impl Compiler {
         let relation = RelationName::new(found.database.clone().unwrap_or_default(), &found.schema, &found.identifier);
         let cte = format!("__dbt__cte__{}__{}", found.source_name, found.name);
         Ok(Input { id, cte, relation, seed: None })
+    }
+
+    /// A node's relation, or where there is none the one that stands in for it (`--defer`): only its columns are asked for.
+    fn relation_or_deferred(&self, node: &Node) -> RelationName {
+        let own = node.relation();
+        let Some(other) = self.counterpart(&node.unique_id) else { return own };
+        match self.ask(self.host.adapter.get_relation(&own)) {
+            Ok(None) => other.relation(),
+            _ => own,
+        }
     }
 
     fn input_sql(

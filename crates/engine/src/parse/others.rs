@@ -190,6 +190,14 @@ impl<'a> Parser<'a> {
         models: &[&Arc<Node>],
         diagnostics: &mut Vec<Diagnostic>,
     ) -> Vec<UnitTest> {
+        if let Some(model) = models.iter().find(|model| model.version.is_none() && of.versions.is_some()) {
+            let what = format!(
+                "Parsing Error\n  Unit test '{}' should not have a versions include or exclude when referencing non-versioned model '{}'",
+                of.name, model.name
+            );
+            let error = file.source.error(of.position, what);
+            diagnostics.push(error.cause("there are no versions to choose from").fix("remove `versions:`"));
+        }
         let wanted = models.iter().filter(|model| match (&model.version, &of.versions) {
             (Some(version), Some(filter)) => {
                 let version = yaml::Value::from_json(version);
