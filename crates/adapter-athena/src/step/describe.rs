@@ -1,6 +1,7 @@
 //! What Glue says about a table: description, comments, classification, old versions.
 
 use athena_api::glue::{PageRequest, Parameters, TableVersion, UpdateOptions};
+use diagnostic::Diagnostic;
 use engine::adapter::{AdapterResult, ColumnSpec};
 use indexmap::IndexMap;
 use names::{RelationName, S3Uri};
@@ -62,6 +63,23 @@ impl Describe {
             }
         }
         input.parameters = Some(parameters).filter(|parameters| !parameters.is_empty());
+        let is_there = |spec: &&ColumnSpec| {
+            let keys = input.partition_keys.iter().flatten();
+            let columns = input.storage_descriptor.iter().flat_map(|storage| &storage.columns);
+            columns.chain(keys).any(|column| column.name.eq_ignore_ascii_case(&spec.name))
+        };
+        let missing: Vec<&str> =
+            self.columns.iter().filter(|spec| !is_there(spec)).map(|spec| spec.name.as_str()).collect();
+        if !missing.is_empty() {
+            warehouse.warn(
+                Diagnostic::warning(format!(
+                    "In relation {}: The following columns are specified in the schema but are not present in the database: {}",
+                    self.relation,
+                    missing.join(", ")
+                ))
+                .fix("correct their names in the model's YAML, or remove them"),
+            );
+        }
         for column in input.storage_descriptor.iter_mut().flat_map(|storage| &mut storage.columns) {
             let Some(spec) = self.columns.iter().find(|spec| spec.name.to_lowercase() == column.name.to_lowercase())
             else {

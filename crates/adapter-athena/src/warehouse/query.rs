@@ -12,6 +12,7 @@ use athena_api::{
         StartQueryExecutionRequest, StatementType,
     },
 };
+use diagnostic::Diagnostic;
 use engine::{
     adapter::{AdapterResponse, AdapterResult, CancelReport, StatementOrigin},
     events::Event,
@@ -168,6 +169,11 @@ impl Warehouse {
     /// Submitted before this attempt began.
     fn is_found_again(&self, execution: &QueryExecution) -> bool {
         self.options.resumed_at.is_some_and(|began| execution.status.submission_date_time.0 < began)
+    }
+
+    /// Tells a warning, as a macro of dbt's would.
+    pub(crate) fn warn(&self, diagnostic: Diagnostic) {
+        self.options.events.emit(Event::Warning { name: "JinjaLogWarning".to_owned(), diagnostic });
     }
 
     fn note(&self, entry: impl FnOnce() -> JournalEntry) {

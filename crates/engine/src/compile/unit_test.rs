@@ -237,11 +237,11 @@ impl Compiler {
                 let mut wanted = IndexMap::new();
                 for column in &columns {
                     let Some(data_type) = types.get(column) else {
-                        return Err(unknown_column(column, types.keys(), "expected"));
+                        return Err(unknown_column(column, types.keys(), "expected output"));
                     };
                     wanted.insert(column.clone(), data_type.clone());
                 }
-                let sql = rows_sql(&rows, &wanted, "expected")?;
+                let sql = rows_sql(&rows, &wanted, "expected output")?;
                 Ok((columns, sql))
             }
         }

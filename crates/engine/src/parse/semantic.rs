@@ -2,16 +2,13 @@
 //!
 //! Nothing here is computed: the engine lists them, draws their lineage, and passes them on in the manifest.
 
-use std::{
-    collections::{BTreeSet, HashMap},
-    sync::Arc,
-};
+use std::collections::{BTreeSet, HashMap};
 
 use artifacts::{
     JsonMap, Manifest as Artifact,
     manifest::{Disabled, Node, ResourceType},
 };
-use diagnostic::{Diagnostic, Location};
+use diagnostic::Diagnostic;
 use names::UniqueId;
 use project::{
     PropertyFile,
@@ -45,8 +42,7 @@ pub(super) fn add(
         let entries = [&file.semantic_models, &file.metrics, &file.saved_queries];
         entries.iter().any(|entries| !entries.is_empty()) || file.models.iter().any(|model| model.semantics.is_some())
     };
-    let is_asked_for = artifact.exposures.values().any(|exposure| !exposure.metrics.is_empty());
-    if !properties.iter().any(says_something) && !is_asked_for {
+    if !properties.iter().any(says_something) {
         return;
     }
     let mut section =
@@ -81,24 +77,6 @@ pub(super) fn add(
                 query.insert("depends_on".to_owned(), json!({"macros": [], "nodes": parents}));
             }
             put(artifact, ResourceType::SavedQuery, query, place, diagnostics);
-        }
-    }
-    for exposure in artifact.exposures.values_mut().filter(|exposure| !exposure.metrics.is_empty()) {
-        let exposure = Arc::make_mut(exposure);
-        for named in &exposure.metrics {
-            let Some(name) = named.last() else { continue };
-            match metrics.get(name) {
-                Some(id) => exposure.depends_on.nodes.push(UniqueId::new(id.clone())),
-                None => diagnostics.push(
-                    Diagnostic::error(format!(
-                        "Compilation Error\n  Exposure '{}' ({}) depends on a metric named '{name}' which was not found",
-                        exposure.unique_id, exposure.original_file_path
-                    ))
-                    .at(Location::file(&exposure.original_file_path))
-                    .cause("no property file defines it below `metrics:`")
-                    .fix("correct the name, or remove it from depends_on"),
-                ),
-            }
         }
     }
     check_groups(artifact, &places, diagnostics);

@@ -48,8 +48,14 @@ impl Rules {
         let unique_key: Vec<String> =
             keys.list("unique_key")?.into_iter().filter(|key| !key.trim().is_empty()).collect();
         if unique_key.is_empty() {
+            let strategy = match keys.text("incremental_strategy")?.as_deref() {
+                Some("microbatch") => "Microbatch strategy for iceberg tables",
+                _ => "Merge strategy",
+            };
             return Err(errors::mistake(
-                "Compilation Error: Merge strategy must implement unique_key as a single column or a list of columns.",
+                format!(
+                    "Compilation Error: {strategy} must implement unique_key as a single column or a list of columns."
+                ),
                 "without a key no row is known, and every row would be inserted",
                 "set `unique_key`, or use `incremental_strategy: append`",
             ));

@@ -61,7 +61,7 @@ fn strategy(draft: &mut Draft<'_>) -> AdapterResult<Strategy> {
         }
         (TableType::Hive, "microbatch") if is_partitioned => Ok(Strategy::InsertOverwrite),
         (TableType::Hive, "microbatch") => Err(errors::mistake(
-            "Compilation Error: The 'microbatch' strategy on a Hive table requires a 'partitioned_by' config",
+            "Compilation Error: dbt-athena 'microbatch' incremental strategy for hive tables requires a `partitioned_by` config.",
             "a batch replaces the partitions of its rows, and the table has none",
             "set `partitioned_by` to the columns of the batch's period, or use `table_type: iceberg` with a unique_key",
         )),
