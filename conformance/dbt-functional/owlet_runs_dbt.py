@@ -94,6 +94,8 @@ project_fixtures.profiles_yml = profiles_yml
 # Types of Postgres that Athena calls otherwise.
 TYPES = {
     "text": "varchar",
+    "string": "varchar",
+    "float": "double",
     "bool": "boolean",
     "int": "integer",
     "serial": "integer",
@@ -189,8 +191,12 @@ _write_file = util.write_file
 
 
 def write_file(contents, *paths):
-    if str(paths[-1]).endswith(".sql") and isinstance(contents, str):
+    """Postgres' casts and types in a test's files, as Athena has them."""
+    name = str(paths[-1])
+    if isinstance(contents, str) and name.endswith(".sql"):
         contents = port(contents)
+    if isinstance(contents, str) and name.endswith((".yml", ".yaml")):
+        contents = re.sub(r"(data_type: *)(text|string)\b", r"\1varchar", contents)
     if TABLE_TYPE and paths[-1] == "dbt_project.yml":
         project = yaml.safe_load(contents)
         project.setdefault("models", {}).setdefault("+table_type", TABLE_TYPE)
@@ -200,31 +206,6 @@ def write_file(contents, *paths):
 
 util.run_sql_with_adapter = project_fixtures.run_sql_with_adapter = run_sql_with_adapter
 util.write_file = project_fixtures.write_file = write_file
-
-
-CAST = re.compile(r"('(?:[^'\n]|'')*'|\"?[A-Za-z_][\w.]*\"?|\d+(?:\.\d+)?)::(\w+(?: without time zone)?(?:\(\d+(?:,\s*\d+)?\))?)")
-TYPES = {"text": "varchar", "string": "varchar", "int": "integer", "numeric": "decimal", "timestamp without time zone": "timestamp", "bool": "boolean", "float": "double"}
-_write_file = util.write_file
-
-
-def _athena_type(name):
-    word, rest = re.match(r"([\w ]+)(.*)", name).groups()
-    return TYPES.get(word.lower(), word) + rest
-
-
-def write_file(contents, *paths):
-    """Postgres' casts and types in a test's files, as Athena has them."""
-    name = str(paths[-1])
-    if isinstance(contents, str):
-        if name.endswith(".sql"):
-            contents = CAST.sub(lambda found: f"cast({found[1]} as {_athena_type(found[2])})", contents)
-        elif name.endswith((".yml", ".yaml")):
-            contents = re.sub(r"(data_type: *)(text|string)\b", r"\1varchar", contents)
-    _write_file(contents, *paths)
-
-
-util.write_file = write_file
-project_fixtures.write_file = write_file
 
 
 class Words(str):
