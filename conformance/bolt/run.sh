@@ -47,7 +47,7 @@ if [ -n "${AIRFLOW:-}" ]; then
   echo "== Airflow"
   export AIRFLOW_HOME=$work/airflow AIRFLOW__CORE__LOAD_EXAMPLES=False AIRFLOW__LOGGING__LOGGING_LEVEL=ERROR
   export AIRFLOW__CORE__DAGS_FOLDER=$here/dags
-  read -r key secret < <(tr '\n' ' ' < "$work/pair")
+  { read -r key; read -r secret; } < "$work/pair"
   AIRFLOW_CONN_OWLET=$(printf '{"conn_type": "paradime", "extra": {"api_endpoint": "%s", "api_key": "%s", "api_secret": "%s"}}' "$endpoint" "$key" "$secret")
   export AIRFLOW_CONN_OWLET
   mkdir -p "$AIRFLOW_HOME" && cd "$AIRFLOW_HOME"
