@@ -12,7 +12,7 @@ pub struct SelectionArgs {
     /// Nodes to leave out
     #[arg(long, num_args = 1.., value_name = "NODES")]
     pub exclude: Vec<String>,
-    /// A selector of selectors.yml, in place of --select and --exclude
+    /// A selector of selectors.yml, in place of --select
     #[arg(long, value_name = "NAME")]
     pub selector: Option<String>,
 }
