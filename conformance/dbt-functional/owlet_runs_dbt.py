@@ -314,7 +314,7 @@ class OwletRunner:
         environment = {**os.environ, **_invocation_environment(), "DBT_SEND_ANONYMOUS_USAGE_STATS": "false", **clock}
         events = None
         if self.callbacks:
-            folder = Path(os.environ.get("DBT_LOG_PATH", ".")) / f"events{time.monotonic_ns()}"
+            folder = Path(os.environ.get("DBT_LOG_PATH", ".")) / f"events{uuid.uuid4()}"
             args += ["--log-path", str(folder), "--log-format-file", "json", "--log-level-file", "debug"]
             events = folder / "dbt.log"
         started = time.time()
