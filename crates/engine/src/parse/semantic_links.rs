@@ -39,7 +39,7 @@ pub(super) fn link(
     metrics
 }
 
-/// The metrics that nodes name with `metric('…')`.
+/// The metrics that nodes and exposures name with `metric('…')`.
 pub(super) fn of_nodes(artifact: &mut Artifact, metrics: &HashMap<String, String>, diagnostics: &mut Vec<Diagnostic>) {
     let disabled: Vec<String> =
         artifact.disabled.keys().filter(|id| id.as_str().starts_with("metric.")).map(ToString::to_string).collect();
@@ -74,6 +74,10 @@ pub(super) fn of_nodes(artifact: &mut Artifact, metrics: &HashMap<String, String
         let kind = kind[..1].to_uppercase() + &kind[1..];
         let found = resolve(&kind, node.unique_id.as_str(), &node.original_file_path, &node.metrics);
         extend(&mut Arc::make_mut(node).depends_on.nodes, found);
+    }
+    for exposure in artifact.exposures.values_mut().filter(|exposure| !exposure.metrics.is_empty()) {
+        let found = resolve("Exposure", exposure.unique_id.as_str(), &exposure.original_file_path, &exposure.metrics);
+        extend(&mut Arc::make_mut(exposure).depends_on.nodes, found);
     }
 }
 
