@@ -101,6 +101,7 @@ async fn show(
             serde_json::to_string_pretty(&serde_json::json!({"node": name, "show": table.objects()}))?
         }
         (TextOrJson::Json, None) => serde_json::to_string_pretty(&serde_json::json!({"show": table.objects()}))?,
+        (TextOrJson::Text, _) if session.settings.quiet => table.pipes(),
         (TextOrJson::Text, Some(name)) => format!("Previewing node '{name}':\n{}", table.pipes()),
         (TextOrJson::Text, None) => format!("Previewing inline node:\n{}", table.pipes()),
     };
