@@ -241,24 +241,31 @@ async fn read_lines(pipe: impl AsyncRead + Unpin, stream: Stream, max: usize, fr
     }
 }
 
-/// Passes frames on; to a file when the server is gone, so that the command does not fail for that and its last words are kept.
+/// Passes frames on; to a file when the server is gone, so that the command does not fail for that and its last words are kept: also those that were
+/// written and not yet flushed when the pipe broke.
 async fn write_frames(mut frames: mpsc::Receiver<Frame>, output: impl AsyncWrite + Unpin, mut spool: Spool) {
+    /// Frames that wait for a flush at most.
+    const PENDING: usize = 256;
     let mut output = Some(BufWriter::with_capacity(1 << 16, output));
+    let mut pending: Vec<Frame> = Vec::new();
     while let Some(frame) = frames.recv().await {
         let Some(writer) = &mut output else {
             spool.keep(&frame).await;
             continue;
         };
         let mut written = wire::write_frame(writer, &frame).await;
-        if written.is_ok() && frames.is_empty() {
+        pending.push(frame);
+        if written.is_ok() && (frames.is_empty() || pending.len() >= PENDING) {
             written = writer.flush().await;
+            if written.is_ok() {
+                pending.clear();
+            }
         }
         if written.is_err() {
             output = None;
-            spool.keep(&frame).await;
+            for frame in pending.drain(..) {
+                spool.keep(&frame).await;
+            }
         }
-    }
-    if let Some(mut writer) = output {
-        let _ = writer.flush().await;
     }
 }
