@@ -56,6 +56,8 @@ def example(owlet: str, chromium: str, project: Path):
         copy = Path(folder) / "flights"
         shutil.copytree(project, copy, ignore=shutil.ignore_patterns("target", "logs", ".owlet", "dbt_packages", "data"))
         (copy / "data" / "raw").mkdir(parents=True)
+        # Without compiling, the manifest is the one that is there.
+        subprocess.run([owlet, "parse"], cwd=copy, check=True, stdout=subprocess.DEVNULL)
         subprocess.run([owlet, "docs", "generate", "--no-compile"], cwd=copy, check=True, stdout=subprocess.DEVNULL)
         site = Site(owlet, copy, chromium)
         try:
