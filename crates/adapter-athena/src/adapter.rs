@@ -7,16 +7,16 @@ use athena_api::{Services, glue::DatabaseInput};
 use chrono::{DateTime, Utc};
 use engine::{
     adapter::{
-        Adapter, AdapterResponse, AdapterResult, CancelReport, CatalogTable, Column, MaterializationRequest, Plan,
-        Relation, ResultTable, StatementOrigin,
+        Adapter, AdapterResponse, AdapterResult, CancelReport, CatalogIntegration, CatalogTable, Column,
+        MaterializationRequest, Plan, Relation, ResultTable, StatementOrigin,
     },
     events::Events,
 };
 use names::RelationName;
 
 use crate::{
-    catalog, errors, jinja_methods, journal::Journal, macros, plan, profile::AthenaProfile, statement, step, values,
-    warehouse::Warehouse,
+    Catalogs, catalog, errors, jinja_methods, journal::Journal, macros, plan, profile::AthenaProfile, statement, step,
+    values, warehouse::Warehouse,
 };
 
 /// dbt's Athena adapter over any implementation of the services: AWS's or the embedded one.
@@ -53,6 +53,8 @@ pub struct InvocationOptions {
     pub resumed_at: Option<DateTime<Utc>>,
     /// Hears of every statement.
     pub events: Events,
+    /// What `catalog_name` can be.
+    pub catalogs: Catalogs,
 }
 
 #[async_trait]
@@ -80,6 +82,10 @@ impl Adapter for AthenaAdapter {
 
     fn macros(&self) -> Vec<(&'static str, &'static str)> {
         macros::ALL.to_vec()
+    }
+
+    fn catalog_integration(&self, name: &str) -> AdapterResult<CatalogIntegration> {
+        self.warehouse.catalogs().get(name).cloned()
     }
 
     async fn prepare(&self, schemas: &[(String, String)]) -> AdapterResult<()> {

@@ -1,10 +1,11 @@
 //! A node's configuration as the adapter reads it, checked before anything is done.
 
-use engine::adapter::{AdapterResult, NodeConfig};
+use engine::adapter::{AdapterResult, CatalogIntegration, NodeConfig};
 use names::S3Uri;
 use serde_json::Value;
 
 use crate::{
+    catalog_integrations::{Catalogs, S3_TABLES},
     errors,
     profile::{DataNaming, with_nearest},
 };
@@ -33,6 +34,8 @@ pub(crate) struct Layout {
     pub(crate) s3_data_dir: Option<S3Uri>,
     pub(crate) s3_data_naming: Option<DataNaming>,
     pub(crate) s3_tmp_table_dir: Option<S3Uri>,
+    /// The node's catalog is a bucket of S3 Tables.
+    pub(crate) in_s3_tables: bool,
     /// Build through a table without partitions, in batches.
     pub(crate) force_batch: bool,
     /// Partitions per batch, at least 1.
@@ -42,11 +45,14 @@ pub(crate) struct Layout {
 impl Layout {
     /// # Errors
     /// A key with a value that cannot be.
-    pub(crate) fn parse(config: &NodeConfig) -> AdapterResult<Self> {
+    pub(crate) fn parse(config: &NodeConfig, catalogs: &Catalogs) -> AdapterResult<Self> {
         let keys = Keys(config);
-        let catalog = of_catalog(&keys)?;
-        let table_type = match keys.text("table_type")?.map(|text| text.to_lowercase()).as_deref() {
-            None => catalog.unwrap_or(TableType::Hive),
+        let catalog = of_catalog(&keys, catalogs)?;
+        let of_catalog =
+            |key: fn(&CatalogIntegration) -> &Option<String>| catalog.and_then(|catalog| key(catalog).clone());
+        let table_type = keys.text("table_type")?.or_else(|| of_catalog(|catalog| &catalog.table_format));
+        let table_type = match table_type.map(|text| text.to_lowercase()).as_deref() {
+            None => TableType::Hive,
             Some("hive") => TableType::Hive,
             Some("iceberg") => TableType::Iceberg,
             Some(other) => {
@@ -64,7 +70,10 @@ impl Layout {
         };
         Ok(Self {
             table_type,
-            format: keys.text("format")?.unwrap_or_else(|| "parquet".to_owned()),
+            format: keys
+                .text("format")?
+                .or_else(|| of_catalog(|catalog| &catalog.file_format))
+                .unwrap_or_else(|| "parquet".to_owned()),
             write_compression: keys.text("write_compression")?,
             field_delimiter: keys.text("field_delimiter")?,
             partitioned_by: keys.list("partitioned_by")?,
@@ -72,7 +81,11 @@ impl Layout {
             bucket_count: keys.scalar("bucket_count").filter(|_| !is_iceberg),
             table_properties: keys.properties("table_properties")?,
             external_location: keys.location("external_location")?,
-            s3_data_dir: keys.location("s3_data_dir")?,
+            s3_data_dir: match (keys.location("s3_data_dir")?, of_catalog(|catalog| &catalog.external_volume)) {
+                (None, Some(volume)) => Some(location("external_volume", &volume)?),
+                (own, _) => own,
+            },
+            in_s3_tables: catalog.is_some_and(|catalog| catalog.catalog_type == S3_TABLES),
             s3_data_naming: naming,
             s3_tmp_table_dir: keys.location("s3_tmp_table_dir")?,
             force_batch: keys.flag("force_batch"),
@@ -95,18 +108,10 @@ impl Layout {
     }
 }
 
-/// The table format of `catalog_name` (`catalog` is its older name): dbt-athena knows two catalogs without catalogs.yml.
-fn of_catalog(keys: &Keys<'_>) -> AdapterResult<Option<TableType>> {
-    let Some(name) = keys.text("catalog_name")?.or(keys.text("catalog")?) else { return Ok(None) };
-    match name.as_str() {
-        "glue" => Ok(Some(TableType::Iceberg)),
-        "info_schema" => Ok(Some(TableType::Hive)),
-        other => Err(errors::mistake(
-            format!("Catalog not found. Received: {other}. Expected one of: info_schema, glue?"),
-            "catalogs.yml is not read",
-            "write `catalog_name: glue` for Iceberg or `info_schema` for Hive tables, or `table_type`",
-        )),
-    }
+/// What `catalog_name` means (`catalog` is its older name).
+fn of_catalog<'a>(keys: &Keys<'_>, catalogs: &'a Catalogs) -> AdapterResult<Option<&'a CatalogIntegration>> {
+    let name = keys.text("catalog_name")?.or(keys.text("catalog")?);
+    name.map(|name| catalogs.get(&name)).transpose()
 }
 
 /// Typed reads of a node's configuration. A null is an absent key.
@@ -192,16 +197,15 @@ impl Keys<'_> {
     }
 
     pub(crate) fn location(&self, key: &str) -> AdapterResult<Option<S3Uri>> {
-        let Some(text) = self.text(key)? else { return Ok(None) };
-        match text.parse::<S3Uri>() {
-            Ok(uri) => Ok(Some(uri)),
-            Err(error) => Err(errors::mistake(
-                error.to_string(),
-                format!("config '{key}' must be a folder on S3"),
-                format!("write `{key}: s3://your-bucket/prefix/`"),
-            )),
-        }
+        self.text(key)?.map(|text| location(key, &text)).transpose()
     }
+}
+
+fn location(key: &str, text: &str) -> AdapterResult<S3Uri> {
+    text.parse::<S3Uri>().map_err(|error| {
+        let cause = format!("config '{key}' must be a folder on S3");
+        errors::mistake(error.to_string(), cause, format!("write `{key}: s3://your-bucket/prefix/`"))
+    })
 }
 
 fn plain(value: &Value) -> String {

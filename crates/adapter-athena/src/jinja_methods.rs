@@ -98,7 +98,7 @@ fn generate_location(warehouse: &Warehouse, arguments: CallArgs) -> AdapterResul
         ("external_location", text(external)),
     ];
     let config = config.into_iter().map(|(key, value)| (key.to_owned(), value.into())).collect();
-    let layout = Layout::parse(&config)?;
+    let layout = Layout::parse(&config, warehouse.catalogs())?;
     let lifetime = if temporary.is_some_and(|flag| flag.is_true()) { Lifetime::Temporary } else { Lifetime::Kept };
     let wanted = location::wanted(&warehouse.profile, &layout, &of, &part, lifetime, Uuid::new_v4())?;
     Ok(Value::from(wanted.uri.to_string()))

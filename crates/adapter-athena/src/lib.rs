@@ -6,6 +6,7 @@
 mod adapter;
 mod batches;
 mod catalog;
+mod catalog_integrations;
 mod config;
 mod errors;
 mod jinja_methods;
@@ -22,5 +23,6 @@ mod values;
 mod warehouse;
 
 pub use adapter::{AthenaAdapter, InvocationOptions};
+pub use catalog_integrations::Catalogs;
 pub use journal::{Journal, JournalEntry};
 pub use profile::{AssumeRole, AthenaProfile, Credentials, DataNaming, Endpoint};

@@ -90,6 +90,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::Catalogs;
 
     fn location(naming: &str, lifetime: Lifetime, external: Option<&str>) -> String {
         let profile = AthenaProfile::parse(
@@ -99,8 +100,11 @@ mod tests {
         )
         .expect("valid");
         let config = [("s3_data_naming", json!(naming)), ("external_location", json!(external))];
-        let layout =
-            Layout::parse(&config.map(|(key, value)| (key.to_owned(), value)).into_iter().collect()).expect("valid");
+        let layout = Layout::parse(
+            &config.map(|(key, value)| (key.to_owned(), value)).into_iter().collect(),
+            &Catalogs::default(),
+        )
+        .expect("valid");
         let relation = RelationName::new("awsdatacatalog", "shop", "orders__ha");
         wanted(&profile, &layout, &relation, "orders", lifetime, Uuid::nil()).expect("a location").uri.to_string()
     }

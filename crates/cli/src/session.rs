@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use adapter_athena::{AthenaAdapter, AthenaProfile, InvocationOptions, Journal};
+use adapter_athena::{AthenaAdapter, AthenaProfile, Catalogs, InvocationOptions, Journal};
 use chrono::{DateTime, Utc};
 use diagnostic::{Diagnostic, Severity};
 use engine::{
@@ -51,6 +51,10 @@ pub struct Session {
     pub project: Arc<Project>,
     pub profile: Profile,
     pub athena: AthenaProfile,
+    /// What `catalog_name` can be.
+    catalogs: Catalogs,
+    /// How many of them catalogs.yml lists.
+    pub catalogs_in_file: usize,
     /// Canonical.
     pub project_dir: PathBuf,
     /// `target`, absolute.
@@ -143,6 +147,7 @@ impl Session {
         let (project, diagnostics) = Project::load(&project_settings, &renderer);
         let errors = tell(&events, &settings, diagnostics);
         let Some(project) = project else { return Err(fail(errors)) };
+        let (catalogs, catalogs_in_file) = read_catalogs(&events, &settings, &environment, &project).map_err(fail)?;
         let target_path = settings.target_path.clone().unwrap_or_else(|| PathBuf::from(&project.root.target_path));
         let target_dir = project_dir.join(target_path);
         let load = |folder: &Path| PreviousState::load(folder, &project_dir.join(folder), &target_dir);
@@ -168,6 +173,8 @@ impl Session {
             project: Arc::new(project),
             profile,
             athena,
+            catalogs,
+            catalogs_in_file,
             arguments: opening.arguments,
             started_at: opening.started_at,
             invocation_id: opening.invocation_id,
@@ -201,7 +208,7 @@ impl Session {
         // It is needed until the process ends, which then need not give back its many small pieces one by one.
         std::mem::forget(manifest.clone());
         self.events.emit(Event::ProjectParsed {
-            counts: crate::commands::counts(&manifest),
+            counts: crate::commands::counts(&manifest, self.catalogs_in_file),
             elapsed_seconds: started.elapsed().as_secs_f64(),
         });
         if self.settings.write_json && write == Write::Manifest {
@@ -239,8 +246,12 @@ impl Session {
             )
         })?;
         let seed = given("OWLET_RUN_TOKEN_SEED");
-        let options =
-            InvocationOptions { journal, resumed_at: seed.map(|_| self.started_at), events: self.events.clone() };
+        let options = InvocationOptions {
+            journal,
+            resumed_at: seed.map(|_| self.started_at),
+            events: self.events.clone(),
+            catalogs: self.catalogs.clone(),
+        };
         let id = seed.unwrap_or(&self.invocation_id).to_owned();
         Ok(Arc::new(AthenaAdapter::with_options(self.athena.clone(), connection.services.clone(), id, options)))
     }
@@ -262,7 +273,9 @@ impl Session {
     /// What templates see of the outside while the project is only read.
     fn offline_host(&self) -> Host {
         let services = offline::services(&self.athena.region_name);
-        let adapter = AthenaAdapter::new(self.athena.clone(), services, self.invocation_id.clone());
+        let options = InvocationOptions { catalogs: self.catalogs.clone(), ..InvocationOptions::default() };
+        let id = self.invocation_id.clone();
+        let adapter = AthenaAdapter::with_options(self.athena.clone(), services, id, options);
         self.host(Arc::new(adapter), None, Vec::new())
     }
 
@@ -380,6 +393,30 @@ fn warn(events: &Events, settings: &Settings, name: &str, diagnostic: Diagnostic
             Err(Reported.into())
         }
     }
+}
+
+/// The catalogs that nodes may name; and how many of them catalogs.yml lists, if there is one.
+fn read_catalogs(
+    events: &Events,
+    settings: &Settings,
+    environment: &Environment,
+    project: &Project,
+) -> Result<(Catalogs, usize), Vec<Diagnostic>> {
+    let version_2 = project.root.project_flags().behaviour("use_catalogs_v2");
+    let renderer = YamlContext::for_profiles(lookup(environment), settings.vars.clone());
+    let (listed, diagnostics) = project::read_catalogs_file(&project.root, version_2, "athena", &renderer);
+    let errors = tell(events, settings, diagnostics);
+    if !errors.is_empty() {
+        return Err(errors);
+    }
+    let listed = listed.unwrap_or_default();
+    if version_2 && !listed.is_empty() {
+        // dbt's note, which --warn-error lets pass.
+        let what = "catalogs.yml v2 schema validation is experimental, not officially supported yet, and its spec is liable to change. See https://github.com/dbt-labs/dbt-core/discussions/12723";
+        events.emit(Event::Warning { name: "Note".to_owned(), diagnostic: Diagnostic::warning(what) });
+    }
+    let count = listed.len();
+    Ok((Catalogs::new(listed)?, count))
 }
 
 /// The manifest for `--defer`.

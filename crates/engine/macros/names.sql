@@ -23,7 +23,10 @@
 {%- endmacro %}
 
 {% macro default__generate_database_name(custom_database_name=none, node=none) -%}
-  {%- if custom_database_name is none -%}
+  {%- set catalog = adapter.build_catalog_relation(node) if node is not none else none -%}
+  {%- if catalog and catalog.catalog_database -%}
+    {{ catalog.catalog_database }}
+  {%- elif custom_database_name is none -%}
     {{ target.database }}
   {%- else -%}
     {{ custom_database_name }}

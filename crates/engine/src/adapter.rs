@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use diagnostic::Diagnostic;
 use indexmap::IndexMap;
 use names::{RelationName, UniqueId};
+pub use project::CatalogIntegration;
 use serde::{Deserialize, Serialize};
 
 /// What a relation is in the warehouse.
@@ -279,6 +280,11 @@ pub trait Adapter: Send + Sync + fmt::Debug {
     fn connection_keys(&self) -> serde_json::Map<String, serde_json::Value>;
     /// The adapter's own macros, package `dbt_<type>`: `(path, text)`.
     fn macros(&self) -> Vec<(&'static str, &'static str)>;
+    /// The catalog that a node's `catalog_name` means.
+    ///
+    /// # Errors
+    /// There is none of this name.
+    fn catalog_integration(&self, name: &str) -> AdapterResult<CatalogIntegration>;
 
     /// Before the first node: creates the schemas that are missing and reads what exists in all of them.
     async fn prepare(&self, schemas: &[(String, String)]) -> AdapterResult<()>;

@@ -8,9 +8,9 @@ use std::{
 use async_trait::async_trait;
 use diagnostic::Diagnostic;
 use engine::adapter::{
-    Adapter, AdapterError, AdapterResponse, AdapterResult, CancelReport, CatalogTable, Column, Materialization,
-    MaterializationRequest, Plan, Relation, RelationKind, ResultColumn, ResultTable, SnapshotStrategyKind,
-    StatementOrigin, StepSummary,
+    Adapter, AdapterError, AdapterResponse, AdapterResult, CancelReport, CatalogIntegration, CatalogTable, Column,
+    Materialization, MaterializationRequest, Plan, Relation, RelationKind, ResultColumn, ResultTable,
+    SnapshotStrategyKind, StatementOrigin, StepSummary,
 };
 use jinja::{CallArgs, Value};
 use names::RelationName;
@@ -186,6 +186,19 @@ impl Adapter for FakeAdapter {
              {% macro athena__dateadd(datepart, interval, from_date_or_timestamp) -%}\n\
              date_add('{{ datepart }}', {{ interval }}, {{ from_date_or_timestamp }})\n{%- endmacro %}",
         )]
+    }
+
+    /// `glue`, and `buckets`, whose nodes are in a database of its own.
+    fn catalog_integration(&self, name: &str) -> AdapterResult<CatalogIntegration> {
+        let glue = CatalogIntegration::built_in("glue", "iceberg");
+        match name {
+            "glue" => Ok(glue),
+            "buckets" => {
+                let database = Some("s3tablescatalog/lake".to_owned());
+                Ok(CatalogIntegration { name: name.to_owned(), catalog_database: database, ..glue })
+            }
+            other => Err(AdapterError::new(Diagnostic::error(format!("Catalog not found. Received: {other}.")))),
+        }
     }
 
     async fn prepare(&self, schemas: &[(String, String)]) -> AdapterResult<()> {

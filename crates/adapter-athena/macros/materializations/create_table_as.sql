@@ -4,19 +4,22 @@
 {%- endmacro %}
 
 {% macro athena__create_table_as(temporary, relation, compiled_code, language='sql', skip_partitioning=false) -%}
-    {%- set table_type = config.get('table_type', default='hive') | lower -%}
+    {%- set catalog = adapter.build_catalog_relation(config.model) -%}
+    {%- set table_type = resolve_table_type() -%}
     {%- set is_iceberg = table_type == 'iceberg' -%}
     {%- set partitioned_by = none if skip_partitioning else config.get('partitioned_by', default=none) -%}
     {%- set location = adapter.generate_s3_location(
         relation,
-        config.get('s3_data_dir', default=none),
+        config.get('s3_data_dir', default=none) or (catalog.external_volume if catalog else none),
         config.get('s3_data_naming', default=none),
         config.get('s3_tmp_table_dir', default=none),
         config.get('external_location', default=none),
         temporary
     ) -%}
     {%- set properties = ["table_type='" ~ table_type ~ "'"] -%}
-    {%- if is_iceberg -%}
+    {%- if adapter.is_s3_tables_database(relation.database) -%}
+        {%- do properties.append('is_external=false') -%}
+    {%- elif is_iceberg -%}
         {%- do properties.append("is_external=false,location='" ~ location ~ "'") -%}
     {%- elif adapter.is_work_group_output_location_enforced() -%}
         {%- do properties.append('is_external=true') -%}
@@ -38,7 +41,8 @@
     {%- if config.get('write_compression') is not none -%}
         {%- do properties.append("write_compression='" ~ config.get('write_compression') ~ "'") -%}
     {%- endif -%}
-    {%- do properties.append("format='" ~ config.get('format', default='parquet') ~ "'") -%}
+    {%- set format = config.get('format', default=none) or (catalog.file_format if catalog else none) or 'parquet' -%}
+    {%- do properties.append("format='" ~ format ~ "'") -%}
     {%- for key, value in (config.get('table_properties') or {}).items() -%}
         {%- do properties.append(key ~ '=' ~ value) -%}
     {%- endfor -%}
@@ -48,6 +52,12 @@
     )
     as
       {{ compiled_code }}
+{%- endmacro %}
+
+{#- `hive` or `iceberg`: the node's own word, else its catalog's. -#}
+{% macro resolve_table_type() -%}
+    {%- set catalog = adapter.build_catalog_relation(config.model) -%}
+    {{- return((config.get('table_type', default=none) or (catalog.table_format if catalog else none) or 'hive') | lower) -}}
 {%- endmacro %}
 
 {% macro create_or_replace_view_sql(relation, sql) -%}

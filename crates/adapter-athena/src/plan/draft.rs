@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use crate::{
     config::{Keys, Layout},
+    errors,
     location::{self, Lifetime},
     step::{Batching, CheckContract, Ctas, Describe, Step, location_of, python_text},
     warehouse::{Warehouse, folded, is_s3_tables},
@@ -52,7 +53,17 @@ impl<'a> Draft<'a> {
         request: &'a MaterializationRequest,
     ) -> AdapterResult<Draft<'a>> {
         let relation = folded(&request.relation);
-        let layout = Layout::parse(&request.config)?;
+        let layout = Layout::parse(&request.config, warehouse.catalogs())?;
+        if layout.in_s3_tables && !is_s3_tables(&relation.database) {
+            return Err(errors::mistake(
+                format!("{relation} is not in a bucket of S3 Tables, as its catalog says"),
+                format!(
+                    "its database is '{}'; a bucket of S3 Tables is the database 's3tablescatalog/<bucket>'",
+                    relation.database
+                ),
+                "add `catalog_database: s3tablescatalog/<bucket>` to the catalog in catalogs.yml",
+            ));
+        }
         let mut existing = warehouse.table(&relation).await?;
         let mut steps = Vec::new();
         if existing.is_none() && interrupted_replacement(warehouse, &relation).await? {

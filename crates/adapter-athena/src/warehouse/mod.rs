@@ -24,7 +24,7 @@ pub(crate) use deletion::target_of_build;
 pub(crate) use query::{Outcome, RawResult};
 pub(crate) use relations::{columns_of, folded, to_relation};
 
-use crate::{InvocationOptions, errors, profile::AthenaProfile};
+use crate::{Catalogs, InvocationOptions, errors, profile::AthenaProfile};
 
 /// One invocation's access to Athena, Glue and S3.
 pub(crate) struct Warehouse {
@@ -74,6 +74,10 @@ impl Warehouse {
             catalog_ids: Mutex::default(),
             locations: OnceCell::new(),
         }
+    }
+
+    pub(crate) fn catalogs(&self) -> &Catalogs {
+        &self.options.catalogs
     }
 
     pub(crate) fn is_cancelled(&self) -> bool {

@@ -12,10 +12,10 @@ mod warehouse;
 
 use std::{fmt::Write as _, path::Path};
 
-use adapter_athena::{AthenaAdapter, AthenaProfile};
+use adapter_athena::{AthenaAdapter, AthenaProfile, Catalogs, InvocationOptions};
 use engine::adapter::{
-    Adapter, AdapterResponse, AdapterResult, ColumnSpec, HardDeletes, Materialization, MaterializationRequest,
-    QueryComment, SeedColumn, SeedTable, SeedType, SnapshotStrategy, SnapshotStrategyKind,
+    Adapter, AdapterResponse, AdapterResult, CatalogIntegration, ColumnSpec, HardDeletes, Materialization,
+    MaterializationRequest, QueryComment, SeedColumn, SeedTable, SeedType, SnapshotStrategy, SnapshotStrategyKind,
 };
 use names::RelationName;
 use serde_json::{Value, json};
@@ -117,7 +117,10 @@ impl Case {
         let own = self.json("world").get("profile").cloned().unwrap_or(json!({}));
         profile.as_object_mut().unwrap().extend(own.as_object().unwrap().clone());
         let profile = AthenaProfile::parse(profile.as_object().unwrap()).unwrap();
-        AthenaAdapter::new(profile, warehouse.services(), invocation)
+        let catalogs = self.json("world").get("catalogs").cloned().unwrap_or(json!([]));
+        let catalogs = catalogs.as_array().unwrap().iter().map(catalog).collect();
+        let options = InvocationOptions { catalogs: Catalogs::new(catalogs).unwrap(), ..InvocationOptions::default() };
+        AthenaAdapter::with_options(profile, warehouse.services(), invocation, options)
     }
 
     fn request(&self) -> MaterializationRequest {
@@ -172,6 +175,19 @@ fn seed(value: &Value) -> SeedTable {
         .iter()
         .map(|row| row.as_array().unwrap().iter().map(|cell| cell.as_str().map(str::to_owned)).collect());
     SeedTable { columns: columns.collect(), rows: rows.collect() }
+}
+
+fn catalog(value: &Value) -> CatalogIntegration {
+    let text = |key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
+    CatalogIntegration {
+        name: text("name").unwrap(),
+        catalog_name: text("name").unwrap(),
+        catalog_type: text("catalog_type").unwrap(),
+        table_format: text("table_format"),
+        file_format: text("file_format"),
+        external_volume: text("external_volume"),
+        catalog_database: text("catalog_database"),
+    }
 }
 
 fn strategy(value: &Value) -> SnapshotStrategy {

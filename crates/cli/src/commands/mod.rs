@@ -272,7 +272,7 @@ fn invocation() -> String {
 const SUMMARY: &str = "DeprecationsSummary";
 
 /// What the `Found` line counts, in dbt's order.
-pub fn counts(manifest: &Manifest) -> Vec<(String, usize)> {
+pub fn counts(manifest: &Manifest, catalogs: usize) -> Vec<(String, usize)> {
     let artifact = manifest.artifact();
     let mut counts: Vec<(String, usize)> = Vec::new();
     for node in artifact.nodes.values() {
@@ -294,6 +294,7 @@ pub fn counts(manifest: &Manifest) -> Vec<(String, usize)> {
         ("semantic model".to_owned(), artifact.semantic_models.len()),
         ("saved query".to_owned(), artifact.saved_queries.len()),
         ("unit test".to_owned(), artifact.unit_tests.len()),
+        ("catalog".to_owned(), catalogs),
     ]);
     counts
 }

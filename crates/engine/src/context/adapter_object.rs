@@ -7,14 +7,14 @@ use jinja::{CallArgs, Error, Object, Result, State, Value};
 use names::RelationName;
 
 use super::{Column, Relation, Table, node::Context};
-use crate::adapter::{AdapterError, StatementOrigin};
+use crate::adapter::{AdapterError, CatalogIntegration, StatementOrigin};
 
 /// `adapter`.
 #[derive(Debug)]
 pub(crate) struct AdapterObject(pub Context);
 
 /// Methods that need no warehouse.
-const PURE: [&str; 12] = [
+const PURE: [&str; 14] = [
     "dispatch",
     "type",
     "quote",
@@ -27,6 +27,8 @@ const PURE: [&str; 12] = [
     "get_hard_deletes_behavior",
     "get_incremental_strategy_macro",
     "get_missing_columns",
+    "build_catalog_relation",
+    "get_catalog_integration",
 ];
 
 fn to_error(error: AdapterError) -> Error {
@@ -186,6 +188,17 @@ impl AdapterObject {
                 }
             }
             "get_missing_columns" => return self.missing_columns(args),
+            "build_catalog_relation" => {
+                let [node] = args.bind(name, ["config"], 1)?;
+                match node.as_ref().and_then(catalog_name) {
+                    Some(name) => integration(adapter.catalog_integration(&name))?,
+                    None => Value::None,
+                }
+            }
+            "get_catalog_integration" => {
+                let [named] = args.bind(name, ["name"], 1)?;
+                integration(adapter.catalog_integration(&text(named)))?
+            }
             // No transactions, and the cache is the adapter's own.
             _ => "".into(),
         })
@@ -317,6 +330,53 @@ impl AdapterObject {
         let runtime = self.0.0.host.runtime.as_ref()?;
         let answer = runtime.block_on(self.0.0.host.adapter.call(name, args))?;
         Some(answer.map_err(to_error))
+    }
+}
+
+/// The catalog that a node's configuration names; `catalog` is an older word for it.
+fn catalog_name(node: &Value) -> Option<String> {
+    let of = |value: &Value, key: &str| match value {
+        Value::Dict(entries) => entries.get(key),
+        Value::Object(object) => object.get_attr(key).or_else(|| object.get_item(&Value::str(key))),
+        _ => None,
+    };
+    let config = of(node, "config")?;
+    let named = |key| of(&config, key).filter(Value::is_true).map(|name| name.to_string());
+    named("catalog_name").or_else(|| named("catalog"))
+}
+
+/// A wrong name is the project's mistake, not the warehouse's.
+fn integration(found: crate::adapter::AdapterResult<CatalogIntegration>) -> Result<Value> {
+    found.map(|found| Value::object(Integration(found))).map_err(|error| Error::host(*error.diagnostic))
+}
+
+/// A catalog integration as templates see it, and the relation that one builds, which says the same.
+#[derive(Debug)]
+struct Integration(CatalogIntegration);
+
+impl Object for Integration {
+    fn type_name(&self) -> &str {
+        "CatalogIntegration"
+    }
+
+    fn get_attr(&self, name: &str) -> Option<Value> {
+        let some = |text: &Option<String>| text.as_deref().map_or(Value::None, Value::from);
+        let of = &self.0;
+        Some(match name {
+            "name" => of.name.as_str().into(),
+            "catalog_type" => of.catalog_type.as_str().into(),
+            "catalog_name" => of.catalog_name.as_str().into(),
+            "table_format" => some(&of.table_format),
+            "file_format" => some(&of.file_format),
+            "external_volume" => some(&of.external_volume),
+            "catalog_database" => some(&of.catalog_database),
+            "allows_writes" => true.into(),
+            _ => return None,
+        })
+    }
+
+    fn is_true(&self) -> bool {
+        true
     }
 }
 

@@ -115,6 +115,7 @@ impl Object for ConfigObject {
             return None;
         }
         match self.0.0.phase {
+            _ if name == "model" => Some(self.0.model()),
             Phase::Parse => None,
             _ => self.stored(name),
         }

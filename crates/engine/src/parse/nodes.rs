@@ -8,7 +8,7 @@ use artifacts::{
 };
 use diagnostic::{Diagnostic, Location};
 use indexmap::IndexSet;
-use jinja::{CallArgs, MacroDef, State, Template, UndefinedMode, Value};
+use jinja::{CallArgs, MacroDef, Object, State, Template, UndefinedMode, Value};
 use names::UniqueId;
 use project::{Project, SourceFile};
 use serde_json::Value as Json;
@@ -421,13 +421,25 @@ impl<'a> Parser<'a> {
         }
     }
 
+    /// The database of the catalog that a node names.
+    fn catalog_database(&self, node: &Node) -> jinja::Result<Option<String>> {
+        let Some(name) = node.config_str("catalog_name").or_else(|| node.config_str("catalog")) else {
+            return Ok(None);
+        };
+        let catalog =
+            self.host.adapter.catalog_integration(name).map_err(|error| jinja::Error::host(*error.diagnostic))?;
+        Ok(catalog.catalog_database)
+    }
+
     fn generate(&self, node: &mut Node, part: &'static str, custom: Option<Json>) -> jinja::Result<Option<String>> {
         let text = |value: &Json| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         let Some(definition) = self.names.get(&node.package_name, part).cloned() else {
             // What the built-in macros say.
             return Ok(match part {
                 "database" => {
-                    Some(custom.map_or_else(|| self.host.adapter.database().to_owned(), |c| text(&c).trim().to_owned()))
+                    let of_target = || self.host.adapter.database().to_owned();
+                    let database = self.catalog_database(node)?;
+                    Some(database.unwrap_or_else(|| custom.map_or_else(of_target, |c| text(&c).trim().to_owned())))
                 }
                 "schema" => {
                     let default = self.host.adapter.schema();
@@ -444,7 +456,7 @@ impl<'a> Parser<'a> {
             });
         };
         let draft = Arc::new(std::mem::take(node));
-        let value = Value::from(serde_json::to_value(&*draft).unwrap_or_default());
+        let value = Value::object(NodeObject(Value::from(serde_json::to_value(&*draft).unwrap_or_default())));
         let parts = ContextParts {
             scope: Arc::clone(&self.scope),
             host: self.host.clone(),
@@ -463,6 +475,28 @@ impl<'a> Parser<'a> {
             Value::None => None,
             other => Some(other.to_string().trim().to_owned()),
         })
+    }
+}
+
+/// A node as dbt hands it to the macros that give names: attributes, no dict.
+#[derive(Debug)]
+struct NodeObject(Value);
+
+impl Object for NodeObject {
+    fn type_name(&self) -> &str {
+        "Node"
+    }
+
+    fn get_attr(&self, name: &str) -> Option<Value> {
+        self.0.as_dict()?.get(name)
+    }
+
+    fn is_true(&self) -> bool {
+        true
+    }
+
+    fn to_json(&self) -> Option<Json> {
+        self.0.to_json().ok()
     }
 }
 

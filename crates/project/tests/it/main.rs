@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot set up its case has to stop")]
 
+mod catalogs;
 mod config;
 mod dbt_project;
 mod deps;
