@@ -27,6 +27,8 @@ struct Inner {
 /// Finds nodes and sources by the names `ref()` and `source()` use.
 #[derive(Debug, Default)]
 pub(crate) struct Lookup {
+    /// A node's own package comes before the root project.
+    pub package_first: bool,
     /// `name` or `name.v2` → package and id, one per package.
     refs: HashMap<String, Vec<(String, UniqueId)>>,
     /// `source.table` → package and id.
@@ -45,8 +47,8 @@ pub(crate) enum Found {
 }
 
 impl Lookup {
-    pub fn new(artifact: &Artifact) -> Self {
-        let mut lookup = Self::default();
+    pub fn new(artifact: &Artifact, scope: &ProjectScope) -> Self {
+        let mut lookup = Self { package_first: scope.package_first, ..Self::default() };
         for (id, node) in &artifact.nodes {
             lookup.add_node(id, node);
         }
@@ -95,20 +97,39 @@ impl Lookup {
             Some(version) => self.refs.get(&format!("{name}.v{}", version_text(version))),
             None => self.refs.get(name),
         };
-        pick(found, wanted_package, package, root)
+        self.pick(found, wanted_package, package, root)
     }
 
     /// Finds what `source(source, table)` in a node of `package` means.
     pub fn find_source(&self, source: &str, table: &str, package: &str, root: &str) -> Found {
-        pick(self.sources.get(&format!("{source}.{table}")), None, package, root)
+        self.pick(self.sources.get(&format!("{source}.{table}")), None, package, root)
     }
 
-    /// Finds what `function(name)` in a node of `package` means: of several packages' the root's first, then the node's own.
+    /// Finds what `function(name)` in a node of `package` means; of several packages' any.
     pub fn find_function(&self, name: &str, wanted: Option<&str>, package: &str, root: &str) -> Option<UniqueId> {
-        match pick(self.functions.get(name), wanted, package, root) {
+        match self.pick(self.functions.get(name), wanted, package, root) {
             Found::One(id) => Some(id),
             Found::Ambiguous(ids) => ids.into_iter().next(),
             Found::Nothing => None,
+        }
+    }
+
+    /// Root first, then the node's own package, or the other way round; then any.
+    fn pick(&self, found: Option<&Vec<(String, UniqueId)>>, wanted: Option<&str>, package: &str, root: &str) -> Found {
+        let Some(found) = found else { return Found::Nothing };
+        // Of two of one name in a package the later one counts.
+        let of = |name: &str| found.iter().rev().find(|(package, _)| package == name).map(|(_, id)| id.clone());
+        if let Some(wanted) = wanted {
+            return of(wanted).map_or(Found::Nothing, Found::One);
+        }
+        let (first, second) = if self.package_first { (package, root) } else { (root, package) };
+        if let Some(id) = of(first).or_else(|| of(second)) {
+            return Found::One(id);
+        }
+        match found.as_slice() {
+            [] => Found::Nothing,
+            [(_, id)] => Found::One(id.clone()),
+            several => Found::Ambiguous(several.iter().map(|(_, id)| id.clone()).collect()),
         }
     }
 
@@ -128,24 +149,6 @@ impl Lookup {
     }
 }
 
-/// Root first, then the node's own package, then any.
-fn pick(found: Option<&Vec<(String, UniqueId)>>, wanted: Option<&str>, package: &str, root: &str) -> Found {
-    let Some(found) = found else { return Found::Nothing };
-    // Of two of one name in a package the later one counts.
-    let of = |name: &str| found.iter().rev().find(|(package, _)| package == name).map(|(_, id)| id.clone());
-    if let Some(wanted) = wanted {
-        return of(wanted).map_or(Found::Nothing, Found::One);
-    }
-    if let Some(id) = of(root).or_else(|| of(package)) {
-        return Found::One(id);
-    }
-    match found.as_slice() {
-        [] => Found::Nothing,
-        [(_, id)] => Found::One(id.clone()),
-        several => Found::Ambiguous(several.iter().map(|(_, id)| id.clone()).collect()),
-    }
-}
-
 /// `1`, `1.5`, `beta`: versions are compared as text.
 pub(crate) fn version_text(version: &serde_json::Value) -> String {
     match version {
@@ -156,7 +159,7 @@ pub(crate) fn version_text(version: &serde_json::Value) -> String {
 
 impl Manifest {
     pub(crate) fn new(artifact: Artifact, scope: Arc<ProjectScope>) -> Self {
-        let lookup = Lookup::new(&artifact);
+        let lookup = Lookup::new(&artifact, &scope);
         Self(Arc::new(Inner { artifact, scope, lookup, graph_value: OnceLock::new() }))
     }
 

@@ -76,13 +76,13 @@ impl SourceFile {
 
     /// The file's name without directory and extension.
     pub fn stem(&self) -> &str {
-        let name = self.path.rsplit('/').next().unwrap_or_default();
+        let name = without_jinja(self.path.rsplit('/').next().unwrap_or_default());
         name.rsplit_once('.').map_or(name, |(stem, _)| stem)
     }
 
     /// `sql`, `py`, …
     pub fn extension(&self) -> &str {
-        let name = self.path.rsplit('/').next().unwrap_or_default();
+        let name = without_jinja(self.path.rsplit('/').next().unwrap_or_default());
         name.rsplit_once('.').map_or("", |(_, extension)| extension)
     }
 
@@ -105,6 +105,30 @@ impl SourceFile {
     }
 }
 
+/// What the invocation and the root project say about every project's files.
+#[derive(Debug, Clone, Copy)]
+pub struct ReadOptions {
+    /// Larger seeds are not hashed; 0 is no limit.
+    pub maximum_seed_size_mib: u64,
+    /// Files with SQL or docs may also end in `.sql.j2`, `.sql.jinja` or `.sql.jinja2`: the flag `allow_jinja_file_extensions`.
+    pub jinja_extensions: bool,
+}
+
+impl Default for ReadOptions {
+    fn default() -> Self {
+        Self { maximum_seed_size_mib: 1, jinja_extensions: false }
+    }
+}
+
+/// A file's name without what `jinja_extensions` allows at its end.
+fn without_jinja(name: &str) -> &str {
+    ["j2", "jinja2", "jinja"]
+        .iter()
+        .find_map(|ending| name.strip_suffix(ending)?.strip_suffix('.'))
+        .filter(|rest| rest.ends_with(".sql") || rest.ends_with(".md"))
+        .unwrap_or(name)
+}
+
 /// The files of one project, by kind and then by path.
 #[derive(Debug, Clone, Default)]
 pub struct ProjectFiles {
@@ -115,9 +139,9 @@ pub struct ProjectFiles {
 }
 
 impl ProjectFiles {
-    /// Finds and reads all files of `project`. Seeds above `maximum_seed_size_mib` (0: no limit) are not hashed.
-    pub fn read(project: &DbtProject, maximum_seed_size_mib: u64) -> (Self, Vec<Diagnostic>) {
-        read::read(project, maximum_seed_size_mib)
+    /// Finds and reads all files of `project`.
+    pub fn read(project: &DbtProject, options: ReadOptions) -> (Self, Vec<Diagnostic>) {
+        read::read(project, options)
     }
 
     /// The files of one kind, by path.

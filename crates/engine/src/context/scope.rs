@@ -29,6 +29,12 @@ pub struct ProjectScope {
     pub packages_replace_materializations: bool,
     /// `latest_version_pointer_enabled_by_default`
     pub points_to_latest: bool,
+    /// `require_valid_schema_from_generate_schema_name`
+    pub needs_schema: bool,
+    /// Off: `skip_nodes_if_on_run_start_fails`
+    pub runs_after_failed_start: bool,
+    /// `require_ref_searches_node_package_before_root`
+    pub package_first: bool,
     /// `query-comment`.
     pub query_comment: QueryComment,
     /// Files of unit tests by package and stem: `(path, is CSV, contents)`.
@@ -71,6 +77,9 @@ impl ProjectScope {
                 .root
                 .project_flags()
                 .behaviour("require_explicit_package_overrides_for_builtin_materializations"),
+            needs_schema: project.root.project_flags().behaviour("require_valid_schema_from_generate_schema_name"),
+            runs_after_failed_start: !project.root.project_flags().behaviour("skip_nodes_if_on_run_start_fails"),
+            package_first: project.root.project_flags().behaviour("require_ref_searches_node_package_before_root"),
             points_to_latest: project.root.project_flags().behaviour("latest_version_pointer_enabled_by_default"),
             restrict_access: project.all().map(|p| (p.name.clone(), p.restrict_access)).collect(),
             query_comment: project.root.query_comment.clone(),

@@ -48,7 +48,7 @@ use indexmap::IndexMap;
 use jinja::{BlockKind, extract_blocks};
 use md5::{Digest as _, Md5};
 use names::UniqueId;
-use project::{FileKind, Project, ProjectFiles, PropertyFile};
+use project::{FileKind, Project, ProjectFiles, PropertyFile, ReadOptions};
 use rayon::prelude::*;
 use serde_json::Value as Json;
 use sha2::Sha256;
@@ -136,7 +136,7 @@ pub fn parse(project: &Project, host: &Host) -> (Manifest, Vec<Diagnostic>) {
     builder.add_others(&parser, &properties, &mut diagnostics);
     builder.artifact.metadata = metadata(project, host);
 
-    let lookup = Lookup::new(&builder.artifact);
+    let lookup = Lookup::new(&builder.artifact, &scope);
     let Builder { mut artifact, lines_before, places, disabled_names, .. } = builder;
     let resolver = resolve::Resolver {
         root: &project.root.name,
@@ -198,10 +198,13 @@ fn created_at(host: &Host) -> f64 {
 }
 
 fn read_files(project: &Project, host: &Host, diagnostics: &mut Vec<Diagnostic>) -> Vec<ProjectFiles> {
-    let limit = host.flags.get("maximum_seed_size_mib").and_then(Json::as_u64).unwrap_or(1);
+    let options = ReadOptions {
+        maximum_seed_size_mib: host.flags.get("maximum_seed_size_mib").and_then(Json::as_u64).unwrap_or(1),
+        jinja_extensions: project.root.project_flags().behaviour("allow_jinja_file_extensions"),
+    };
     let mut all = Vec::new();
     for project in project.all() {
-        let (files, found) = ProjectFiles::read(project, limit);
+        let (files, found) = ProjectFiles::read(project, options);
         diagnostics.extend(found);
         all.push(files);
     }

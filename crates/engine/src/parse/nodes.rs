@@ -397,7 +397,7 @@ impl<'a> Parser<'a> {
                     "database" => node.database = name,
                     "schema" => {
                         if name.is_none() {
-                            diagnostics.push(without_schema(node));
+                            diagnostics.push(without_schema(node, self.scope.needs_schema));
                         }
                         node.schema = name.unwrap_or_default();
                     }
@@ -500,8 +500,9 @@ impl Object for NodeObject {
     }
 }
 
-fn without_schema(node: &Node) -> Diagnostic {
-    Diagnostic::warning(format!(
+fn without_schema(node: &Node, is_refused: bool) -> Diagnostic {
+    let diagnostic = if is_refused { Diagnostic::error } else { Diagnostic::warning };
+    diagnostic(format!(
         "Node '{}' has a schema set to None as a result of a generate_schema_name call. Please set a valid schema name.",
         node.unique_id
     ))

@@ -162,7 +162,10 @@ impl Resolver<'_> {
             );
             match found {
                 Found::One(id) => {
-                    problems.extend(artifact.nodes.get(&id).and_then(|target| self.access(node, of, target)));
+                    if let Some(target) = artifact.nodes.get(&id) {
+                        problems.extend(self.access(node, of, target));
+                        problems.extend(self.upward(node, of, target));
+                    }
                     push(&mut ids, id);
                 }
                 Found::Ambiguous(candidates) => problems.push(self.ambiguous(node, of, &candidates)),
@@ -311,6 +314,22 @@ impl Resolver<'_> {
         }
         let refused = self.refused(&node.unique_id, &node.package_name, node.group.as_deref(), target)?;
         Some(refused.at(self.at(node, "ref", &[&of.name])))
+    }
+
+    /// A package that reads the root project's node of this name, which may be meant for another.
+    fn upward(&self, node: &Node, of: &Ref, target: &Node) -> Option<Diagnostic> {
+        let is_named = of.package.as_deref() == Some(self.root);
+        if self.lookup.package_first || is_named || node.package_name == self.root || target.package_name != self.root {
+            return None;
+        }
+        let what = format!(
+            "The node '{}' in package '{}' depends on the root project node '{}'. This may lead to unexpected cycles downstream.",
+            node.name, node.package_name, target.unique_id
+        );
+        let warning = Diagnostic::warning(what).named("PackageNodeDependsOnRootProjectNode");
+        Some(warning.at(self.at(node, "ref", &[&of.name])).cause("a reference without a package means the root project first").fix(
+            "set the flag `require_ref_searches_node_package_before_root` in dbt_project.yml, or name the package in the reference",
+        ))
     }
 
     /// The target's `access` keeps out whoever is of this package and group.

@@ -173,7 +173,8 @@ pub async fn run(context: Arc<RunContext>, selected: Vec<UniqueId>) -> Result<Ru
         true => hooks::run_all(&context, HookTime::Start, &executor::Executed::default()).await,
         false => Vec::new(),
     };
-    let nodes = match start.iter().any(|(_, result)| result.status.is_failure()) {
+    let failed = start.iter().any(|(_, result)| result.status.is_failure());
+    let nodes = match failed && !context.compiler.manifest().scope().runs_after_failed_start {
         true => executor::skip_all(&context, &jobs, queue),
         false => executor::execute(&context, &jobs, queue).await,
     };

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use walkdir::WalkDir;
 
 use super::kinds::{Search, searches};
-use super::{Checksum, FileKind, ProjectFiles, SourceFile};
+use super::{Checksum, FileKind, ProjectFiles, ReadOptions, SourceFile, without_jinja};
 use crate::dbt_project::{DbtProject, unreadable};
 
 struct Found<'a> {
@@ -21,20 +21,20 @@ struct Found<'a> {
     absolute: PathBuf,
 }
 
-pub(super) fn read(project: &DbtProject, maximum_seed_size_mib: u64) -> (ProjectFiles, Vec<Diagnostic>) {
+pub(super) fn read(project: &DbtProject, options: ReadOptions) -> (ProjectFiles, Vec<Diagnostic>) {
     let (ignored, mut diagnostics) = Ignored::read(&project.root);
     let searches = searches(project);
     let mut seen = HashSet::new();
     let mut found: Vec<Found<'_>> = Vec::new();
     for search in &searches {
-        for file in find(project, search, &ignored, &mut diagnostics) {
+        for file in find(project, search, options, &ignored, &mut diagnostics) {
             if seen.insert((file.kind, file.path.clone())) {
                 found.push(file);
             }
         }
     }
     found.sort_by(|a, b| (a.kind, &a.path).cmp(&(b.kind, &b.path)));
-    let limit = maximum_seed_size_mib.saturating_mul(1024 * 1024);
+    let limit = options.maximum_seed_size_mib.saturating_mul(1024 * 1024);
     let read: Vec<std::io::Result<SourceFile>> =
         found.par_iter().map(|file| read_file(&project.name, file, limit)).collect();
     let mut files = Vec::with_capacity(read.len());
@@ -98,6 +98,7 @@ impl Ignored {
 fn find<'a>(
     project: &DbtProject,
     search: &Search<'a>,
+    options: ReadOptions,
     ignored: &Ignored,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Vec<Found<'a>> {
@@ -122,7 +123,11 @@ fn find<'a>(
         if entry.file_type().is_dir() {
             continue;
         }
-        let extension = entry.path().extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+        let mut name = Path::new(entry.file_name());
+        if options.jinja_extensions {
+            name = name.to_str().map_or(name, |name| Path::new(without_jinja(name)));
+        }
+        let extension = name.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
         if !search.extensions.iter().any(|known| known.eq_ignore_ascii_case(extension)) {
             continue;
         }

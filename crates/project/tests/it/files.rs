@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use project::{DbtProject, FileKind, ProjectFiles, Verbatim};
+use project::{DbtProject, FileKind, ProjectFiles, ReadOptions, Verbatim};
 
 fn read(files: &[(&str, &[u8])]) -> (ProjectFiles, Vec<diagnostic::Diagnostic>) {
     let directory = tempfile::tempdir().unwrap();
@@ -15,7 +15,7 @@ fn read(files: &[(&str, &[u8])]) -> (ProjectFiles, Vec<diagnostic::Diagnostic>) 
         write(path, bytes);
     }
     let (project, _) = DbtProject::load(directory.path(), "", &Verbatim);
-    ProjectFiles::read(&project.unwrap(), 1)
+    ProjectFiles::read(&project.unwrap(), ReadOptions::default())
 }
 
 const PROJECT: (&str, &[u8]) = ("dbt_project.yml", b"name: shop\n");
@@ -136,7 +136,7 @@ fn links_to_files_are_read_and_links_to_directories_are_not_followed() {
     link("elsewhere", "models/directory");
     link("nowhere", "models/broken.sql");
     let (project, _) = DbtProject::load(directory.path(), "", &Verbatim);
-    let (files, diagnostics) = ProjectFiles::read(&project.unwrap(), 1);
+    let (files, diagnostics) = ProjectFiles::read(&project.unwrap(), ReadOptions::default());
     assert!(diagnostics.is_empty(), "{diagnostics:?}");
     assert_eq!(
         files.files.iter().map(|file| file.path.as_str()).collect::<Vec<_>>(),
@@ -162,7 +162,7 @@ fn absolute_and_missing_paths_are_no_trouble() {
     let source = project::SourceText::new("dbt_project.yml", text);
     fs_err::write(directory.path().join(".dbtignore"), "x\n").unwrap();
     let (project, _) = DbtProject::parse(Path::new(directory.path()), source, &Verbatim);
-    let (files, diagnostics) = ProjectFiles::read(&project.unwrap(), 1);
+    let (files, diagnostics) = ProjectFiles::read(&project.unwrap(), ReadOptions::default());
     assert!(diagnostics.is_empty(), "{diagnostics:?}");
     assert_eq!(files.of_kind(FileKind::Model).count(), 1);
 }
