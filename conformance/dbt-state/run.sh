@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# `state:` selections by dbt Core and by Owlet, each with its own earlier manifest, and by Owlet with dbt's.
+# `state:` selections by dbt Core and by Owlet, each with its own earlier manifest, and by Owlet with dbt's; `result:` and
+# `source_status:`; what deferral reads and builds.
 #
 #   conformance/dbt-state/run.sh [path of the owlet binary]
 set -euo pipefail
@@ -18,3 +19,4 @@ fi
 
 "$venv/bin/python" "$here/compare.py" --owlet "$owlet" "$root"/crates/engine/tests/cases/state_*.case
 "$venv/bin/python" "$here/results.py" --owlet "$owlet"
+"$venv/bin/python" "$here/defer.py" --owlet "$owlet"

@@ -192,4 +192,8 @@ impl Adapter for AthenaAdapter {
     async fn cancel(&self) -> CancelReport {
         self.warehouse.cancel().await
     }
+
+    fn resume(&self) {
+        self.warehouse.resume();
+    }
 }

@@ -325,6 +325,8 @@ pub trait Adapter: Send + Sync + fmt::Debug {
 
     /// Stops every statement that is running; later ones fail as cancelled. Answers how many were stopped and which could not be.
     async fn cancel(&self) -> CancelReport;
+    /// Takes statements again after [`Adapter::cancel`]: for the hooks at the end of a run that stopped early.
+    fn resume(&self);
 }
 
 /// What Ctrl-C did.

@@ -307,4 +307,6 @@ impl Adapter for FakeAdapter {
     async fn cancel(&self) -> CancelReport {
         CancelReport::default()
     }
+
+    fn resume(&self) {}
 }

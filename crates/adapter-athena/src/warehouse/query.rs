@@ -298,6 +298,11 @@ impl Warehouse {
         Ok(outcome)
     }
 
+    /// Lets statements start again. What the services answer slowly is not waited for as long as before.
+    pub(crate) fn resume(&self) {
+        self.cancelled.store(false, Ordering::SeqCst);
+    }
+
     /// Stops all that runs and lets nothing more start.
     pub(crate) async fn cancel(&self) -> CancelReport {
         self.cancelled.store(true, Ordering::SeqCst);

@@ -62,7 +62,7 @@ pub async fn run(session: &Session, args: &CompileArgs) -> anyhow::Result<Outcom
     }
     let connection = connect().await?;
     let compiler = session.compiler(manifest, session.adapter(&connection)?, &selected);
-    let compiled = compile_all(session, &compiler, &selected).await;
+    let compiled = compile_all(session, &compiler, &selected, !args.selection.select.is_empty()).await;
     connection.close().await;
     let compiled = compiled?;
     if !args.selection.select.is_empty() {
@@ -93,11 +93,12 @@ fn print(session: &Session, output: TextOrJson, name: Option<&str>, sql: &str) {
 }
 
 /// Compiles nodes, as many at once as there are threads, and writes them, manifest.json and run_results.json. All that fail
-/// are told; then there is no run_results.json, as with dbt.
+/// are told; then there is no run_results.json, as with dbt. There dbt tells ephemeral models only if nodes were asked for.
 pub async fn compile_all(
     session: &Session,
     compiler: &Compiler,
     selected: &[UniqueId],
+    tell_ephemeral: bool,
 ) -> anyhow::Result<Vec<Arc<Compiled>>> {
     let compiles = |id: &&UniqueId| {
         let node = compiler.manifest().node(id.as_str());
@@ -124,7 +125,7 @@ pub async fn compile_all(
                 let Some(id) = nodes.get(index) else { return done };
                 let started_at = events.now();
                 let compiled = compiler.compile(id).and_then(|compiled| {
-                    engine::run::write_compiled(&project_dir, &compiled)?;
+                    engine::run::write_compiled(&project_dir, &compiler, &compiled)?;
                     Ok(compiled)
                 });
                 let timing = Timing { name: "compile", started_at, completed_at: events.now() };
@@ -148,7 +149,11 @@ pub async fn compile_all(
     session.report(errors)?;
     if session.settings.write_json {
         session.write("manifest.json", &compiler.manifest().with_compiled(&compiler.compiled()))?;
-        let results = results(compiler, selected, &compiled, &timings, started.elapsed());
+        let told = |id: &&UniqueId| {
+            tell_ephemeral || !compiler.manifest().node(id.as_str()).is_some_and(|node| node.is_ephemeral())
+        };
+        let told: Vec<UniqueId> = selected.iter().filter(told).cloned().collect();
+        let results = results(compiler, &told, &compiled, &timings, started.elapsed());
         session.write("run_results.json", &run_results_artifact(&results, compiler.host(), &session.events))?;
     }
     session.events.line(Level::Debug, format!("Compiled {} nodes", compiled.len()));

@@ -29,7 +29,7 @@ pub async fn generate(session: &Session, args: &DocsGenerateArgs) -> anyhow::Res
     let adapter = session.adapter(&connection)?;
     let compiler = session.compiler(manifest.clone(), std::sync::Arc::clone(&adapter), &selected);
     if !args.no_compile {
-        compile_all(session, &compiler, &selected).await?;
+        compile_all(session, &compiler, &selected, false).await?;
     }
     session.events.line(Level::Info, "Building catalog");
     let wanted: HashSet<UniqueId> = selected.into_iter().collect();

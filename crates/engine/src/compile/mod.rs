@@ -148,7 +148,7 @@ impl Compiler {
         self.cache.lock().unwrap_or_else(std::sync::PoisonError::into_inner).values().cloned().collect()
     }
 
-    fn cached(&self, id: &UniqueId) -> Option<Arc<Compiled>> {
+    pub(crate) fn cached(&self, id: &UniqueId) -> Option<Arc<Compiled>> {
         self.cache.lock().unwrap_or_else(std::sync::PoisonError::into_inner).get(id).cloned()
     }
 

@@ -17,7 +17,7 @@ use diagnostic::Diagnostic;
 use serde::Serialize;
 
 use super::{NodeResult, RunResults, Timing, event_time::python_text, freshness::Threshold};
-use crate::{Compiled, Host, adapter::AdapterResponse, events::Events};
+use crate::{Compiled, Compiler, Host, adapter::AdapterResponse, events::Events};
 
 /// The run as run_results.json.
 pub fn run_results_artifact(results: &RunResults, host: &Host, events: &Events) -> run_results::RunResults {
@@ -51,6 +51,11 @@ fn metadata(schema_version: &str, host: &Host, events: &Events) -> Metadata {
 }
 
 fn run_result(result: &NodeResult) -> RunResult {
+    // For dbt a seed is nothing that could be compiled, nor are exposures, sources and saved queries.
+    let has_code = matches!(
+        result.unique_id.resource_type(),
+        "model" | "function" | "test" | "snapshot" | "analysis" | "operation" | "sql_operation"
+    );
     RunResult {
         status: result.status.as_str().to_owned(),
         timing: timings(&result.timing),
@@ -60,9 +65,9 @@ fn run_result(result: &NodeResult) -> RunResult {
         message: result.message.clone(),
         failures: result.failures,
         unique_id: result.unique_id.to_string(),
-        compiled: result.compiled_code.is_some().then_some(true),
+        compiled: (has_code || result.compiled_code.is_some()).then_some(result.compiled_code.is_some()),
         compiled_code: result.compiled_code.clone(),
-        relation_name: result.relation_name.clone(),
+        relation_name: result.relation_name.clone().filter(|_| has_code),
         batch_results: result.batch_results.clone(),
     }
 }
@@ -139,15 +144,19 @@ pub fn write_json(path: &Path, artifact: &impl Serialize) -> Result<(), Diagnost
     write().map_err(|error| unwritable(path, &error))
 }
 
-/// Writes a node's compiled code to where dbt writes it.
+/// Writes a node's compiled code, and that of the ephemeral models in it, to where dbt writes them.
 ///
 /// # Errors
 /// A folder that cannot be written.
-pub fn write_compiled(project_dir: &Path, compiled: &Compiled) -> Result<(), Diagnostic> {
-    match &compiled.path {
+pub fn write_compiled(project_dir: &Path, compiler: &Compiler, compiled: &Compiled) -> Result<(), Diagnostic> {
+    let write = |compiled: &Compiled| match &compiled.path {
         Some(path) => write_text(&project_dir.join(path), &compiled.sql),
         None => Ok(()),
+    };
+    for cte in &compiled.extra_ctes {
+        compiler.cached(&cte.id).map_or(Ok(()), |ephemeral| write(&ephemeral))?;
     }
+    write(compiled)
 }
 
 /// Writes a file, and makes the folders above it where they are missing.

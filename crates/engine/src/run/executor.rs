@@ -81,6 +81,11 @@ pub(super) async fn execute(context: &Arc<RunContext>, jobs: &Jobs, queue: Build
             }
         }
     }
+    if stopped && execution.stop == Some(Stop::FailFast) && !context.cancel.is_cancelled() {
+        // What ran has ended; the hooks at the end still have their say.
+        context.adapter.resume();
+        stopped = false;
+    }
     Executed { ended: execution.skip_the_rest(), stopped }
 }
 
@@ -135,7 +140,9 @@ impl<'a> Execution<'a> {
 
     fn skip(&mut self, id: UniqueId, message: Option<&str>) {
         self.started += 1;
-        self.record(self.started, NodeResult { message: message.map(str::to_owned), ..NodeResult::skipped(id) });
+        let relation_name = self.jobs.get(&id).and_then(|(_, info)| info.relation_name.clone());
+        let message = message.map(str::to_owned);
+        self.record(self.started, NodeResult { message, relation_name, ..NodeResult::skipped(id) });
     }
 
     fn record(&mut self, index: usize, result: NodeResult) {

@@ -10,7 +10,7 @@ use super::{
     executor::{Ended, Executed},
     node_info,
     results::NodeFailure,
-    schemas_of,
+    schemas_of, write_compiled,
 };
 use crate::{
     HookTime,
@@ -18,7 +18,7 @@ use crate::{
     events::{Event, NodeInfo},
 };
 
-/// Runs all projects' hooks, one after the other; after one that fails, and after a run that was stopped, the others are skipped.
+/// Runs all projects' hooks, one after the other; after one that fails, and after Ctrl-C, the others are skipped.
 pub(super) async fn run_all(context: &Arc<RunContext>, when: HookTime, nodes: &Executed) -> Vec<Ended> {
     let hooks = context.compiler.manifest().hooks(when);
     let total = hooks.len();
@@ -88,9 +88,12 @@ async fn execute_hook(
         HookTime::Start => Vec::new(),
         HookTime::End => end_names(nodes),
     };
-    let (compiler, id) = (context.compiler.clone(), hook.unique_id.clone());
+    let (compiler, id, project_dir) = (context.compiler.clone(), hook.unique_id.clone(), context.project_dir.clone());
     let (sql, comment) = blocking(move || {
         let sql = compiler.project_hook(&id, extra)?;
+        if let Some(compiled) = compiler.cached(&id).filter(|compiled| !compiled.sql.is_empty()) {
+            write_compiled(&project_dir, &compiler, &compiled)?;
+        }
         Ok((sql, compiler.query_comment(Some(&id))?))
     })
     .await

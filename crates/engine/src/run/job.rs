@@ -166,7 +166,7 @@ async fn compile(context: &Arc<RunContext>, node: &Node) -> Result<Arc<Compiled>
     let (compiler, id, project_dir) = (context.compiler.clone(), node.unique_id.clone(), context.project_dir.clone());
     blocking(move || {
         let compiled = compiler.compile(&id)?;
-        super::write_compiled(&project_dir, &compiled)?;
+        super::write_compiled(&project_dir, &compiler, &compiled)?;
         Ok(compiled)
     })
     .await

@@ -110,7 +110,7 @@ async fn build_batch(
     let one = batch.clone();
     let compiled: Arc<Compiled> = blocking(move || {
         let compiled = compiler.compile_batch(&id, &one)?;
-        write_compiled(&project_dir, &compiled)?;
+        write_compiled(&project_dir, &compiler, &compiled)?;
         Ok(Arc::new(compiled))
     })
     .await
