@@ -12,6 +12,7 @@ pub(crate) mod node;
 mod reference;
 mod relation;
 mod scope;
+pub(crate) mod secrets;
 mod table;
 mod var;
 pub(crate) mod yaml;

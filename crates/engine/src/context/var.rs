@@ -5,6 +5,7 @@ use jinja::{CallArgs, Error, Object, Result, State, Template, Value};
 use super::{
     node::{Context, Phase},
     scope::from_yaml,
+    secrets,
 };
 
 /// `var(name, default)` and `var.has_var(name)`.
@@ -26,7 +27,7 @@ impl Var {
         }
         let inner = &self.0.0;
         let known = inner.scope.vars.visible(&inner.package).to_json();
-        let known = serde_json::to_string_pretty(&known).unwrap_or_default().replace("\n  ", "\n    ");
+        let known = serde_json::to_string_pretty(&secrets::hide(&known)).unwrap_or_default().replace("\n  ", "\n    ");
         Err(Error::host(
             diagnostic::Diagnostic::error(format!(
                 "Required var '{name}' not found in config:\nVars supplied to {} = {known}",

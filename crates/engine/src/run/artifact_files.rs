@@ -25,7 +25,7 @@ pub fn run_results_artifact(results: &RunResults, host: &Host, events: &Events) 
         metadata: metadata(run_results::SCHEMA_VERSION, host, events),
         results: results.results.iter().map(|(_, result)| run_result(result)).collect(),
         elapsed_time: results.elapsed.as_secs_f64(),
-        args: (*host.args).clone(),
+        args: crate::context::secrets::hide_in_arguments(&host.args),
     }
 }
 
