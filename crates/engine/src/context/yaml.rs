@@ -196,13 +196,9 @@ impl Globals for DocContext<'_> {
 }
 
 /// Renders a text as text, with `doc()`.
-pub(crate) fn render_description(text: &str, globals: &dyn Globals) -> Result<String> {
-    if !project::has_jinja(text) {
-        return Ok(text.to_owned());
-    }
-    let template = Template::compile(text, "description")?;
+pub(crate) fn render_description(template: &Template, globals: &dyn Globals) -> Result<String> {
     let mut state = State::new(globals, UndefinedMode::Strict);
-    state.render(&template)
+    state.render(template)
 }
 
 /// Block-style YAML, as PyYAML's `safe_dump` writes it.

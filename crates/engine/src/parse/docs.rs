@@ -1,14 +1,11 @@
 //! Docs blocks, and descriptions that quote them.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::{collections::HashMap, sync::Arc};
 
 use artifacts::manifest::Doc;
 use diagnostic::{Diagnostic, Location};
 use indexmap::IndexMap;
-use jinja::{BlockKind, Error, Value, extract_blocks};
+use jinja::{BlockKind, Error, Template, Value, extract_blocks};
 use names::UniqueId;
 use project::{FileKind, ProjectFiles};
 
@@ -110,10 +107,9 @@ impl Describe for Docs {
             return Ok((text.to_owned(), Vec::new()));
         }
         let Some(yaml) = self.contexts.get(package) else { return Ok((text.to_owned(), Vec::new())) };
-        let used: Arc<Mutex<Vec<UniqueId>>> = Arc::default();
+        let template = Template::compile(text, "description")?;
         let doc = {
-            let (blocks, used, root, package) =
-                (Arc::clone(&self.blocks), Arc::clone(&used), self.root.clone(), package.to_owned());
+            let (blocks, root, package) = (Arc::clone(&self.blocks), self.root.clone(), package.to_owned());
             Value::function("doc", move |_, args| {
                 let names: Vec<String> = args.positional.iter().map(ToString::to_string).collect();
                 let (wanted, name) = match names.as_slice() {
@@ -127,20 +123,30 @@ impl Describe for Docs {
                     }
                 };
                 match find(&blocks, &root, &package, wanted, name) {
-                    Some((_, id, contents)) => {
-                        let mut used = used.lock().unwrap_or_else(PoisonError::into_inner);
-                        if !used.contains(id) {
-                            used.push(id.clone());
-                        }
-                        Ok(Value::Str(Arc::clone(contents)))
-                    }
+                    Some((.., contents)) => Ok(Value::Str(Arc::clone(contents))),
                     None => Err(Error::host(missing(&blocks, name))),
                 }
             })
         };
-        let description = render_description(text, &DocContext { yaml, doc })?;
-        let used = std::mem::take(&mut *used.lock().unwrap_or_else(PoisonError::into_inner));
-        Ok((description, used))
+        let description = render_description(&template, &DocContext { yaml, doc })?;
+        Ok((description, self.written_blocks(&template, package)))
+    }
+}
+
+impl Docs {
+    /// The blocks dbt records: those that a `{{ doc(…) }}` names in so many words. It knows none of `doc('a' ~ 'b')` and `doc('a') | upper`.
+    fn written_blocks(&self, template: &Template, package: &str) -> Vec<UniqueId> {
+        let calls = template.calls().iter().filter(|call| call.is_alone && call.name == "doc");
+        let found = calls.filter_map(|call| {
+            let names: Vec<String> = call.positional.iter().flatten().map(ToString::to_string).collect();
+            let (wanted, name) = match names.as_slice() {
+                [name] => (None, name),
+                [package, name] => (Some(package.as_str()), name),
+                _ => return None,
+            };
+            find(&self.blocks, &self.root, package, wanted, name).map(|(_, id, _)| id.clone())
+        });
+        found.collect()
     }
 }
 

@@ -17,6 +17,8 @@ pub struct StaticCall {
     pub keyword: Vec<(String, Option<Value>)>,
     /// The keyword arguments of a `config(…)` in the spelling of dbt's `unrendered_config`; empty for other calls.
     pub written: Vec<(String, String)>,
+    /// Whether it is all that a `{{ … }}` outside of blocks has.
+    pub is_alone: bool,
     /// Whether `*args` or `**kwargs` are passed too.
     pub spreads: bool,
     /// The line, from 1.
@@ -25,7 +27,16 @@ pub struct StaticCall {
 
 pub(super) fn collect(body: &[Node]) -> Vec<StaticCall> {
     let mut calls = Vec::new();
-    in_body(body, &mut calls);
+    for node in body {
+        let outer = calls.len();
+        in_body(std::slice::from_ref(node), &mut calls);
+        if let Statement::Emit(Expr { kind: ExprKind::Call(function, _), .. }) = &node.kind
+            && dotted(function).is_some()
+            && let Some(call) = calls.get_mut(outer)
+        {
+            call.is_alone = true;
+        }
+    }
     calls
 }
 
@@ -97,6 +108,7 @@ fn in_expr(expr: &Expr, calls: &mut Vec<StaticCall>) {
         calls.push(StaticCall {
             name,
             written,
+            is_alone: false,
             positional: arguments.positional.iter().map(Expr::literal).collect(),
             keyword: arguments.keyword.iter().map(|(name, value)| (name.to_string(), value.literal())).collect(),
             spreads: arguments.spread.is_some() || arguments.spread_keyword.is_some(),
