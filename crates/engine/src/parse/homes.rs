@@ -38,6 +38,13 @@ impl<'a> Homes<'a> {
         self.0.contains_key(&(kind, name))
     }
 
+    /// How many nodes of this name `package` has, when all of them are switched off.
+    pub fn switched_off(&self, kind: ResourceType, package: &str, name: &str) -> usize {
+        let homes = self.0.get(&(kind, name)).map(Vec::as_slice).unwrap_or_default();
+        let own = || homes.iter().filter(|home| home.package == package);
+        if own().any(|home| home.is_enabled) { 0 } else { own().count() }
+    }
+
     /// The package of the node that an entry of `package` is about: the own one, unless that is switched off and another package's is not.
     pub fn package_of<'b>(&'b self, kind: ResourceType, package: &'b str, name: &str) -> &'b str {
         let homes = self.0.get(&(kind, name)).map(Vec::as_slice).unwrap_or_default();

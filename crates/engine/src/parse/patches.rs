@@ -84,6 +84,9 @@ impl<'a> Patch<'a> {
 
 type Key = (String, String);
 
+/// Entries without a node for which a name that is near is looked for.
+const GUESSES: usize = 100;
+
 /// All patches.
 #[derive(Debug, Default)]
 pub(super) struct Patches<'a> {
@@ -111,6 +114,7 @@ impl<'a> Patches<'a> {
                 for node in nodes {
                     let patch = Patch { file, node, version: None };
                     let package = homes.package_of(kind, &file.package, &node.name);
+                    diagnostics.extend(which_one(kind, package, &node.name, patch, homes));
                     let key = (kind, package.to_owned(), node.name.clone());
                     if let Some(earlier) = patches.others.insert(key, patch) {
                         diagnostics.push(duplicate(kind.as_str(), patch, earlier));
@@ -131,7 +135,9 @@ impl<'a> Patches<'a> {
         let key = |stem: &str| (homes.package_of(ResourceType::Model, &file.package, stem).to_owned(), stem.to_owned());
         if node.versions.is_empty() {
             let patch = Patch { file, node, version: None };
-            if let Some(earlier) = self.models.insert(key(&node.name), patch) {
+            let key = key(&node.name);
+            diagnostics.extend(which_one(ResourceType::Model, &key.0, &node.name, patch, homes));
+            if let Some(earlier) = self.models.insert(key, patch) {
                 diagnostics.push(duplicate("model", patch, earlier));
             }
             return;
@@ -143,7 +149,9 @@ impl<'a> Patches<'a> {
             if latest && version.defined_in.is_none() && !homes.is_known(ResourceType::Model, &stem) {
                 stem.clone_from(&node.name);
             }
-            if let Some(earlier) = self.models.insert(key(&stem), patch) {
+            let key = key(&stem);
+            diagnostics.extend(which_one(ResourceType::Model, &key.0, &stem, patch, homes));
+            if let Some(earlier) = self.models.insert(key, patch) {
                 diagnostics.push(duplicate("model", patch, earlier));
             }
         }
@@ -188,9 +196,14 @@ impl<'a> Patches<'a> {
         unused.sort_by(|a, b| {
             (&a.1.file.source.file, a.1.node.position).cmp(&(&b.1.file.source.file, b.1.node.position))
         });
-        for (section, patch, name) in unused {
-            let of_package = used.iter().filter(|(_, package, _)| *package == patch.file.package);
-            let near = super::resolve::nearest(&name, of_package.map(|(_, _, used)| used.as_str()));
+        let mut names: HashMap<&str, Vec<&str>> = HashMap::new();
+        for (_, package, name) in used.iter().filter(|_| !unused.is_empty()) {
+            names.entry(package).or_default().push(name);
+        }
+        for (index, (section, patch, name)) in unused.into_iter().enumerate() {
+            // Every name is compared with every other: who has hundreds of such entries did not mistype them.
+            let of_package = names.get(patch.file.package.as_str()).filter(|_| index < GUESSES);
+            let near = of_package.and_then(|names| super::resolve::nearest(&name, names.iter().copied()));
             diagnostics.push(
                 patch
                     .file
@@ -211,6 +224,24 @@ impl<'a> Patches<'a> {
             );
         }
     }
+}
+
+/// An entry that switches on a node of which there are several, all of them off.
+fn which_one(kind: ResourceType, package: &str, name: &str, patch: Patch<'_>, homes: &Homes<'_>) -> Option<Diagnostic> {
+    let found = homes.switched_off(kind, package, name);
+    let is_enabling = patch.node.config.get("enabled").and_then(Json::as_bool).unwrap_or(false);
+    (found > 1 && is_enabling).then(|| {
+        let what = format!(
+            "Parsing Error\n  Found {found} matching disabled nodes for {kind} '{}'. Multiple nodes for the same unique id cannot be enabled in the schema file. They must be enabled in `dbt_project.yml` or in the sql files.",
+            patch.node.name
+        );
+        patch
+            .file
+            .source
+            .error(patch.node.position, what)
+            .cause(format!("package '{package}' has {found} files named '{name}', all switched off"))
+            .fix("enable one of them in its own file, and remove `enabled` from the entry")
+    })
 }
 
 fn duplicate(kind: &str, patch: Patch<'_>, earlier: Patch<'_>) -> Diagnostic {
