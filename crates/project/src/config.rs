@@ -107,6 +107,11 @@ impl Level {
         level
     }
 
+    fn to_json(&self) -> Config {
+        let below = self.below.iter().map(|(key, level)| (key.clone(), Json::Object(level.to_json())));
+        self.configs.clone().into_iter().chain(below).collect()
+    }
+
     fn resolve<'a>(&'a self, fqn: &'a [String]) -> impl Iterator<Item = &'a Config> {
         let mut parts = fqn.iter();
         std::iter::successors(Some(self), move |level| level.below.get(parts.next()?))
@@ -133,6 +138,11 @@ impl ConfigTree {
             rendered: Level::new(rendered.to_json(), canonical_key),
             unrendered: Level::new(unrendered.to_json(), |key| key),
         }
+    }
+
+    /// What the tree's root has under `key` without a `+`, if that is a mapping.
+    pub fn mapping_at_root(&self, key: &str) -> Option<Config> {
+        self.rendered.below.get(key).map(Level::to_json)
     }
 }
 

@@ -15,9 +15,15 @@ pub(super) struct Layers<'a> {
     pub call: Option<&'a JsonMap>,
 }
 
+/// Whether analyses are named by their folders alone and have a tree of their own.
+pub(super) fn has_corrected_analyses(project: &Project) -> bool {
+    project.root.project_flags().behaviour("require_corrected_analysis_fqns")
+}
+
 /// The tree of `dbt_project.yml` that a resource takes its configs from.
-pub(super) fn tree_of(kind: ResourceType) -> ConfigKind {
+pub(super) fn tree_of(project: &Project, kind: ResourceType) -> ConfigKind {
     match kind {
+        ResourceType::Analysis if has_corrected_analyses(project) => ConfigKind::Analyses,
         ResourceType::Seed => ConfigKind::Seeds,
         ResourceType::Snapshot => ConfigKind::Snapshots,
         ResourceType::Test => ConfigKind::DataTests,
@@ -28,7 +34,7 @@ pub(super) fn tree_of(kind: ResourceType) -> ConfigKind {
         ResourceType::SemanticModel => ConfigKind::SemanticModels,
         ResourceType::SavedQuery => ConfigKind::SavedQueries,
         ResourceType::Function => ConfigKind::Functions,
-        // Analyses, operations and groups take those of models.
+        // Analyses (without the flag), operations and groups take those of models.
         _ => ConfigKind::Models,
     }
 }
@@ -42,7 +48,7 @@ pub(super) fn resolve(
     layers: &Layers<'_>,
 ) -> JsonMap {
     let mut config = defaults(kind).clone();
-    let tree = tree_of(kind);
+    let tree = tree_of(project, kind);
     let mut merge = |layer: &JsonMap| {
         // Of a model only a freshness with `build_after` is one.
         let is_none = |freshness: &Json| freshness.get("build_after").is_none();
@@ -77,7 +83,7 @@ pub(super) fn resolve_unrendered(
     // Of functions dbt compares what the project file says about models.
     let tree = match kind {
         ResourceType::Function => ConfigKind::Models,
-        kind => tree_of(kind),
+        kind => tree_of(project, kind),
     };
     // dbt looks for these two trees under names that no project file has.
     let has_tree = !matches!(kind, ResourceType::SemanticModel | ResourceType::SavedQuery);

@@ -291,8 +291,10 @@ fn drafts<'a>(
         }
         for file in package.of_kind(FileKind::Analysis) {
             let mut draft = parser.draft(ResourceType::Analysis, file, file.stem(), Arc::clone(&file.contents));
-            draft.node.fqn.insert(1, "analysis".to_owned());
-            draft.node.path = format!("analysis/{}", draft.node.path);
+            if !config::has_corrected_analyses(project) {
+                draft.node.fqn.insert(1, "analysis".to_owned());
+                draft.node.path = format!("analysis/{}", draft.node.path);
+            }
             drafts.push(draft);
         }
         for file in package.of_kind(FileKind::SingularTest) {

@@ -14,7 +14,7 @@ use indexmap::IndexMap;
 use jinja::{Template, Value};
 use names::UniqueId;
 use project::{
-    PropertyFile,
+    ConfigKind, PropertyFile,
     properties::{ExposureProperties, GroupProperties, RowFormat, Rows, UnitTestProperties, VersionFilter},
     yaml,
 };
@@ -72,6 +72,14 @@ pub(super) fn path_below(path: &str) -> String {
 }
 
 impl<'a> Parser<'a> {
+    /// Whether `exposures:` of a project file says `tags: null` about the exposure.
+    fn has_null_tags(&self, package: &str, fqn: &[String]) -> bool {
+        let trees = [self.project.get(package), Some(&self.project.root)];
+        let mut layers =
+            trees.into_iter().flatten().flat_map(|project| project.configs.resolve(ConfigKind::Exposures, fqn));
+        layers.any(|layer| layer.get("tags").is_some_and(Json::is_null))
+    }
+
     pub fn parse_exposure(
         &self,
         file: &PropertyFile,
@@ -103,10 +111,24 @@ impl<'a> Parser<'a> {
             &fqn,
             &Layers { patch: Some(&of.config), call: None },
         );
+        if self.has_null_tags(package, &fqn) || of.config.get("tags").is_some_and(Json::is_null) {
+            diagnostics.push(
+                file.source
+                    .error(
+                        of.position,
+                        "Parsing Error\n  Field \"tags\" of type List[str] in ExposureConfig has invalid value None",
+                    )
+                    .cause(format!("the config `tags` of exposure '{}' is null", of.name))
+                    .fix("write a list, or remove the key; look into `exposures:` of dbt_project.yml too"),
+            );
+        }
         // As dbt: the tags of an exposure are in order, each once.
         let tags: BTreeSet<String> = of.tags.iter().cloned().chain(config::texts(config.get("tags"))).collect();
         let tags: Vec<String> = tags.into_iter().collect();
-        let mut meta = of.meta.clone();
+        // dbt reads `meta` here even where it would have to be `+meta`.
+        let of_project = self.project.get(package).and_then(|project| project.configs.get(ConfigKind::Exposures));
+        let mut meta = of_project.and_then(|tree| tree.mapping_at_root("meta")).unwrap_or_default();
+        meta.extend(of.meta.clone());
         meta.extend(config::mapping(config.get("meta")));
         config.insert("tags".to_owned(), tags.into());
         config.insert("meta".to_owned(), meta.into());

@@ -429,7 +429,7 @@ pub(super) fn unused_config_paths<'a>(
 ) {
     let mut fqns: HashMap<ConfigKind, Vec<Vec<String>>> = HashMap::new();
     for (kind, fqn) in nodes.map(|node| (node.resource_type, node.fqn.as_slice())).chain(others) {
-        fqns.entry(tree_of(kind)).or_default().push(fqn.to_vec());
+        fqns.entry(tree_of(project, kind)).or_default().push(fqn.to_vec());
     }
     // A project without a resource of a kind may still say something about all of them.
     let unused = project.root.configs.unused_paths(&|kind| fqns.get(&kind).cloned().unwrap_or_default());
