@@ -263,6 +263,7 @@ fn is_kept_raw(path: &[Step<'_>]) -> bool {
 fn read(root: &Path, source: &SourceText, mut fields: Fields<'_>, unrendered: &Node) -> Option<DbtProject> {
     let name = read_name(&mut fields)?;
     check_config_version(&mut fields);
+    check_version(&mut fields);
     let mut project = DbtProject {
         root: root.to_owned(),
         version: fields.text("version"),
@@ -420,6 +421,20 @@ fn output_path(fields: &mut Fields<'_>, key: &str, default: &str, told: (&str, &
         fields.diagnostics.push(warning.fix(format!("remove it, and say --{key} or set DBT_{variable}")));
     }
     path
+}
+
+/// `version:` is a number, or text of the form `1.0`, `1.0.0`, `1.0.0-rc1`.
+fn check_version(fields: &mut Fields<'_>) {
+    let Some(node) = fields.peek("version") else { return };
+    let Some(text) = node.value.as_str() else { return };
+    let (first, rest) = text.split_once('.').unwrap_or((text, ""));
+    let is_number = |part: &str| part.parse::<u64>().is_ok_and(|number| number.to_string() == part);
+    if semver::Version::parse(text).is_ok() || (is_number(first) && is_number(rest)) {
+        return;
+    }
+    let what = format!("Runtime Error\n  at path ['version']: '{text}' is not valid under any of the given schemas");
+    let position = node.position;
+    fields.report(position, what, None, "write a version such as `1.0.0`, or remove the line: nothing depends on it");
 }
 
 fn check_config_version(fields: &mut Fields<'_>) {
