@@ -311,7 +311,7 @@ class OwletRunner:
     def invoke(self, args, **kwargs):
         args = [str(arg) for arg in args] + _flags_of(kwargs)
         command = next((arg for arg in args if arg in COMMANDS), None)
-        environment = {**os.environ, **_invocation_environment(), "DBT_SEND_ANONYMOUS_USAGE_STATS": "false", **clock}
+        environment = {**_invocation_environment(), **os.environ, "DBT_SEND_ANONYMOUS_USAGE_STATS": "false", **clock}
         events = None
         if self.callbacks:
             folder = Path(os.environ.get("DBT_LOG_PATH", ".")) / f"events{uuid.uuid4()}"
