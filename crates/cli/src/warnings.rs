@@ -3,6 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::bail;
+use diagnostic::Diagnostic;
 use engine::events::Event;
 use indexmap::IndexMap;
 use serde_json::Value as Json;
@@ -59,6 +60,8 @@ pub struct WarningRules {
     error: Vec<String>,
     warn: Vec<String>,
     silence: Vec<String>,
+    /// `include` and `exclude` were written.
+    older: [bool; 2],
 }
 
 impl WarningRules {
@@ -106,6 +109,7 @@ impl WarningRules {
             error: if error_all { Vec::new() } else { names("error", error)? },
             warn: names("warn", either("warn", "exclude")?)?,
             silence: names("silence", options.get("silence"))?,
+            older: ["include", "exclude"].map(|word| options.contains_key(word)),
         };
         let deprecations = |list: &[String]| list.iter().any(|name| name == DEPRECATIONS);
         if !rules.warn.is_empty() && !error_all && !deprecations(&rules.error) && !deprecations(&rules.silence) {
@@ -136,6 +140,21 @@ impl WarningRules {
             }
         }
         if self.error_all && !NEVER_ERRORS.contains(&name) { Treatment::Error } else { Treatment::Warn }
+    }
+
+    /// What dbt says of the older words.
+    pub fn deprecation(&self) -> Option<Diagnostic> {
+        let (found, advice) = match self.older {
+            [false, false] => return None,
+            [true, false] => ("`include`", " Please use `error` instead of `include`."),
+            [false, true] => ("`exclude`", " Please use `warn` instead of `exclude`."),
+            [true, true] => (
+                "`include` and `exclude`",
+                " Please use `error` instead of `include`. Please use `warn` instead of `exclude`.",
+            ),
+        };
+        let what = format!("Found {found} in `warn_error_options` specification.{advice}");
+        Some(Diagnostic::warning(what).named("WEOIncludeExcludeDeprecation").fix("write {error: …, warn: …}"))
     }
 
     /// Whether a warning of this name ends the command.
@@ -297,6 +316,12 @@ mod tests {
         assert_eq!(rules.treat("NothingToDo"), Treatment::Warn);
         assert_eq!(rules.treat("DuplicateYAMLKeysDeprecation"), Treatment::Silence);
         let rules = WarningRules::parse(&json!({"include": ["NothingToDo"]})).expect("valid");
+        let told = rules.deprecation().map(|warning| warning.what).unwrap_or_default();
+        assert_eq!(
+            told,
+            "Found `include` in `warn_error_options` specification. Please use `error` instead of `include`."
+        );
+        assert!(WarningRules::parse(&json!({"error": ["NothingToDo"]})).expect("valid").deprecation().is_none());
         assert_eq!((rules.treat("NothingToDo"), rules.treat("SeedIncreased")), (Treatment::Error, Treatment::Warn));
         assert_eq!(WarningRules::default().treat("NothingToDo"), Treatment::Warn);
         let rules = WarningRules::all_are_errors().handling_all(false);

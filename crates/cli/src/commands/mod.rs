@@ -121,6 +121,9 @@ pub async fn dispatch(cli: Cli, environment: Environment) -> anyhow::Result<Outc
         let warning = diagnostic::Diagnostic::warning(what).named("ModelParamUsageDeprecation").fix("write `--select`");
         session::report(&events, &settings, vec![warning])?;
     }
+    if let Some(warning) = rules.deprecation() {
+        session::report(&events, &settings, vec![warning])?;
+    }
     let done = with_project(&cli, opening, settings, environment).await;
     if let Err(error) = &done
         && !error.is::<Reported>()
@@ -169,6 +172,16 @@ async fn with_project(
         Command::Snapshot(args) => run::run(&session, RunCommand::Snapshot, &args.selection, &run::ALL_TYPES).await,
         Command::Test(args) => run::run(&session, RunCommand::Test, &args.selection, &args.types).await,
         Command::Source(SourceCommand::Freshness { selection, output }) => {
+            if let Some(path) = output {
+                let what = format!(
+                    "Custom output path usage `--output {}` usage detected in `dbt source freshness` command.",
+                    path.display()
+                );
+                let warning = diagnostic::Diagnostic::warning(what)
+                    .named("CustomOutputPathInSourceFreshnessDeprecation")
+                    .fix("choose the folder with --target-path");
+                session::report(&session.events, &session.settings, vec![warning])?;
+            }
             run::freshness(&session, selection, output.as_deref()).await
         }
         Command::Clone(args) => run::run(&session, RunCommand::Clone, &args.selection, &args.types).await,

@@ -190,6 +190,8 @@ fn warning_code(name: &str) -> &'static str {
         "CustomKeyInConfigDeprecation" => "D026",
         "CustomKeyInObjectDeprecation" => "D027",
         "PropertyMovedToConfigDeprecation" => "D030",
+        "CustomOutputPathInSourceFreshnessDeprecation" => "D029",
+        "WEOIncludeExcludeDeprecation" => "D031",
         "ModelParamUsageDeprecation" => "D032",
         "MissingArgumentsPropertyInGenericTestDeprecation" => "D039",
         "DuplicateNameDistinctNodeTypesDeprecation" => "D040",
