@@ -127,12 +127,16 @@ def port(sql):
         previous, sql = sql, re.sub(operand + "::" + types, _cast, sql, count=1)
     sql = re.sub(r"\bas bool\)", "as boolean)", sql)
     sql = re.sub(r"(?i)\bas text\)", "as varchar)", sql)
+    # Numbers are no text, and a hash is of bytes.
+    sql = re.sub(r"(?<![\w.])id \|\| ", "cast(id as varchar) || ", sql)
+    sql = re.sub(r"(?i)(?<![\w(])md5\(((?:[^()]|\((?:[^()]|\([^()]*\))*\))*)\)", r"lower(to_hex(md5(to_utf8(\1))))", sql)
     sql = re.sub(r"(?i)timestamp\s+'([\d: -]+?)(?:[+-]0+(?::?00)?)'", r"timestamp '\1.000000'", sql)
     return re.sub(r"(?i)interval\s+'(\d+) (second|minute|hour|day|month|year)s?'", r"interval '\1' \2", sql)
 
 
 def _columns(text):
     """The columns of a CREATE TABLE as a query without rows."""
+    text = re.sub(r"--[^\n]*", "", text)
     parts, depth, start = [], 0, 0
     for index, char in enumerate(text + ","):
         depth += {"(": 1, ")": -1}.get(char, 0)
@@ -196,6 +200,7 @@ def write_file(contents, *paths):
     if isinstance(contents, str) and name.endswith(".sql"):
         contents = port(contents)
     if isinstance(contents, str) and name.endswith((".yml", ".yaml")):
+        contents = contents.replace("id || '-' ||", "cast(id as varchar) || '-' ||")
         contents = re.sub(r"(data_type: *)(text|string)\b", r"\1varchar", contents)
     if TABLE_TYPE and paths[-1] == "dbt_project.yml":
         project = yaml.safe_load(contents)
