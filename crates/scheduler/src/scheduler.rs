@@ -43,6 +43,8 @@ struct Inner {
     nudge: Notify,
     /// Wall and monotonic time when this process began.
     opened: (Micros, Duration),
+    /// Monotonic time of this server's last sign of life.
+    beaten: Mutex<Option<Duration>>,
 }
 
 /// A lease that this process holds, by its own monotonic clock.
@@ -130,6 +132,7 @@ impl Scheduler {
                 watched: Mutex::default(),
                 nudge: Notify::new(),
                 opened,
+                beaten: Mutex::default(),
             }),
         };
         let now = scheduler.now();
@@ -180,7 +183,18 @@ impl Scheduler {
     /// # Errors
     /// The database fails.
     pub async fn beat(&self) -> Result<(), SchedulerError> {
-        self.server_row("UPDATE server SET heartbeat = heartbeat + 1, heartbeat_at = $2 WHERE id = $1").await
+        let asked = self.clock().monotonic();
+        self.server_row("UPDATE server SET heartbeat = heartbeat + 1, heartbeat_at = $2 WHERE id = $1").await?;
+        *self.inner.beaten.lock().unwrap_or_else(PoisonError::into_inner) = Some(asked);
+        Ok(())
+    }
+
+    /// For how long this server has tried in vain to say that it lives, if longer than a lease: its database may still be read, but takes no
+    /// changes, so that it runs nothing.
+    pub fn silence(&self) -> Option<Duration> {
+        let beaten = *self.inner.beaten.lock().unwrap_or_else(PoisonError::into_inner);
+        let silence = self.clock().monotonic().saturating_sub(beaten?);
+        (silence > self.options().lease).then_some(silence)
     }
 
     /// Says that this server ends in good order: what it still owns may be taken over at once.

@@ -111,9 +111,14 @@ pub fn operations() -> Vec<Operation> {
         })
         .access(Access::Public)
         .answers::<Health>(),
-        Operation::get("/readyz", "ready", "Whether it can serve: its database answers and it is not stopping", ready)
-            .access(Access::Public)
-            .answers::<Health>(),
+        Operation::get(
+            "/readyz",
+            "ready",
+            "Whether it can serve: its database answers and takes changes, and it is not stopping",
+            ready,
+        )
+        .access(Access::Public)
+        .answers::<Health>(),
         Operation::get("/metrics", "metrics", "Numbers in Prometheus' text format", metrics)
             .needs(Scope::WorkspaceRead)
             .answers_as("text/plain; version=0.0.4"),
@@ -125,6 +130,11 @@ async fn ready(State(app): State<App>) -> Result<Json<Health>, ApiError> {
         return Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "the server is stopping"));
     }
     app.parts.reader.servers(1).await?;
+    if let Some(silence) = app.parts.scheduler.silence() {
+        let message = format!("the database has taken no change of this server for {} seconds", silence.as_secs());
+        let fix = "see the server's log: most often its disk is full";
+        return Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, message).fix(fix));
+    }
     Ok(Json(Health { status: "ok".to_owned() }))
 }
 

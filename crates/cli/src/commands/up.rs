@@ -148,8 +148,10 @@ pub async fn run(args: &UpArgs, settings: &Settings, environment: &Environment) 
     let observability = Observability::of(environment, &workspace.name)?;
     let messages = Messages { notifier, workspace: &workspace, public_url: &public_url, observability };
     let mut tasks = reconcilers::start(&scheduler, &workers, &workspace_settings, messages, storage, &stop);
-    if let Some(project) = settings.project_dir.clone().filter(|_| !args.no_deploy) {
-        tasks.spawn(folder::keep_deployed(project, scheduler.clone(), stop.clone()));
+    match settings.project_dir.clone() {
+        _ if args.no_deploy => {}
+        Some(project) => drop(tasks.spawn(folder::keep_deployed(project, scheduler.clone(), stop.clone()))),
+        None => folder::warn_of_no_project(Path::new(".")),
     }
     // Until the last answers are given.
     let traced = CancellationToken::new();

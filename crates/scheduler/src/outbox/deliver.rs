@@ -1,4 +1,4 @@
-//! The delivery loop: claim what is due, expand or send it, record what came of it.
+//! One message: expand or send it, record what came of it, take over what a dead server was sending.
 
 use std::{
     collections::HashMap,
@@ -7,7 +7,7 @@ use std::{
 };
 
 use chrono::DateTime;
-use futures::{StreamExt, future::BoxFuture, stream};
+use futures::future::BoxFuture;
 use notify::{Body, Channel, Delivery, Failure, Notifier};
 use sha2::{Digest, Sha256};
 use store::{Database, sqlx};
@@ -27,9 +27,6 @@ use crate::{
     settings::{NotificationSettings, Settings, SettingsError},
 };
 
-/// Servers' clocks may differ by so much.
-const TOLERANCE: Micros = 60 * SECOND;
-
 /// A lineage or trace server that is away for so many attempts, some minutes, is a problem.
 const ATTEMPTS_BEFORE_TOLD: i64 = 5;
 
@@ -42,7 +39,7 @@ pub struct OutboxOptions {
     pub longest_wait: Duration,
     /// A message that is older is given up.
     pub give_up_after: Duration,
-    /// How many are sent at once.
+    /// How many are sent at once; of these only a few to one receiver.
     pub parallel: usize,
     /// A row that its server has not ended for this long, on our monotonic clock, is taken over; well above [`Notifier::TIMEOUT`].
     pub lease: Duration,
@@ -64,7 +61,7 @@ impl Default for OutboxOptions {
             first_wait: Duration::from_secs(5),
             longest_wait: Duration::from_secs(30 * 60),
             give_up_after: Duration::from_secs(24 * 3600),
-            parallel: 8,
+            parallel: 16,
             lease: Notifier::TIMEOUT * 3,
             workspace: "owlet".to_owned(),
             workspace_uid: "owlet".to_owned(),
@@ -78,17 +75,17 @@ impl Default for OutboxOptions {
 /// The outbox as one server sees it.
 #[derive(Clone)]
 pub struct Outbox {
-    inner: Arc<Inner>,
+    pub(super) inner: Arc<Inner>,
 }
 
-struct Inner {
-    database: Database,
-    settings: Settings,
-    clock: Arc<dyn Clock>,
-    server: String,
+pub(super) struct Inner {
+    pub(super) database: Database,
+    pub(super) settings: Settings,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) server: String,
     notifier: Notifier,
     details: Arc<dyn Details>,
-    options: OutboxOptions,
+    pub(super) options: OutboxOptions,
     /// Rows that others are sending: which attempt, and since when we see it.
     watched: Mutex<HashMap<i64, (i64, Duration)>>,
 }
@@ -110,17 +107,17 @@ pub struct Delivered {
 
 /// A row that is ours until `ended` is recorded, or somebody takes it over.
 #[derive(Debug, Clone)]
-struct Row {
-    id: i64,
-    dedupe_key: String,
-    channel: String,
-    target: String,
-    event: String,
-    run_id: Option<i64>,
-    payload: String,
+pub(super) struct Row {
+    pub(super) id: i64,
+    pub(super) dedupe_key: String,
+    pub(super) channel: String,
+    pub(super) target: String,
+    pub(super) event: String,
+    pub(super) run_id: Option<i64>,
+    pub(super) payload: String,
     /// This attempt's number, from 1: every write of ours names it.
-    attempt: i64,
-    created_at: Micros,
+    pub(super) attempt: i64,
+    pub(super) created_at: Micros,
 }
 
 /// Why a round ended early.
@@ -148,39 +145,6 @@ impl Outbox {
         Self { inner: Arc::new(inner) }
     }
 
-    /// One round: everything that is due now. Safe to call from any process at any time.
-    ///
-    /// # Errors
-    /// The database fails, or secrets cannot be opened. What was claimed is taken up again later.
-    pub async fn round(&self) -> Result<Delivered, OutboxError> {
-        let mut done = Delivered { taken_over: self.take_over().await?, ..Delivered::default() };
-        // What is expanded is due at once.
-        loop {
-            let due = self.due().await?;
-            if due.is_empty() {
-                return Ok(done);
-            }
-            // Before anything is claimed: settings that cannot be read leave the rows as they are.
-            let settings = self.inner.settings.notifications().await?;
-            let rows = self.claim(due).await?;
-            let mut ends = stream::iter(rows)
-                .map(|row| {
-                    let (outbox, settings) = (self.clone(), settings.clone());
-                    async move { outbox.attempt(row, &settings).await }
-                })
-                .buffer_unordered(self.inner.options.parallel.max(1));
-            while let Some(end) = ends.next().await {
-                match end? {
-                    End::Expanded => done.expanded += 1,
-                    End::Delivered => done.delivered += 1,
-                    End::Postponed => done.postponed += 1,
-                    End::Dead => done.dead += 1,
-                    End::Lost => {}
-                }
-            }
-        }
-    }
-
     /// Gives a message that was given up another chance.
     ///
     /// # Errors
@@ -195,56 +159,7 @@ impl Outbox {
         Ok(done.rows_affected() == 1)
     }
 
-    /// Rows whose time has come, the longest waiting first; as many as are sent at once.
-    ///
-    /// Where the order matters (`subject`), a row waits for those before it, so that an incident's end does not overtake its begin.
-    ///
-    /// What a clock that was ahead has written waits for nothing: a new message of the future, an attempt farther away than any wait.
-    async fn due(&self) -> Result<Vec<i64>, OutboxError> {
-        let now = self.inner.clock.now();
-        let farthest = now + micros(self.inner.options.longest_wait.mul_f64(1.25)) + TOLERANCE;
-        let due = sqlx::query_scalar(
-            "SELECT id FROM outbox WHERE state = $1 AND (next_attempt_at <= $2 OR next_attempt_at > $4 OR (attempts = 0 AND created_at > $5)) \
-             AND (subject IS NULL OR NOT EXISTS (SELECT 1 FROM outbox earlier WHERE earlier.subject = outbox.subject \
-             AND earlier.channel = outbox.channel AND earlier.target = outbox.target AND earlier.state IN ('PENDING', 'SENDING') \
-             AND earlier.id < outbox.id)) ORDER BY next_attempt_at, id LIMIT $3",
-        )
-        .bind(PENDING)
-        .bind(now)
-        .bind(i64::try_from(self.inner.options.parallel.max(1)).unwrap_or(8))
-        .bind(farthest)
-        .bind(now + TOLERANCE)
-        .fetch_all(self.inner.database.readers())
-        .await;
-        Ok(due.map_err(|source| self.failed("reading the outbox of", source))?)
-    }
-
-    /// Marks them as ours; another server may be faster.
-    async fn claim(&self, due: Vec<i64>) -> Result<Vec<Row>, OutboxError> {
-        let mut rows = Vec::new();
-        let mut change = self.inner.database.write().await?;
-        for id in due {
-            let claim = "UPDATE outbox SET state = $2, lease_server = $3, attempts = attempts + 1 WHERE id = $1 AND state = $4 \
-                         RETURNING dedupe_key, channel, target, event, run_id, payload, attempts, created_at";
-            type Columns = (String, String, String, String, Option<i64>, String, i64, Micros);
-            let claimed: Option<Columns> = sqlx::query_as(claim)
-                .bind(id)
-                .bind(SENDING)
-                .bind(self.inner.server.as_str())
-                .bind(PENDING)
-                .fetch_optional(&mut *change)
-                .await
-                .map_err(|source| self.failed("claiming a message in", source))?;
-            let Some((dedupe_key, channel, target, event, run_id, payload, attempt, created_at)) = claimed else {
-                continue;
-            };
-            rows.push(Row { id, dedupe_key, channel, target, event, run_id, payload, attempt, created_at });
-        }
-        change.commit().await?;
-        Ok(rows)
-    }
-
-    async fn attempt(&self, row: Row, settings: &NotificationSettings) -> Result<End, OutboxError> {
+    pub(super) async fn attempt(&self, row: Row, settings: &NotificationSettings) -> Result<End, OutboxError> {
         let claimed_at = self.inner.clock.monotonic();
         if row.channel == ANNOUNCEMENT {
             return self.expand(&row, settings).await;
@@ -514,7 +429,7 @@ impl Outbox {
     }
 
     /// Rows whose server has not ended its attempt for the lease time go back to the queue.
-    async fn take_over(&self) -> Result<usize, OutboxError> {
+    pub(super) async fn take_over(&self) -> Result<usize, OutboxError> {
         let rows: Vec<(i64, i64)> = sqlx::query_as("SELECT id, attempts FROM outbox WHERE state = $1")
             .bind(SENDING)
             .fetch_all(self.inner.database.readers())
@@ -560,7 +475,7 @@ impl Outbox {
         stale
     }
 
-    fn failed(&self, doing: &'static str, source: sqlx::Error) -> store::DatabaseError {
+    pub(super) fn failed(&self, doing: &'static str, source: sqlx::Error) -> store::DatabaseError {
         self.inner.database.error(doing, source)
     }
 }
@@ -571,7 +486,9 @@ impl std::fmt::Debug for Outbox {
     }
 }
 
-enum End {
+/// What came of a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
     Expanded,
     Delivered,
     Postponed,
@@ -590,6 +507,6 @@ fn announcement_of(payload: &str) -> Result<Announcement, Failure> {
         })
 }
 
-fn micros(duration: Duration) -> Micros {
+pub(super) fn micros(duration: Duration) -> Micros {
     i64::try_from(duration.as_micros()).unwrap_or(i64::MAX / (2 * SECOND))
 }

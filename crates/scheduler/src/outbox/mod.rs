@@ -23,6 +23,7 @@ mod receivers;
 mod report;
 mod story;
 mod traces;
+mod turns;
 
 pub(crate) use announcement::announce;
 pub use announcement::{Announcement, announce_system};

@@ -294,10 +294,7 @@ impl Attempt {
                 let path = targets.first().map(|target| target.join("run_results.json")).filter(|_| is_new);
                 (ended, path.and_then(|path| read_json(&path)))
             }
-            Err(problem) => {
-                log.complain(&problem);
-                (Ended { why: Why::NotStarted(problem), stopped: false, server_gone: false }, None)
-            }
+            Err(problem) => (Ended { why: Why::NotStarted(problem), stopped: false, server_gone: false }, None),
         };
         if let Why::NotStarted(message) = &ended.why {
             log.complain(message);

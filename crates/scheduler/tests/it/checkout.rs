@@ -331,3 +331,50 @@ async fn two_runs_at_once_get_their_own_copies() {
     let error = setup.checkouts.check_out(&source, &main, &a, &say, &cancel).await.expect_err("cancelled");
     assert_eq!(error.fault(), Fault::Cancelled);
 }
+
+#[tokio::test]
+async fn who_waits_for_a_mirror_says_so_and_can_be_cancelled() {
+    let setup = Setup::new();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("bound");
+    let url = format!("http://127.0.0.1:{}/shop.git", listener.local_addr().expect("an address").port());
+    let source = Source::Repository { url, credentials: Credentials::Host };
+    let mirrors = setup.folder.path().join("mirrors");
+    // The third is as another server of this machine, with the same directory.
+    let other = Checkouts::new(mirrors.clone(), environment(), Limits::default());
+    let [hanging, second, third] = [(); 3].map(|()| CancellationToken::new());
+    let (main, quiet) = (named("main"), |_| {});
+    let [a, b, c] = ["a", "b", "c"].map(|name| setup.folder.path().join(name));
+    let (heard, mut lines) = tokio::sync::mpsc::unbounded_channel();
+    let hear = |line: String| heard.send(line).expect("heard");
+    let first = setup.checkouts.check_out(&source, &main, &a, &quiet, &hanging);
+    let waiting = async {
+        // The host never answers the first one.
+        let (connection, _) = listener.accept().await.expect("git asks");
+        tokio::join!(
+            async {
+                let error = setup.checkouts.check_out(&source, &main, &b, &hear, &second).await.expect_err("cancelled");
+                assert_eq!(error.fault(), Fault::Cancelled);
+            },
+            async {
+                assert!(
+                    lines.recv().await.expect("said").starts_with("Waiting for another run that looks at http://127")
+                );
+                second.cancel();
+            },
+        );
+        tokio::join!(
+            async {
+                let error = other.check_out(&source, &main, &c, &hear, &third).await.expect_err("cancelled");
+                assert_eq!(error.fault(), Fault::Cancelled);
+            },
+            async {
+                assert!(lines.recv().await.expect("said").starts_with("Waiting for another server of this machine"));
+                third.cancel();
+            },
+        );
+        hanging.cancel();
+        drop(connection);
+    };
+    let (first, ()) = tokio::join!(first, waiting);
+    assert_eq!(first.expect_err("cancelled").fault(), Fault::Cancelled);
+}

@@ -350,6 +350,46 @@ async fn messages_of_a_clock_that_was_ahead_do_not_wait_for_its_time() {
     .await;
 }
 
+#[tokio::test]
+async fn a_receiver_that_never_answers_holds_up_no_other() {
+    on_each_database(async |database| {
+        let (receiver, url) = Receiver::start().await;
+        // Takes connections, and says nothing.
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let silent = format!("http://{}/hook", listener.local_addr().expect("an address"));
+        let clock = clock();
+        for number in 0..200 {
+            put(&database, &clock, &format!("silent:{number}"), "webhook", &silent).await;
+        }
+        let outbox = outbox(&database, &clock, "a");
+        let end = tokio_util::sync::CancellationToken::new();
+        let running = tokio::spawn({
+            let (outbox, end) = (outbox.clone(), end.clone());
+            async move { outbox.run(Duration::from_millis(20), &end).await }
+        });
+        // Nothing answers these; what comes later is sent all the same.
+        let held = listener.accept().await.expect("it is asked");
+        for number in 0..30 {
+            put(&database, &clock, &format!("run:{number}"), "webhook", &url).await;
+        }
+        while receiver.ids().len() < 30 {
+            tokio::task::yield_now().await;
+        }
+        let sending = "SELECT count(*) FROM outbox WHERE state = 'SENDING' AND target = $1";
+        let sending: i64 =
+            sqlx::query_scalar(sending).bind(silent).fetch_one(database.readers()).await.expect("a count");
+        assert_eq!(sending, 4);
+        // At the end nothing more is begun, and what is being sent is waited for.
+        end.cancel();
+        drop((held, listener));
+        running.await.expect("it ends");
+        let states = rows(&database).await;
+        assert!(states.iter().all(|(_, state, ..)| state == "PENDING" || state == "DELIVERED"), "{states:?}");
+        assert_eq!(states.iter().filter(|(_, _, attempts, _)| *attempts > 0).count(), 34);
+    })
+    .await;
+}
+
 /// The end of a run of a schedule that names PagerDuty, as the scheduler announces it.
 async fn announce_end(database: &Database, clock: &SteppedClock, run: i64, event: &str, pull_request: Option<&str>) {
     let state = if event == "passed" { "SUCCESS" } else { "FAILED" };

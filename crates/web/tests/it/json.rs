@@ -399,3 +399,18 @@ async fn what_comes_from_files_is_not_deleted_here() {
     checker.check("delete", "/api/v1/tokens/{prefix}", &revoked);
     assert_eq!(revoked.status, 200);
 }
+
+#[tokio::test]
+async fn a_server_whose_database_takes_no_changes_is_not_ready() {
+    let server = Server::new().await;
+    server.scheduler.beat().await.expect("a sign of life");
+    server.clock.pass(std::time::Duration::from_secs(30));
+    assert_eq!(server.get("/readyz").await.status, 200);
+    server.clock.pass(std::time::Duration::from_secs(5));
+    let answer = server.get("/readyz").await;
+    assert_eq!(answer.status, 503);
+    assert_eq!(answer.json()["error"], "the database has taken no change of this server for 35 seconds");
+    assert_eq!(server.get("/healthz").await.status, 200, "it lives");
+    server.scheduler.beat().await.expect("a sign of life");
+    assert_eq!(server.get("/readyz").await.status, 200);
+}

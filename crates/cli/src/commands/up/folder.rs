@@ -1,6 +1,9 @@
 //! The project in whose folder the server was started: its environment, and its schedules, deployed whenever their files change.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use diagnostic::Severity;
 use scheduler::{
@@ -38,6 +41,16 @@ pub async fn make_environment(workspace: &WorkspaceSettings, settings: &Settings
         .map_err(explained)?;
     Stream::Stderr.write_line(&format!("  environment '{SLUG}': the code in {}", project.display()));
     Ok(())
+}
+
+/// Schedules without a project beside them are not deployed, which nobody would notice otherwise.
+pub fn warn_of_no_project(folder: &Path) {
+    if read_files(folder).is_ok_and(|files| !files.is_empty()) {
+        Stream::Stderr.write_line(
+            "Warning: the schedules of this folder are not deployed: there is no dbt_project.yml here or above\n  \
+             fix:   start the server in the project's folder, or deploy them: owlet bolt deploy --path .",
+        );
+    }
 }
 
 /// Deploys the folder's schedules, now and whenever their files change, until `stop`. Files with mistakes change nothing; the mistakes are shown.

@@ -64,14 +64,8 @@ pub fn start(
     let clock = Arc::clone(scheduler.clock());
     let details = Arc::new(FromArtifacts { database: scheduler.database().clone(), storage: storage.clone() });
     let outbox = Outbox::new(settings.clone(), clock, scheduler.server(), messages.notifier, details, options);
-    tasks.spawn(every(DELIVER, stop.clone(), move || {
-        let outbox = outbox.clone();
-        async move {
-            if let Err(error) = outbox.round().await {
-                tracing::warn!(%error, "messages could not be delivered");
-            }
-        }
-    }));
+    let ended = stop.clone();
+    tasks.spawn(async move { outbox.run(DELIVER, &ended).await });
     let dropping = workers.clone();
     tasks.spawn(every(DROP, stop.clone(), move || {
         let workers = dropping.clone();

@@ -1,6 +1,11 @@
 //! What the server's parts say beside their work: warnings and errors, a line each, for the operator's log.
 
-use std::fmt::{Debug, Write as _};
+use std::{
+    collections::HashMap,
+    fmt::{Debug, Write as _},
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
 use chrono::Utc;
 use tracing::{
@@ -11,13 +16,40 @@ use tracing::{
 
 use crate::terminal::Stream;
 
+/// The same again within this time is counted, not written: a full disk fails every second.
+const QUIET: Duration = Duration::from_secs(60);
+
 /// From now on they are written to standard error, once per process.
 pub fn write() {
     // Refused only when there is one already, as when two servers are started in one process.
-    let _ = tracing::subscriber::set_global_default(Lines);
+    let _ = tracing::subscriber::set_global_default(Lines::default());
 }
 
-struct Lines;
+#[derive(Default)]
+struct Lines(Mutex<Repeated>);
+
+/// What was written lately: when, and how often it was left out since.
+#[derive(Default)]
+struct Repeated(HashMap<String, (Instant, u32)>);
+
+impl Repeated {
+    /// `None`: it was written a moment ago. Else how often it was left out before.
+    fn left_out(&mut self, line: &str, now: Instant) -> Option<u32> {
+        if let Some((at, count)) = self.0.get_mut(line) {
+            if now.saturating_duration_since(*at) < QUIET {
+                *count += 1;
+                return None;
+            }
+            let before = *count;
+            (*at, *count) = (now, 0);
+            return Some(before);
+        }
+        // What was left out is told with its next time; what has none is forgotten.
+        self.0.retain(|_, (at, _)| now.saturating_duration_since(*at) < QUIET * 10);
+        self.0.insert(line.to_owned(), (now, 0));
+        Some(0)
+    }
+}
 
 impl Subscriber for Lines {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
@@ -44,7 +76,12 @@ impl Subscriber for Lines {
         let mut line = Line::default();
         event.record(&mut line);
         let level = if *event.metadata().level() == Level::ERROR { "Error" } else { "Warning" };
-        Stream::Stderr.write_line(&line.text(&Utc::now().format("%Y-%m-%dT%H:%M:%SZ").to_string(), level));
+        let text = line.text(level);
+        let left_out = self.0.lock().unwrap_or_else(PoisonError::into_inner).left_out(&text, Instant::now());
+        let Some(left_out) = left_out else { return };
+        let again =
+            if left_out == 0 { String::new() } else { format!(" (and {left_out} times more since it was said)") };
+        Stream::Stderr.write_line(&format!("{} {text}{again}", Utc::now().format("%Y-%m-%dT%H:%M:%SZ")));
     }
 
     fn new_span(&self, _: &Attributes<'_>) -> Id {
@@ -68,9 +105,9 @@ struct Line {
 }
 
 impl Line {
-    fn text(&self, at: &str, level: &str) -> String {
+    fn text(&self, level: &str) -> String {
         // One line each, whatever an error has in it.
-        format!("{at} {level}: {}{}", self.message, self.fields).replace('\n', " | ")
+        format!("{level}: {}{}", self.message, self.fields).replace('\n', " | ")
     }
 
     fn add(&mut self, field: &Field, value: &str) {
@@ -99,9 +136,18 @@ mod tests {
     #[test]
     fn a_warning_is_one_line() {
         let line = Line { message: "it failed".to_owned(), fields: ": the disk\nis full (id 7)".to_owned() };
-        assert_eq!(
-            line.text("2026-03-01T04:15:00Z", "Warning"),
-            "2026-03-01T04:15:00Z Warning: it failed: the disk | is full (id 7)"
-        );
+        assert_eq!(line.text("Warning"), "Warning: it failed: the disk | is full (id 7)");
+    }
+
+    #[test]
+    fn what_is_said_every_second_is_written_every_minute() {
+        let (mut repeated, begin) = (Repeated::default(), Instant::now());
+        let written: Vec<(u64, u32)> = (0..125)
+            .filter_map(|second| Some((second, repeated.left_out("full", begin + Duration::from_secs(second))?)))
+            .collect();
+        assert_eq!(written, [(0, 0), (60, 59), (120, 59)]);
+        assert_eq!(repeated.left_out("something else", begin + Duration::from_secs(121)), Some(0));
+        repeated.left_out("later", begin + QUIET * 20);
+        assert_eq!(repeated.0.len(), 1, "it does not grow");
     }
 }

@@ -176,6 +176,14 @@ impl<'a> Session<'a> {
         Err(CheckoutError::of_git(&self.shown, doing(), &stderr))
     }
 
+    /// Waits, but not for a run that is to end.
+    pub(super) async fn unless_cancelled<T>(&self, wait: impl Future<Output = T>) -> Result<T, CheckoutError> {
+        tokio::select! {
+            done = wait => Ok(done),
+            () = self.cancel.cancelled() => Err(CheckoutError::Cancelled),
+        }
+    }
+
     /// Runs git in the mirror.
     pub(super) async fn in_mirror(&self, reach: Reach, arguments: &[&str]) -> Result<String, CheckoutError> {
         let directory = format!("--git-dir={}", self.mirror.display());

@@ -1,6 +1,6 @@
 //! From a repository to a working copy: find the commit, bring it into the mirror, clone the mirror.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{collections::BTreeMap, fs::TryLockError, path::Path, time::Duration};
 
 use super::{
     CheckoutError, Reference, Say, WorkingCopy,
@@ -20,6 +20,9 @@ const PULL_REQUEST: [(&str, &str); 4] = [
     ("refs/pull/", "/merge"),
 ];
 
+/// Between two looks whether another process has left the mirror.
+const LOCK_LOOK: Duration = Duration::from_millis(200);
+
 /// The commit, and how to get it.
 #[derive(Debug, PartialEq, Eq)]
 struct Found {
@@ -36,8 +39,14 @@ pub(super) async fn check_out(
     say: Say<'_>,
 ) -> Result<WorkingCopy, CheckoutError> {
     let lock = session.checkouts.lock_of(&session.mirror);
-    let _one_at_a_time = lock.lock().await;
-    let _file = lock_file(session).await?;
+    let _one_at_a_time = match lock.try_lock() {
+        Ok(locked) => locked,
+        Err(_) => {
+            say(format!("Waiting for another run that looks at {}", session.shown));
+            session.unless_cancelled(lock.lock()).await?
+        }
+    };
+    let _file = lock_file(session, say).await?;
     make_mirror(session).await?;
 
     let found = match &reference.commit {
@@ -65,23 +74,24 @@ pub(super) async fn check_out(
 }
 
 /// Another process of this host may use the same mirrors.
-async fn lock_file(session: &Session<'_>) -> Result<fs_err::File, CheckoutError> {
+async fn lock_file(session: &Session<'_>, say: Say<'_>) -> Result<fs_err::File, CheckoutError> {
     let path = session.mirror.with_extension("lock");
-    let directory = session.checkouts.directory.clone();
-    let locked = tokio::task::spawn_blocking({
-        let path = path.clone();
-        move || {
-            fs_err::create_dir_all(directory)?;
-            let file = fs_err::OpenOptions::new().create(true).write(true).truncate(false).open(path)?;
-            file.file().lock()?;
-            Ok(file)
+    let failed = |source| CheckoutError::io("locking", &path, source);
+    fs_err::create_dir_all(&session.checkouts.directory).map_err(failed)?;
+    let file = fs_err::OpenOptions::new().create(true).write(true).truncate(false).open(&path).map_err(failed)?;
+    let mut is_told = false;
+    // Never waited for inside of the system: there the end of the run or of the server would not be heard.
+    loop {
+        match file.file().try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::Error(source)) => return Err(failed(source)),
+            Err(TryLockError::WouldBlock) => {}
         }
-    });
-    locked
-        .await
-        .map_err(std::io::Error::other)
-        .and_then(|file| file)
-        .map_err(|source| CheckoutError::io("locking", &path, source))
+        if !std::mem::replace(&mut is_told, true) {
+            say(format!("Waiting for another server of this machine that looks at {}", session.shown));
+        }
+        session.unless_cancelled(tokio::time::sleep(LOCK_LOOK)).await?;
+    }
 }
 
 async fn make_mirror(session: &Session<'_>) -> Result<(), CheckoutError> {
