@@ -71,6 +71,7 @@ impl Outbox {
         let warn = |error: OutboxError| tracing::warn!(%error, "messages could not be delivered");
         loop {
             let went_on = tokio::select! {
+                biased;
                 () = end.cancelled() => break,
                 _ = look.tick() => self.take_over().await.map(|_| ()),
                 ended = wait_for(&mut turns, &mut done), if !turns.sending.is_empty() => ended,
