@@ -319,7 +319,7 @@ impl Object for PackageNamespace {
         match self.macros.get(name) {
             Some(found) => found.call(state, args),
             None => {
-                let missing = Value::undefined(&format!("{}.{name}", self.name));
+                let missing = state.undefined(&format!("{}.{name}", self.name));
                 state.call(&missing, args)
             }
         }
