@@ -29,6 +29,11 @@ impl SourceText {
         Location::in_source(&self.file, &self.text, position.line, Some(position.column))
     }
 
+    /// A place in the file without the line's text, which has to be looked for from the top: for one of very many.
+    pub fn place(&self, position: Position) -> Location {
+        Location { line: Some(position.line), column: Some(position.column), ..Location::file(&self.file) }
+    }
+
     /// An error at a place of the file.
     pub fn error(&self, position: Position, what: impl Into<String>) -> Diagnostic {
         Diagnostic::error(what).at(self.location(position))

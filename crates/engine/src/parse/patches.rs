@@ -204,17 +204,18 @@ impl<'a> Patches<'a> {
             // Every name is compared with every other: who has hundreds of such entries did not mistype them.
             let of_package = names.get(patch.file.package.as_str()).filter(|_| index < GUESSES);
             let near = of_package.and_then(|names| super::resolve::nearest(&name, names.iter().copied()));
+            let source = &patch.file.source;
+            let place = match index < GUESSES {
+                true => source.location(patch.node.position),
+                false => source.place(patch.node.position),
+            };
+            let what = format!(
+                "Did not find matching node for patch with name '{}' in the '{section}' section of file '{}'",
+                patch.node.name, source.file
+            );
             diagnostics.push(
-                patch
-                    .file
-                    .source
-                    .warning(
-                        patch.node.position,
-                        format!(
-                            "Did not find matching node for patch with name '{}' in the '{section}' section of file '{}'",
-                            patch.node.name, patch.file.source.file
-                        ),
-                    )
+                Diagnostic::warning(what)
+                    .at(place)
                     .named("NoNodeForYamlKey")
                     .cause(format!("no file of package '{}' is named '{name}'", patch.file.package))
                     .fix(match near {

@@ -55,6 +55,18 @@ impl Object for Marker {
         !self.text.is_empty()
     }
 
+    fn len(&self) -> Option<usize> {
+        Some(self.text.chars().count())
+    }
+
+    /// As in a text: `'a' in ['a', 'b'] | as_bool` looks into the list's text, for the filter binds first.
+    fn contains(&self, item: &Value) -> Option<bool> {
+        match item {
+            Value::Str(part) => Some(self.text.contains(&**part)),
+            other => other.downcast_ref::<Marker>().map(|part| self.text.contains(&*part.text)),
+        }
+    }
+
     fn eq(&self, other: &Value) -> bool {
         match other {
             Value::Str(text) => *text == self.text,
