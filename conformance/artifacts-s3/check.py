@@ -22,7 +22,7 @@ from moto.server import ThreadedMotoServer
 
 PREFIX = "team a/ärtefacts/"
 FILES = {
-    "dbt_project.yml": "name: shop\nversion: '1'\n",
+    "dbt_project.yml": "name: shop\nversion: '1.0'\n",
     "models/orders.sql": "select 1 as id",
     # Larger than what is sent as one piece elsewhere, and it does not compress.
     "blob.py": "import os, pathlib\npathlib.Path('target').mkdir(exist_ok=True)\n"

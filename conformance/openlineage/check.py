@@ -22,7 +22,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 FILES = {
-    "dbt_project.yml": "name: shop\nversion: '1'\n",
+    "dbt_project.yml": "name: shop\nversion: '1.0'\n",
     "seeds/raw_orders.csv": "id,amount\n1,10\n2,20\n",
     "models/orders.sql": "{{ config(materialized='table') }} select id, amount * 2 as doubled from {{ ref('cleaned') }}",
     "models/cleaned.sql": "{{ config(materialized='ephemeral') }} select * from {{ ref('raw_orders') }} where id is not null",
