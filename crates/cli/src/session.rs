@@ -147,7 +147,12 @@ impl Session {
         let (project, diagnostics) = Project::load(&project_settings, &renderer);
         let errors = tell(&events, &settings, diagnostics);
         let Some(project) = project else { return Err(fail(errors)) };
-        let (catalogs, catalogs_in_file) = read_catalogs(&events, &settings, &environment, &project).map_err(fail)?;
+        let which = opening.arguments.get("which").and_then(Json::as_str).unwrap_or_default();
+        // As dbt: what has no use for nodes does not stumble over their catalogs.
+        let (catalogs, catalogs_in_file) = match which {
+            "clean" | "debug" => Default::default(),
+            _ => read_catalogs(&events, &settings, &environment, &project).map_err(fail)?,
+        };
         let target_path = settings.target_path.clone().unwrap_or_else(|| PathBuf::from(&project.root.target_path));
         let target_dir = project_dir.join(target_path);
         let load = |folder: &Path| PreviousState::load(folder, &project_dir.join(folder), &target_dir);
@@ -156,7 +161,6 @@ impl Session {
         if let Some(folder) = settings.state.as_deref().filter(|folder| project_dir.join(folder) == target_dir) {
             warn(&events, &settings, "WarnStateTargetEqual", state_is_target(folder))?;
         }
-        let which = opening.arguments.get("which").and_then(Json::as_str).unwrap_or_default();
         // Commands that compile nothing need no state, even where the environment says DBT_DEFER.
         let compiles = !matches!(which, "list" | "parse" | "clean" | "run-operation");
         let deferred = match compiles && settings.defer {

@@ -102,3 +102,17 @@ fn init_says_what_it_needs() {
     assert!(read(folder.path(), "market/dbt_project.yml").contains("profile: other\n"));
     assert_eq!(owlet(&folder.path().join("market"), &["parse"]).code, Some(0));
 }
+
+#[test]
+fn a_wrong_catalogs_file_stops_what_reads_nodes_and_nothing_else() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let made = owlet(folder.path(), &["init", "shop"]);
+    assert_eq!(made.code, Some(0), "{}", made.stderr);
+    let shop = folder.path().join("shop");
+    write(&shop, "catalogs.yml", "catalogs: [{name: lake}]\n");
+    let parsed = owlet(&shop, &["parse"]);
+    assert_eq!(parsed.code, Some(2), "{}", parsed.stdout);
+    assert!(parsed.stdout.contains("at catalogs.yml:1:12"), "{}", parsed.stdout);
+    let cleaned = owlet(&shop, &["clean"]);
+    assert_eq!(cleaned.code, Some(0), "{}{}", cleaned.stdout, cleaned.stderr);
+}
