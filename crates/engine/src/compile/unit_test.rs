@@ -1,5 +1,7 @@
 //! Unit tests: the model over given rows, and the rows it must give.
 
+mod reference;
+
 use std::{collections::HashMap, sync::Arc};
 
 use artifacts::{
@@ -13,7 +15,7 @@ use names::{RelationName, UniqueId};
 use serde_json::Value as Json;
 
 use super::{Compiler, ctes};
-use crate::{adapter::StatementOrigin, context::node::UnitTestInputs, manifest::Found, parse::read_reference};
+use crate::{adapter::StatementOrigin, context::node::UnitTestInputs, manifest::Found};
 
 /// A unit test, ready to be run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,7 +88,7 @@ impl Compiler {
     }
 
     /// A CTE for each input, and what stands for what.
-    fn inputs(&self, test: &UnitTest, model: &Node) -> Result<(UnitTestInputs, Vec<ExtraCte>), Diagnostic> {
+    fn inputs(&self, test: &UnitTest, model: &Arc<Node>) -> Result<(UnitTestInputs, Vec<ExtraCte>), Diagnostic> {
         let mut inputs = UnitTestInputs::default();
         let mut found = Vec::new();
         for given in &test.given {
@@ -98,7 +100,7 @@ impl Compiler {
                 found.push(ExtraCte { id: model.unique_id.clone(), sql: ctes::cte(&name, &sql) });
                 continue;
             }
-            let Input { id, cte: name, relation, seed } = self.input(test, &given.input)?;
+            let Input { id, cte: name, relation, seed } = self.input(test, model, &given.input)?;
             let sql = self.input_sql(test, &given.rows, &given.format, given.fixture.as_deref(), relation, seed)?;
             found.push(ExtraCte { id: id.clone(), sql: ctes::cte(&name, &sql) });
             inputs.by_id.insert(id, name);
@@ -107,17 +109,17 @@ impl Compiler {
     }
 
     /// What an input names: its id, its CTE, its relation, and the seed if it is one.
-    fn input(&self, test: &UnitTest, input: &str) -> Result<Input, Diagnostic> {
+    fn input(&self, test: &UnitTest, model: &Arc<Node>, input: &str) -> Result<Input, Diagnostic> {
         let (lookup, root) = (self.manifest.lookup(), self.manifest.root_package());
         let unknown = || {
             Diagnostic::error(format!(
                 "Unit test '{}' had an input ({input}) which was not found in the manifest.",
                 test.name
             ))
-            .cause("an input is `ref('…')`, `source('…', '…')` or `this`, of something that exists")
+            .cause("nothing in the project or its packages has this name")
             .fix("correct the name")
         };
-        let named = read_reference(input).ok_or_else(unknown)?;
+        let named = self.named_input(test, model, input)?;
         if let Some(of) = named.refs.first() {
             let found = lookup.find_ref(&of.name, of.package.as_deref(), of.version.as_ref(), &test.package_name, root);
             let Found::One(id) = found else { return Err(unknown()) };

@@ -35,6 +35,8 @@ pub struct ProjectScope {
     pub runs_after_failed_start: bool,
     /// `require_ref_searches_node_package_before_root`
     pub package_first: bool,
+    /// `support_custom_ref_kwargs`
+    pub custom_ref_arguments: bool,
     /// `query-comment`.
     pub query_comment: QueryComment,
     /// Files of unit tests by package and stem: `(path, is CSV, contents)`.
@@ -81,6 +83,7 @@ impl ProjectScope {
             runs_after_failed_start: !project.root.project_flags().behaviour("skip_nodes_if_on_run_start_fails"),
             package_first: project.root.project_flags().behaviour("require_ref_searches_node_package_before_root"),
             points_to_latest: project.root.project_flags().behaviour("latest_version_pointer_enabled_by_default"),
+            custom_ref_arguments: project.root.project_flags().behaviour("support_custom_ref_kwargs"),
             restrict_access: project.all().map(|p| (p.name.clone(), p.restrict_access)).collect(),
             query_comment: project.root.query_comment.clone(),
             fixtures: HashMap::new(),

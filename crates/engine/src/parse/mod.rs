@@ -61,14 +61,15 @@ use crate::{
 use builder::Builder;
 use homes::Homes;
 use nodes::{Draft, ParsedNode, Parser};
+pub(crate) use others::Named;
 use patches::Patches;
 use sources::ParsedSource;
 use test_entries::{Place, test_entries};
 use tests::OnColumn;
 
 /// What `ref('x')` or `source('a', 'b')`, written as a text, names.
-pub(crate) fn read_reference(expression: &str) -> Option<others::Named> {
-    let mut named = others::Named::default();
+pub(crate) fn read_reference(expression: &str) -> Option<Named> {
+    let mut named = Named::default();
     others::read_reference(expression, &mut named).then_some(named)
 }
 

@@ -268,12 +268,15 @@ impl<'a> Parser<'a> {
         (context.take_capture(), Some(template))
     }
 
-    /// Of the macros that a generic test calls dbt notes those that its own macro, or `get_where_subquery`, can reach.
+    /// Of the macros that a generic test calls dbt notes those that its own macro, or `get_where_subquery`, can reach, and with the flag
+    /// `support_custom_ref_kwargs` the project's own `ref` and `source`.
     fn keep_reachable(&self, test: &Node, called: &mut IndexSet<UniqueId>) {
         let macros = &self.scope.macros;
-        let subquery = macros.named(&test.package_name, "get_where_subquery").map(|found| UniqueId::new(found.id()));
+        let named = |name: &str| macros.named(&test.package_name, name).map(|found| UniqueId::new(found.id()));
+        let own = ["ref", "source"].into_iter().filter(|_| self.scope.custom_ref_arguments).filter_map(named);
         let mut reached: IndexSet<UniqueId> =
-            subquery.into_iter().chain(test.depends_on.macros.iter().cloned()).collect();
+            named("get_where_subquery").into_iter().chain(test.depends_on.macros.iter().cloned()).collect();
+        reached.extend(own.filter(|id| !macros.is_internal(id.as_str())));
         let mut next = 0;
         while let Some(id) = reached.get_index(next).cloned() {
             next += 1;
