@@ -302,21 +302,7 @@ impl Manifest {
             };
             let Some(node) = section.get_mut(&compiled.id) else { continue };
             let node = Arc::make_mut(node);
-            node.compiled = Some(compiled.to_artifact());
-            node.compiled_path.clone_from(&compiled.path);
-            for (to, relation) in node.foreign_keys_mut().zip(&compiled.foreign_keys) {
-                to.clone_from(relation);
-            }
-            let overloads = node.function.iter_mut().flat_map(|function| &mut function.overloads);
-            for (overload, body) in overloads.zip(&compiled.overload_bodies) {
-                overload.compiled_body = Some(body.clone());
-            }
-            node.relation_name = compiled.relation_name.clone().or_else(|| node.relation_name.take());
-            for called in &compiled.macros {
-                if !node.depends_on.macros.contains(called) {
-                    node.depends_on.macros.push(called.clone());
-                }
-            }
+            compiled.complete(node);
         }
         artifact
     }

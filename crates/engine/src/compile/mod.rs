@@ -64,6 +64,25 @@ impl Compiled {
             extra_ctes: self.extra_ctes.clone(),
         }
     }
+
+    /// Puts into the node what became known when it was compiled.
+    pub(crate) fn complete(&self, node: &mut Node) {
+        node.compiled = Some(self.to_artifact());
+        node.compiled_path.clone_from(&self.path);
+        for (to, relation) in node.foreign_keys_mut().zip(&self.foreign_keys) {
+            to.clone_from(relation);
+        }
+        let overloads = node.function.iter_mut().flat_map(|function| &mut function.overloads);
+        for (overload, body) in overloads.zip(&self.overload_bodies) {
+            overload.compiled_body = Some(body.clone());
+        }
+        node.relation_name = self.relation_name.clone().or_else(|| node.relation_name.take());
+        for called in &self.macros {
+            if !node.depends_on.macros.contains(called) {
+                node.depends_on.macros.push(called.clone());
+            }
+        }
+    }
 }
 
 /// A batch of a microbatch model: `[start, end)`.

@@ -9,6 +9,7 @@ mod flags;
 mod host;
 mod macros;
 pub(crate) mod node;
+pub(crate) mod record;
 mod reference;
 mod relation;
 mod scope;

@@ -72,7 +72,7 @@ fn run_result(result: &NodeResult) -> RunResult {
     }
 }
 
-fn timings(timing: &[Timing]) -> Vec<run_results::Timing> {
+pub(super) fn timings(timing: &[Timing]) -> Vec<run_results::Timing> {
     timing
         .iter()
         .map(|timing| run_results::Timing {
@@ -83,11 +83,21 @@ fn timings(timing: &[Timing]) -> Vec<run_results::Timing> {
         .collect()
 }
 
-fn response(response: Option<&AdapterResponse>) -> JsonMap {
+pub(super) fn response(response: Option<&AdapterResponse>) -> JsonMap {
     match response.map(serde_json::to_value) {
         Some(Ok(serde_json::Value::Object(map))) => map,
         _ => JsonMap::new(),
     }
+}
+
+/// What a freshness check's result has besides what all results have.
+pub(super) fn measured(result: &NodeResult) -> Option<serde_json::Value> {
+    let measured = result.freshness.as_ref()?;
+    Some(serde_json::json!({
+        "max_loaded_at": timestamp(measured.max_loaded_at),
+        "snapshotted_at": timestamp(measured.snapshotted_at),
+        "age": measured.age_in_seconds(),
+    }))
 }
 
 fn freshness_result(result: &NodeResult) -> FreshnessResult {

@@ -6,7 +6,7 @@ use artifacts::manifest::Node;
 use jinja::Value;
 
 use super::{
-    NodeResult, NodeStatus, RunContext, Timing, blocking, errors,
+    NodeResult, NodeStatus, RunContext, Timing, blocking, end_results, errors,
     executor::{Ended, Executed},
     node_info,
     results::NodeFailure,
@@ -15,7 +15,7 @@ use super::{
 use crate::{
     HookTime,
     adapter::{AdapterResponse, StatementOrigin},
-    events::{Event, NodeInfo},
+    events::Event,
 };
 
 /// Runs all projects' hooks, one after the other; after one that fails, and after Ctrl-C, the others are skipped.
@@ -86,7 +86,7 @@ async fn execute_hook(
 ) -> Result<(String, Option<AdapterResponse>), NodeFailure> {
     let extra = match when {
         HookTime::Start => Vec::new(),
-        HookTime::End => end_names(nodes),
+        HookTime::End => end_names(context, nodes),
     };
     let (compiler, id, project_dir) = (context.compiler.clone(), hook.unique_id.clone(), context.project_dir.clone());
     let (sql, comment) = blocking(move || {
@@ -110,7 +110,7 @@ async fn execute_hook(
 }
 
 /// What only on-run-end hooks see: `schemas`, `database_schemas`, `results`.
-fn end_names(nodes: &[Ended]) -> Vec<(String, Value)> {
+fn end_names(context: &RunContext, nodes: &[Ended]) -> Vec<(String, Value)> {
     let built = nodes.iter().filter(|(_, result)| !result.status.blocks_descendants());
     let schemas = schemas_of(built.filter_map(|(info, _)| info.relation.as_ref()));
     let mut names: Vec<&str> = schemas.iter().map(|(_, schema)| schema.as_str()).collect();
@@ -123,41 +123,8 @@ fn end_names(nodes: &[Ended]) -> Vec<(String, Value)> {
                 schemas.iter().map(|(database, schema)| Value::tuple(vec![text(database), text(schema)])).collect(),
             ),
         ),
-        ("results".to_owned(), Value::list(nodes.iter().map(|(info, result)| result_value(info, result)).collect())),
+        ("results".to_owned(), end_results::results(context, nodes)),
     ]
-}
-
-/// A result as hooks read it: `.node`, `.status`, `.message`, …
-fn result_value(info: &NodeInfo, result: &NodeResult) -> Value {
-    let optional = |value: &Option<String>| value.as_deref().map_or(Value::None, text);
-    let node = Value::dict([
-        ("unique_id", Value::str(result.unique_id.as_str())),
-        ("name", text(&info.name)),
-        ("resource_type", text(&info.resource_type)),
-        ("original_file_path", text(&info.original_file_path)),
-        ("database", info.relation.as_ref().map_or(Value::None, |relation| text(&relation.database))),
-        ("schema", info.relation.as_ref().map_or(Value::None, |relation| text(&relation.schema))),
-        ("alias", info.relation.as_ref().map_or(Value::None, |relation| text(&relation.identifier))),
-        ("relation_name", optional(&info.relation_name)),
-    ]);
-    let response = result.adapter_response.as_ref().map(|response| {
-        Value::dict([
-            ("_message", text(&response.message)),
-            ("code", text(&response.code)),
-            ("rows_affected", Value::Int(response.rows_affected)),
-            ("data_scanned_in_bytes", Value::Int(i64::try_from(response.data_scanned_in_bytes).unwrap_or(i64::MAX))),
-        ])
-    });
-    Value::dict([
-        ("node", node),
-        ("unique_id", Value::str(result.unique_id.as_str())),
-        ("status", Value::str(result.status.as_str())),
-        ("message", optional(&result.message)),
-        ("failures", result.failures.map_or(Value::None, Value::Int)),
-        ("execution_time", Value::Float(result.execution_time.as_secs_f64())),
-        ("thread_id", text(&result.thread)),
-        ("adapter_response", response.unwrap_or_else(|| Value::dict::<&str, Value>([]))),
-    ])
 }
 
 fn text(text: &str) -> Value {

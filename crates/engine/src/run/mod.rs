@@ -6,6 +6,7 @@ mod artifact_files;
 mod build;
 mod clone;
 pub mod data_tests;
+mod end_results;
 mod errors;
 pub mod event_time;
 mod executor;
