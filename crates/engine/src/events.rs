@@ -63,6 +63,8 @@ pub struct NodeInfo {
     pub meta: serde_json::Value,
     /// What a test is on.
     pub attached_node: Option<UniqueId>,
+    /// Its group with name, package and owner, as the JSON log has it.
+    pub group: Option<serde_json::Value>,
     /// What follows `START` in its line: `sql view model dev.orders`.
     pub label: String,
 }

@@ -118,19 +118,28 @@ fn detail_parts<'a>(detail: &Detail) -> Vec<Part<'a>> {
         "node_info": info, "node_name": node.name, "path": node.original_file_path, "resource_type": node.resource_type,
     });
     let part = |(code, name), level, message, data| Part { code, name, level, message, data };
-    let mut parts = vec![part(codes[0], level, format!("{tag}: {head}"), place)];
+    let mut parts = vec![part(codes[0], level, format!("{tag}: {head}"), with_group(place, node))];
     if let Some(message) = &detail.message {
         let shown = match is_error {
             true => format!("  {}", message.replace('\n', "\n  ")),
             false => format!("{tag}: {message}"),
         };
-        parts.push(part(codes[1], level, shown, json!({"msg": message, "node_info": info})));
+        let data = json!({"msg": message, "node_info": info});
+        parts.push(part(codes[1], level, shown, if is_error { with_group(data, node) } else { data }));
     }
     if let Some(path) = &detail.compiled_path {
         let data = json!({"path": path, "node_info": info});
         parts.push(part(("Z026", "SQLCompiledPath"), Level::Info, format!("  compiled code at {path}"), data));
     }
     parts
+}
+
+/// Adds the node's group, where it has one.
+fn with_group(mut data: Value, node: &NodeInfo) -> Value {
+    if let (Some(data), Some(group)) = (data.as_object_mut(), &node.group) {
+        data.insert("group".to_owned(), group.clone());
+    }
+    data
 }
 
 /// dbt's code and name, which consumers rely on.
@@ -227,21 +236,24 @@ fn data(record: &Record, message: &str) -> Value {
             "description": node.label, "index": index, "total": total,
             "node_info": node_info(node, Some(record), None),
         }),
-        Event::NodeFinished { node, index, total, result } => json!({
-            "description": node.label, "index": index, "total": total,
-            "name": node.name, "node_name": node.name, "num_models": total, "resource_type": node.resource_type,
-            "schema": node.relation.as_ref().map(|relation| relation.schema.as_str()).unwrap_or_default(),
-            // What stands in the brackets of a model that worked is the warehouse's word.
-            "status": match (&result.message, result.status) {
-                (Some(message), NodeStatus::Success) => message.as_str(),
-                (_, status) => status.as_str(),
-            },
-            "execution_time": result.execution_time.as_secs_f64(),
-            "num_failures": result.failures.unwrap_or_default(),
-            "attached_node": node.attached_node.as_ref().map_or("", |id| id.as_str()),
-            "node_info": node_info(node, None, Some((record, result))),
-            "run_result": run_result(result),
-        }),
+        Event::NodeFinished { node, index, total, result } => {
+            let data = json!({
+                "description": node.label, "index": index, "total": total,
+                "name": node.name, "node_name": node.name, "num_models": total, "resource_type": node.resource_type,
+                "schema": node.relation.as_ref().map(|relation| relation.schema.as_str()).unwrap_or_default(),
+                // What stands in the brackets of a model that worked is the warehouse's word.
+                "status": match (&result.message, result.status) {
+                    (Some(message), NodeStatus::Success) => message.as_str(),
+                    (_, status) => status.as_str(),
+                },
+                "execution_time": result.execution_time.as_secs_f64(),
+                "num_failures": result.failures.unwrap_or_default(),
+                "attached_node": node.attached_node.as_ref().map_or("", |id| id.as_str()),
+                "node_info": node_info(node, None, Some((record, result))),
+                "run_result": run_result(result),
+            });
+            with_group(data, node)
+        }
         Event::BatchStarted { node, name, index, total } => {
             json!({"description": name, "batch_index": index, "total_batches": total, "node": node})
         }

@@ -35,7 +35,10 @@ impl Jobs {
         for id in selected {
             let job = if let Some(node) = manifest.node(id.as_str()) {
                 let runs = wanted(node.resource_type) && !node.is_ephemeral() && !node.is_empty();
-                runs.then(|| (Job::Node(Arc::clone(node)), node_info::of_node(node)))
+                runs.then(|| {
+                    let group = node_info::group(node, &manifest.artifact().groups);
+                    (Job::Node(Arc::clone(node)), NodeInfo { group, ..node_info::of_node(node) })
+                })
             } else if let Some(test) = manifest.unit_test(id.as_str()) {
                 wanted(ResourceType::UnitTest).then(|| (Job::UnitTest(Arc::clone(test)), node_info::of_unit_test(test)))
             } else if let Some(source) = manifest.source(id.as_str()) {

@@ -2,8 +2,13 @@
 
 use std::sync::Arc;
 
-use artifacts::manifest::{Exposure, Node, ResourceType, Source, UnitTest};
-use names::RelationName;
+use artifacts::{
+    JsonMap,
+    manifest::{Exposure, Group, Node, ResourceType, Source, UnitTest},
+};
+use indexmap::IndexMap;
+use names::{RelationName, UniqueId};
+use serde_json::{Value as Json, json};
 
 use super::RunResults;
 use crate::events::NodeInfo;
@@ -29,7 +34,18 @@ pub(super) fn of_node(node: &Node) -> NodeInfo {
         checksum: node.checksum.checksum.clone(),
         meta: node.meta.clone().into(),
         attached_node: node.attached_node.clone(),
+        ..NodeInfo::default()
     }
+}
+
+/// The node's group as dbt's log has it: all that is said of its owner as text.
+pub(super) fn group(node: &Node, groups: &IndexMap<UniqueId, Group>) -> Option<Json> {
+    let name = node.group.as_ref()?;
+    let group = groups.values().rfind(|group| group.name == *name)?;
+    let owner = serde_json::to_value(&group.owner).ok()?;
+    let said = owner.as_object()?.iter().filter(|(_, value)| !value.is_null());
+    let owner: JsonMap = said.map(|(key, value)| (key.clone(), jinja::Value::from(value).to_string().into())).collect();
+    Some(json!({"name": group.name, "package_name": group.package_name, "owner": owner}))
 }
 
 fn label(node: &Node, relation: Option<&RelationName>) -> String {

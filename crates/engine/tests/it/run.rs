@@ -8,7 +8,7 @@ use std::{
 
 use engine::{
     Adapter, Compiler, Manifest,
-    events::{Event, Events, Listener, Record, text},
+    events::{Event, Events, Level, Listener, Record, json, text},
     run::{
         RunCommand, RunContext, RunOptions, RunResults,
         data_tests::TestConfig,
@@ -147,7 +147,11 @@ impl Shop {
         let select: Vec<String> =
             flags.iter().skip_while(|flag| **flag != "-s").skip(1).map(|word| (*word).to_owned()).collect();
         let results = run(context, selected(&manifest, &select)).await.expect("it can run");
-        self.shown(&lines, &results, has("--sent"))
+        let mut shown = self.shown(&lines, &results, has("--sent"));
+        if has("--groups") {
+            shown.extend(lines.groups.lock().expect("not poisoned").drain(..));
+        }
+        shown
     }
 
     /// Every data test's query answers the count it was given, or 0.
@@ -176,7 +180,8 @@ impl Shop {
     }
 
     fn shown(&self, lines: &Lines, results: &RunResults, sent: bool) -> String {
-        let mut text: String = lines.0.lock().expect("not poisoned").iter().map(|line| format!("{line}\n")).collect();
+        let mut text: String =
+            lines.text.lock().expect("not poisoned").iter().map(|line| format!("{line}\n")).collect();
         if sent {
             for statement in self.invocation.adapter.statements() {
                 text.push_str(&format!("sent: {}\n", statement.trim().replace('\n', "\n      ")));
@@ -196,10 +201,22 @@ fn selected(manifest: &Manifest, select: &[String]) -> Vec<UniqueId> {
 
 /// dbt's lines, without dots and durations.
 #[derive(Default)]
-struct Lines(Mutex<Vec<String>>);
+struct Lines {
+    text: Mutex<Vec<String>>,
+    /// What the JSON log says of groups.
+    groups: Mutex<Vec<String>>,
+}
 
 impl Listener for Lines {
     fn hear(&self, record: &Record) {
+        let invocation = json::Invocation { invocation_id: String::new(), pid: 1 };
+        for line in json::lines(record, &invocation, Level::Debug) {
+            let line: serde_json::Value = serde_json::from_str(&line).expect("a line of JSON");
+            if let Some(group) = line["data"].get("group") {
+                let (name, node) = (&line["info"]["name"], &line["data"]["node_info"]["node_name"]);
+                self.groups.lock().expect("not poisoned").push(format!("{name} {node} {group}\n"));
+            }
+        }
         if matches!(record.event, Event::Statement { .. } | Event::FinishedRunning { .. } | Event::Concurrency { .. }) {
             return;
         }
@@ -210,6 +227,6 @@ impl Listener for Lines {
             Some((before, after)) if after.ends_with("s]") && !message.contains('\n') => format!("{before}]"),
             _ => message,
         };
-        self.0.lock().expect("not poisoned").extend(message.lines().map(|line| line.trim_end().to_owned()));
+        self.text.lock().expect("not poisoned").extend(message.lines().map(|line| line.trim_end().to_owned()));
     }
 }
