@@ -218,7 +218,8 @@ def edges(ours: list, theirs: list) -> list:
     def project_ids(ids):
         return [i for i in ids if not is_internal(i)]
 
-    return [] if project_ids(ours) == project_ids(theirs) else [("(edges)", ours, theirs)]
+    a, b = project_ids(ours), project_ids(theirs)
+    return [] if a == b else [("(order)" if sorted(a) == sorted(b) else "(edges)", ours, theirs)]
 
 
 class Owlet:

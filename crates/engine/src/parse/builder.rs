@@ -133,7 +133,11 @@ impl<'a> Builder<'a> {
             for of in &file.unit_tests {
                 let found = models.get(&(file.package.clone(), of.model.clone()));
                 let Some(found) = found else {
-                    if !self.disabled_names.contains(&of.model) {
+                    if self.is_disabled_model(&file.package, &of.model) {
+                        let test = parser.parse_unit_test_of_disabled(file, of, diagnostics);
+                        let json = serde_json::to_value(&test).unwrap_or_default();
+                        self.artifact.disabled.entry(test.unique_id).or_default().push(Disabled::Other(json));
+                    } else {
                         diagnostics.push(missing_model(file, of, models.keys().map(|(_, name)| name.as_str())));
                     }
                     continue;
@@ -150,6 +154,18 @@ impl<'a> Builder<'a> {
                 }
             }
         }
+    }
+}
+
+impl Builder<'_> {
+    fn is_disabled_model(&self, package: &str, name: &str) -> bool {
+        self.disabled_names.contains(name)
+            && self.artifact.disabled.values().flatten().any(|entry| match entry {
+                Disabled::Node(node) => {
+                    node.resource_type == ResourceType::Model && node.name == name && node.package_name == package
+                }
+                _ => false,
+            })
     }
 }
 

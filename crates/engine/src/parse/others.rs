@@ -227,18 +227,31 @@ impl<'a> Parser<'a> {
             }
             _ => true,
         });
-        wanted.map(|model| self.unit_test_of(file, of, model, diagnostics)).collect()
+        wanted.map(|model| self.unit_test_of(file, of, Some(model), diagnostics)).collect()
+    }
+
+    /// The unit test of a model that is off: it is off too, and depends on nothing.
+    pub fn parse_unit_test_of_disabled(
+        &self,
+        file: &PropertyFile,
+        of: &UnitTestProperties,
+        diagnostics: &mut Vec<Diagnostic>,
+    ) -> UnitTest {
+        let mut test = self.unit_test_of(file, of, None, diagnostics);
+        test.config.insert("enabled".to_owned(), Json::Bool(false));
+        test
     }
 
     fn unit_test_of(
         &self,
         file: &PropertyFile,
         of: &UnitTestProperties,
-        model: &Node,
+        model: Option<&Node>,
         diagnostics: &mut Vec<Diagnostic>,
     ) -> UnitTest {
         let package = &file.package;
-        let name = match &model.version {
+        let version = model.and_then(|model| model.version.as_ref());
+        let name = match version {
             Some(version) => format!("{}_v{}", of.name, crate::manifest::version_text(version)),
             None => of.name.clone(),
         };
@@ -311,13 +324,16 @@ impl<'a> Parser<'a> {
             fqn,
             description,
             overrides,
-            depends_on: DependsOn { macros: Vec::new(), nodes: vec![model.unique_id.clone()] },
+            depends_on: DependsOn {
+                macros: Vec::new(),
+                nodes: model.map(|model| model.unique_id.clone()).into_iter().collect(),
+            },
             config,
             checksum: Some(checksum),
-            schema: Some(model.schema.clone()),
+            schema: model.map(|model| model.schema.clone()),
             created_at: self.created_at,
             versions,
-            version: model.version.clone(),
+            version: version.cloned(),
         }
     }
 

@@ -186,6 +186,9 @@ fn resource(manifest: &Manifest, name: &str) -> Json {
     if let Some(found) = artifact.macros.get(name) {
         return serde_json::to_value(&**found).expect("JSON");
     }
+    if let Some(entries) = artifact.disabled.get(name) {
+        return serde_json::to_value(&entries[0]).expect("JSON");
+    }
     let node = artifact.nodes.get(&find(manifest, name)).unwrap_or_else(|| panic!("no node {name}"));
     serde_json::to_value(&**node).expect("JSON")
 }
