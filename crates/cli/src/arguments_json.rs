@@ -1,5 +1,6 @@
 //! The invocation's arguments as artifacts and templates have them: dbt's names, lower case.
 
+use project::ProjectFlags;
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -22,7 +23,8 @@ pub fn arguments(command: &Command, global: &GlobalArgs, settings: &Settings, in
     set("project_dir", settings.project_dir.as_ref().map(|dir| dir.display().to_string()).into());
     set("profiles_dir", settings.profiles_dir.as_ref().map(|dir| dir.display().to_string()).into());
     set("target_path", settings.target_path.as_ref().map(|dir| dir.display().to_string()).into());
-    set("log_path", settings.log_path.as_ref().map(|dir| dir.display().to_string()).into());
+    let logs = settings.log_path.clone().or_else(|| Some(settings.project_dir.as_ref()?.join("logs")));
+    set("log_path", logs.map(|dir| dir.display().to_string()).into());
     let folder = |dir: &Option<std::path::PathBuf>| Value::from(dir.as_ref().map(|dir| dir.display().to_string()));
     set("state", folder(&settings.state));
     set("defer_state", folder(&settings.defer_state));
@@ -37,6 +39,9 @@ pub fn arguments(command: &Command, global: &GlobalArgs, settings: &Settings, in
     set("log_format_file", format!("{:?}", settings.log_format_file).to_lowercase().into());
     set("log_level_file", settings.log_level_file.map_or("none", engine::events::Level::as_str).into());
     set("log_file_max_bytes", settings.log_file_max_bytes.into());
+    set("log_format", format!("{:?}", settings.log_format).to_lowercase().into());
+    set("log_level", settings.log_level.map_or("none", engine::events::Level::as_str).into());
+    set("show_all_deprecations", settings.deprecations.shows_all().into());
     set("quiet", settings.quiet.into());
     set("debug", global.debug.into());
     set("print", settings.print.into());
@@ -48,6 +53,11 @@ pub fn arguments(command: &Command, global: &GlobalArgs, settings: &Settings, in
     set("maximum_seed_size_mib", settings.maximum_seed_size_mib.into());
     set("introspect", true.into());
     set("partial_parse", false.into());
+    set("static_parser", true.into());
+    set("use_experimental_parser", false.into());
+    set("cache_selected_only", false.into());
+    set("log_cache_events", false.into());
+    set("hints_enabled", true.into());
     set("send_anonymous_usage_stats", false.into());
     set("indirect_selection", settings.indirect_selection.clone().unwrap_or_else(|| "eager".to_owned()).into());
     set("full_refresh", settings.full_refresh.into());
@@ -59,6 +69,27 @@ pub fn arguments(command: &Command, global: &GlobalArgs, settings: &Settings, in
     set("exclude_resource_types", json!([]));
     of_command(command, &mut set);
     all
+}
+
+/// `args` of run_results.json and `invocation_args_dict`: with the project's behaviour flags, without what is not set, and without what is off and
+/// could only be switched on.
+///
+/// Source: dbt Core 1.12, `args_to_dict`.
+pub fn as_written(arguments: &Map<String, Value>, flags: &ProjectFlags) -> Map<String, Value> {
+    const ONLY_WHEN_ON: [&str; 7] = [
+        "debug",
+        "full_refresh",
+        "fail_fast",
+        "warn_error",
+        "log_cache_events",
+        "store_failures",
+        "use_experimental_parser",
+    ];
+    let mut written = arguments.clone();
+    written.extend(flags.behaviours().map(|(name, on)| (name.to_owned(), on.into())));
+    let is_off = |name: &str, value: &Value| ONLY_WHEN_ON.contains(&name) && *value == Value::Bool(false);
+    written.retain(|name, value| !value.is_null() && !is_off(name, value));
+    written
 }
 
 fn vars(settings: &Settings) -> Value {
@@ -154,4 +185,24 @@ fn selection(args: &SelectionArgs, set: &mut impl FnMut(&str, Value)) {
 fn types(args: &ResourceTypeArgs, set: &mut impl FnMut(&str, Value)) {
     set("resource_types", args.resource_type.clone().into());
     set("exclude_resource_types", args.exclude_resource_type.clone().into());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_set_is_not_written_and_behaviour_flags_are() {
+        let arguments =
+            json!({"which": "run", "state": null, "full_refresh": false, "empty": false, "fail_fast": true});
+        let flags =
+            ProjectFlags { values: json!({"validate_macro_args": false}).as_object().cloned().unwrap_or_default() };
+        let written = as_written(arguments.as_object().expect("a mapping"), &flags);
+        let shown = |name: &str| written.get(name).cloned();
+        assert_eq!(shown("which"), Some("run".into()));
+        assert_eq!((shown("state"), shown("full_refresh")), (None, None));
+        assert_eq!((shown("empty"), shown("fail_fast")), (Some(false.into()), Some(true.into())));
+        assert_eq!(shown("validate_macro_args"), Some(false.into()));
+        assert_eq!(shown("require_nested_cumulative_type_params"), Some(true.into()));
+    }
 }

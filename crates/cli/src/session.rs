@@ -299,6 +299,9 @@ impl Session {
             found.sort();
             found.into_iter().collect()
         };
+        let project_flags = self.project.root.project_flags();
+        let mut flags = self.arguments.clone();
+        flags.extend(project_flags.behaviours().map(|(name, on)| (name.to_owned(), on.into())));
         Host {
             adapter,
             runtime,
@@ -309,8 +312,8 @@ impl Session {
             target_name: self.profile.target.clone(),
             profile_name: self.profile.name.clone(),
             threads: self.threads(),
-            flags: Arc::new(self.arguments.clone()),
-            args: Arc::new(self.arguments.clone()),
+            flags: Arc::new(flags),
+            args: Arc::new(arguments_json::as_written(&self.arguments, &project_flags)),
             selected: Arc::new(selected),
             metadata_env: Arc::new(metadata_env),
             target_path: self.target_path(),

@@ -87,10 +87,11 @@ impl Settings {
         };
         let debug = lookup.flag(tri_state(global.debug, global.no_debug), "DEBUG", false)?;
         let quiet = lookup.flag(tri_state(global.quiet, global.no_quiet), "QUIET", false)?;
-        let log_format = match global.log_format {
-            Some(format) => format,
-            None => lookup.choice("LOG_FORMAT")?.unwrap_or(LogFormat::Default),
+        let asked_format = match global.log_format {
+            Some(format) => Some(format),
+            None => lookup.choice("LOG_FORMAT")?,
         };
+        let log_format = asked_format.unwrap_or(LogFormat::Default);
         let asked_level = match global.log_level {
             Some(level) => Some(level),
             None => lookup.choice("LOG_LEVEL")?,
@@ -137,11 +138,13 @@ impl Settings {
             )?)),
             log_format_file: match global.log_format_file {
                 Some(format) => format,
-                None => lookup.choice("LOG_FORMAT_FILE")?.unwrap_or(LogFormat::Debug),
+                // What is asked of the terminal's log holds for the file too, as with dbt.
+                None => lookup.choice("LOG_FORMAT_FILE")?.or(asked_format).unwrap_or(LogFormat::Debug),
             },
             log_level_file: match global
                 .log_level_file
                 .map_or_else(|| lookup.choice("LOG_LEVEL_FILE"), |level| Ok(Some(level)))?
+                .or(asked_level)
             {
                 Some(level) => level.least(),
                 None => Some(Level::Debug),
@@ -395,6 +398,20 @@ mod tests {
         assert!(resolve("fail_fast: false", &both, &global).expect("settings").fail_fast);
         global.no_fail_fast = true;
         assert!(!resolve("fail_fast: true", &both, &global).expect("settings").fail_fast);
+    }
+
+    #[test]
+    fn the_log_file_follows_the_terminal_unless_it_is_told_otherwise() {
+        let of = |settings: Settings| (settings.log_format_file, settings.log_level_file);
+        let plain = resolve("debug: false", &[], &GlobalArgs::default()).expect("settings");
+        assert_eq!(of(plain), (LogFormat::Debug, Some(Level::Debug)));
+        let asked = [("DBT_LOG_FORMAT", "json")];
+        let global = GlobalArgs { log_level: Some(LogLevel::Warn), ..GlobalArgs::default() };
+        let followed = resolve("debug: false", &asked, &global).expect("settings");
+        assert_eq!(of(followed), (LogFormat::Json, Some(Level::Warn)));
+        let global = GlobalArgs { log_level_file: Some(LogLevel::None), ..global };
+        let own = resolve("log_format_file: text", &asked, &global).expect("settings");
+        assert_eq!(of(own), (LogFormat::Text, None));
     }
 
     #[test]

@@ -20,6 +20,11 @@ impl Deprecations {
         Self { show_all, met: Mutex::default() }
     }
 
+    /// `--show-all-deprecations`
+    pub fn shows_all(&self) -> bool {
+        self.show_all
+    }
+
     /// Counts a warning if it is a deprecation; answers whether it is told.
     pub fn meets(&self, name: &str) -> bool {
         // References are about models of the project, not about dbt; keys that look like slips are each worth a line,

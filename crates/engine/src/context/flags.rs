@@ -3,7 +3,43 @@
 use std::sync::Arc;
 
 use artifacts::JsonMap;
-use jinja::{CallArgs, Error, Object, Result, State, Value};
+use jinja::{Object, Value};
+
+/// The flags that templates see; all others are undefined, as in dbt.
+///
+/// Source: dbt Core 1.12, `get_flag_obj`.
+const KNOWN: [&str; 30] = [
+    "CACHE_SELECTED_ONLY",
+    "DEBUG",
+    "EMPTY",
+    "FAIL_FAST",
+    "FULL_REFRESH",
+    "HINTS_ENABLED",
+    "INDIRECT_SELECTION",
+    "INTROSPECT",
+    "INVOCATION_COMMAND",
+    "LOG_CACHE_EVENTS",
+    "LOG_FORMAT",
+    "LOG_PATH",
+    "MAXIMUM_SEED_SIZE_MIB",
+    "NO_PRINT",
+    "PARTIAL_PARSE",
+    "PRINTER_WIDTH",
+    "PROFILES_DIR",
+    "QUIET",
+    "REQUIRE_SQL_HEADER_IN_TEST_CONFIGS",
+    "SEND_ANONYMOUS_USAGE_STATS",
+    "STATIC_PARSER",
+    "STORE_FAILURES",
+    "TARGET_PATH",
+    "USE_COLORS",
+    "USE_EXPERIMENTAL_PARSER",
+    "VERSION_CHECK",
+    "WARN_ERROR",
+    "WARN_ERROR_OPTIONS",
+    "WHICH",
+    "WRITE_JSON",
+];
 
 /// `flags`.
 #[derive(Debug)]
@@ -15,25 +51,12 @@ impl Object for Flags {
     }
 
     fn get_attr(&self, name: &str) -> Option<Value> {
-        let found = self.0.get(name).or_else(|| self.0.get(name.to_ascii_lowercase().as_str()));
-        Some(found.map_or(Value::None, Value::from))
+        KNOWN.binary_search(&name).ok()?;
+        Some(self.0.get(name.to_ascii_lowercase().as_str()).map_or(Value::None, Value::from))
     }
 
     fn get_item(&self, key: &Value) -> Option<Value> {
         self.get_attr(key.as_str()?)
-    }
-
-    fn has_method(&self, name: &str) -> bool {
-        name == "get"
-    }
-
-    fn call_method(&self, _: &mut State<'_>, name: &str, args: CallArgs) -> Result<Value> {
-        if name != "get" {
-            return Err(Error::type_error(format!("'Namespace' object has no attribute '{name}'")));
-        }
-        let [key, default] = args.bind("get", ["key", "default"], 1)?;
-        let found = key.as_ref().and_then(Value::as_str).and_then(|key| self.0.get(&key.to_ascii_lowercase()));
-        Ok(found.map(Value::from).or(default).unwrap_or(Value::None))
     }
 
     fn is_true(&self) -> bool {
