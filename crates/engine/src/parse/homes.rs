@@ -1,6 +1,6 @@
 //! Which node an entry of a property file is about, when it is not in the entry's own package, or several packages have one of its name.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use artifacts::manifest::ResourceType;
 
@@ -13,6 +13,7 @@ pub(super) struct Homes<'a>(HashMap<(ResourceType, &'a str), Vec<Home<'a>>>);
 #[derive(Debug)]
 struct Home<'a> {
     package: &'a str,
+    path: &'a str,
     is_enabled: bool,
 }
 
@@ -27,6 +28,7 @@ impl<'a> Homes<'a> {
             let is_shared = drafts.len() > 1;
             let homes = drafts.into_iter().map(|draft| Home {
                 package: &draft.node.package_name,
+                path: &draft.node.original_file_path,
                 is_enabled: !is_shared || parser.parse(draft.clone()).is_enabled(),
             });
             (name, homes.collect())
@@ -43,6 +45,19 @@ impl<'a> Homes<'a> {
         let homes = self.0.get(&(kind, name)).map(Vec::as_slice).unwrap_or_default();
         let own = || homes.iter().filter(|home| home.package == package);
         if own().any(|home| home.is_enabled) { 0 } else { own().count() }
+    }
+
+    /// Package and file of every node that is off while its package has another of its kind and name that is on: no entry is about it.
+    pub fn passed_over(&self) -> HashSet<(String, String)> {
+        let mut found = HashSet::new();
+        for homes in self.0.values().filter(|homes| homes.len() > 1) {
+            for off in homes.iter().filter(|home| !home.is_enabled) {
+                if homes.iter().any(|home| home.is_enabled && home.package == off.package) {
+                    found.insert((off.package.to_owned(), off.path.to_owned()));
+                }
+            }
+        }
+        found
     }
 
     /// The package of the node that an entry of `package` is about: the own one, unless that is switched off and another package's is not.

@@ -94,11 +94,13 @@ pub(super) struct Patches<'a> {
     models: HashMap<Key, Patch<'a>>,
     /// Package and name → patch.
     others: HashMap<(ResourceType, String, String), Patch<'a>>,
+    /// Package and file of nodes that no entry is about.
+    passed_over: HashSet<(String, String)>,
 }
 
 impl<'a> Patches<'a> {
     pub fn new(files: &'a [PropertyFile], homes: &Homes<'_>, diagnostics: &mut Vec<Diagnostic>) -> Self {
-        let mut patches = Self::default();
+        let mut patches = Self { passed_over: homes.passed_over(), ..Self::default() };
         for file in files {
             for node in &file.models {
                 patches.add_model(file, node, homes, diagnostics);
@@ -157,10 +159,14 @@ impl<'a> Patches<'a> {
         }
     }
 
-    /// Gives every draft its patch.
+    /// Gives every draft its patch. Without one stays what is switched off beside another of its name that is not.
     pub fn apply(&self, drafts: &mut [Draft<'a>]) {
         for draft in drafts {
             let node = &draft.node;
+            let place = || (node.package_name.clone(), node.original_file_path.clone());
+            if !self.passed_over.is_empty() && self.passed_over.contains(&place()) {
+                continue;
+            }
             if node.resource_type == ResourceType::Model {
                 let key = (node.package_name.clone(), node.name.clone());
                 if let Some(patch) = self.models.get(&key) {
