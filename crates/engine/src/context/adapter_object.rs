@@ -6,8 +6,13 @@ use diagnostic::Diagnostic;
 use jinja::{CallArgs, Error, Object, Result, State, Value};
 use names::RelationName;
 
-use super::{Column, Relation, Table, node::Context};
-use crate::adapter::{AdapterError, CatalogIntegration, StatementOrigin};
+use super::{
+    Column, Relation, Table,
+    adapter_answers::{Behavior, Response},
+    catalog_integration::{catalog_name, integration},
+    node::Context,
+};
+use crate::adapter::{AdapterError, StatementOrigin};
 
 /// `adapter`.
 #[derive(Debug)]
@@ -333,53 +338,6 @@ impl AdapterObject {
     }
 }
 
-/// The catalog that a node's configuration names; `catalog` is an older word for it.
-fn catalog_name(node: &Value) -> Option<String> {
-    let of = |value: &Value, key: &str| match value {
-        Value::Dict(entries) => entries.get(key),
-        Value::Object(object) => object.get_attr(key).or_else(|| object.get_item(&Value::str(key))),
-        _ => None,
-    };
-    let config = of(node, "config")?;
-    let named = |key| of(&config, key).filter(Value::is_true).map(|name| name.to_string());
-    named("catalog_name").or_else(|| named("catalog"))
-}
-
-/// A wrong name is the project's mistake, not the warehouse's.
-fn integration(found: crate::adapter::AdapterResult<CatalogIntegration>) -> Result<Value> {
-    found.map(|found| Value::object(Integration(found))).map_err(|error| Error::host(*error.diagnostic))
-}
-
-/// A catalog integration as templates see it, and the relation that one builds, which says the same.
-#[derive(Debug)]
-struct Integration(CatalogIntegration);
-
-impl Object for Integration {
-    fn type_name(&self) -> &str {
-        "CatalogIntegration"
-    }
-
-    fn get_attr(&self, name: &str) -> Option<Value> {
-        let some = |text: &Option<String>| text.as_deref().map_or(Value::None, Value::from);
-        let of = &self.0;
-        Some(match name {
-            "name" => of.name.as_str().into(),
-            "catalog_type" => of.catalog_type.as_str().into(),
-            "catalog_name" => of.catalog_name.as_str().into(),
-            "table_format" => some(&of.table_format),
-            "file_format" => some(&of.file_format),
-            "external_volume" => some(&of.external_volume),
-            "catalog_database" => some(&of.catalog_database),
-            "allows_writes" => true.into(),
-            _ => return None,
-        })
-    }
-
-    fn is_true(&self) -> bool {
-        true
-    }
-}
-
 /// What a method answers while parsing.
 fn parsed_answer(name: &str) -> Value {
     match name {
@@ -392,63 +350,5 @@ fn parsed_answer(name: &str) -> Value {
         | "get_columns_in_table" => Value::list(Vec::new()),
         "check_schema_exists" | "already_exists" => false.into(),
         _ => Value::None,
-    }
-}
-
-/// `response` of a statement: prints as its message, has `rows_affected` and its like.
-#[derive(Debug)]
-struct Response(Value);
-
-impl Object for Response {
-    fn type_name(&self) -> &str {
-        "AdapterResponse"
-    }
-
-    fn get_attr(&self, name: &str) -> Option<Value> {
-        let name = if name == "message" { "_message" } else { name };
-        self.0.as_dict()?.get(name)
-    }
-
-    fn str(&self) -> String {
-        self.get_attr("_message").map(|message| message.to_string()).unwrap_or_default()
-    }
-
-    fn is_true(&self) -> bool {
-        true
-    }
-
-    fn to_json(&self) -> Option<serde_json::Value> {
-        self.0.to_json().ok()
-    }
-}
-
-/// `adapter.behavior`: no behaviour flag is set.
-#[derive(Debug)]
-struct Behavior;
-
-impl Object for Behavior {
-    fn type_name(&self) -> &str {
-        "Behavior"
-    }
-
-    fn get_attr(&self, _: &str) -> Option<Value> {
-        Some(Value::object(BehaviorFlag))
-    }
-}
-
-#[derive(Debug)]
-struct BehaviorFlag;
-
-impl Object for BehaviorFlag {
-    fn type_name(&self) -> &str {
-        "BehaviorFlag"
-    }
-
-    fn get_attr(&self, name: &str) -> Option<Value> {
-        (name == "no_warn").then_some(Value::Bool(false))
-    }
-
-    fn is_true(&self) -> bool {
-        false
     }
 }

@@ -1,7 +1,9 @@
 //! What templates see: dbt's context.
 
+mod adapter_answers;
 mod adapter_object;
 mod builtins;
+mod catalog_integration;
 mod column;
 mod config_object;
 mod exceptions;

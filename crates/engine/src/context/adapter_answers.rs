@@ -1,0 +1,61 @@
+//! What `adapter` hands out beside relations, columns and tables: responses of statements, and behaviour flags.
+
+use jinja::{Object, Value};
+
+/// `response` of a statement: prints as its message, has `rows_affected` and its like.
+#[derive(Debug)]
+pub(super) struct Response(pub Value);
+
+impl Object for Response {
+    fn type_name(&self) -> &str {
+        "AdapterResponse"
+    }
+
+    fn get_attr(&self, name: &str) -> Option<Value> {
+        let name = if name == "message" { "_message" } else { name };
+        self.0.as_dict()?.get(name)
+    }
+
+    fn str(&self) -> String {
+        self.get_attr("_message").map(|message| message.to_string()).unwrap_or_default()
+    }
+
+    fn is_true(&self) -> bool {
+        true
+    }
+
+    fn to_json(&self) -> Option<serde_json::Value> {
+        self.0.to_json().ok()
+    }
+}
+
+/// `adapter.behavior`: no behaviour flag is set.
+#[derive(Debug)]
+pub(super) struct Behavior;
+
+impl Object for Behavior {
+    fn type_name(&self) -> &str {
+        "Behavior"
+    }
+
+    fn get_attr(&self, _: &str) -> Option<Value> {
+        Some(Value::object(BehaviorFlag))
+    }
+}
+
+#[derive(Debug)]
+struct BehaviorFlag;
+
+impl Object for BehaviorFlag {
+    fn type_name(&self) -> &str {
+        "BehaviorFlag"
+    }
+
+    fn get_attr(&self, name: &str) -> Option<Value> {
+        (name == "no_warn").then_some(Value::Bool(false))
+    }
+
+    fn is_true(&self) -> bool {
+        false
+    }
+}
