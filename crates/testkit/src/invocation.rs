@@ -11,7 +11,7 @@ use engine::{
     Host, Manifest,
     context::{RenderEvents, YamlContext},
 };
-use project::{Project, ProjectSettings, VersionCheck, yaml};
+use project::{Project, ProjectSettings, yaml};
 
 use crate::FakeAdapter;
 
@@ -41,6 +41,11 @@ impl RenderEvents for Heard {
 
     fn warn(&self, message: &str) -> Result<(), String> {
         self.push(format!("warn: {message}"));
+        Ok(())
+    }
+
+    fn deprecated(&self, name: &str, message: &str) -> Result<(), String> {
+        self.push(format!("{name}: {message}"));
         Ok(())
     }
 }
@@ -115,7 +120,7 @@ impl Invocation {
         let host = self.host();
         let renderer = YamlContext::for_project(Arc::clone(&host.environment), self.cli_vars(), None);
         let settings =
-            ProjectSettings { root: self.root.clone(), cli_vars: self.cli_vars(), version_check: VersionCheck::On };
+            ProjectSettings { root: self.root.clone(), cli_vars: self.cli_vars(), ..ProjectSettings::default() };
         Project::load(&settings, &renderer)
     }
 

@@ -21,6 +21,11 @@ pub trait RenderEvents: Send + Sync {
     /// # Errors
     /// The message, where warnings are errors.
     fn warn(&self, message: &str) -> Result<(), String>;
+    /// Something that dbt will not accept for ever, by the name of its event.
+    ///
+    /// # Errors
+    /// The message, where warnings are errors.
+    fn deprecated(&self, name: &str, message: &str) -> Result<(), String>;
 }
 
 /// Says nothing: for tests and look-ups.
@@ -31,6 +36,9 @@ impl RenderEvents for Silent {
     fn log(&self, _: &str, _: bool) {}
     fn print(&self, _: &str) {}
     fn warn(&self, _: &str) -> Result<(), String> {
+        Ok(())
+    }
+    fn deprecated(&self, _: &str, _: &str) -> Result<(), String> {
         Ok(())
     }
 }

@@ -68,6 +68,11 @@ impl ProjectScope {
             *slot = flag.unwrap_or(*slot);
         }
         let started_at = host.started_at;
+        let events = Arc::clone(&host.events);
+        let itertools = move || {
+            let what = "Usage of itertools modules is deprecated. Please use the built-in functions instead.";
+            events.deprecated("ModulesItertoolsUsageDeprecation", what)
+        };
         Self {
             root: project.root.name.clone(),
             root_version: project.root.version.clone(),
@@ -88,7 +93,7 @@ impl ProjectScope {
             query_comment: project.root.query_comment.clone(),
             fixtures: HashMap::new(),
             target: Some(target(host)),
-            modules: Some(jinja::modules::modules(Arc::new(move || started_at))),
+            modules: Some(jinja::modules::modules(Arc::new(move || started_at), Arc::new(itertools))),
         }
     }
 

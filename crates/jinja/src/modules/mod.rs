@@ -21,12 +21,15 @@ use crate::{CallArgs, Object, Result, State, Value};
 /// Tells the time: `modules.datetime.datetime.now()`. The host's clock.
 pub type Clock = Arc<dyn Fn() -> chrono::DateTime<chrono::Utc> + Send + Sync>;
 
-/// `modules`: `datetime`, `re`, `itertools`, `pytz`. Build it once and share it.
-pub fn modules(clock: Clock) -> Value {
+/// Hears that something deprecated is used; a message ends the rendering.
+pub type Told = Arc<dyn Fn() -> std::result::Result<(), String> + Send + Sync>;
+
+/// `modules`: `datetime`, `re`, `itertools`, whose use is told, `pytz`. Build it once and share it.
+pub fn modules(clock: Clock, itertools: Told) -> Value {
     Value::dict([
         ("datetime", datetime::module(clock)),
         ("re", regex::module()),
-        ("itertools", itertools::module()),
+        ("itertools", itertools::module(itertools)),
         ("pytz", zones::module()),
     ])
 }

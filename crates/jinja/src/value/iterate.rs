@@ -48,6 +48,12 @@ pub fn one_shot(type_name: &'static str, items: impl Iterator<Item = Result<Valu
     Value::object(OneShot { type_name, rest: std::sync::Arc::new(Mutex::new(Box::new(items))) })
 }
 
+/// Of an iterator that does not end.
+pub(crate) fn endless_error(type_name: &str) -> Error {
+    let what = format!("an endless {type_name} cannot be walked: limit it with itertools.islice");
+    Error::new(ErrorKind::Overflow, what)
+}
+
 impl Value {
     /// Its items. Lists, dicts and sets give the items they have now.
     ///
@@ -84,13 +90,7 @@ impl Value {
                 let mut collected = Vec::with_capacity(object.len().unwrap_or(0).min(1024));
                 for item in items {
                     if collected.len() >= MAX_COLLECTED {
-                        return Err(Error::new(
-                            ErrorKind::Overflow,
-                            format!(
-                                "an endless {} cannot be made a list: limit it with itertools.islice",
-                                object.type_name()
-                            ),
-                        ));
+                        return Err(endless_error(object.type_name()));
                     }
                     collected.push(item?);
                 }

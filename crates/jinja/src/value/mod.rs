@@ -21,7 +21,7 @@ pub(crate) use compare::same_object;
 pub use containers::{Dict, DictMap, Key, List, Set, SetMap, StrKey, Tuple};
 pub(crate) use convert::json_key;
 pub use decimal::Decimal;
-pub(crate) use iterate::MAX_COLLECTED;
+pub(crate) use iterate::{MAX_COLLECTED, endless_error};
 pub use iterate::{ValueIter, one_shot};
 pub(crate) use number::{Operator, parse_digits};
 pub(crate) use object::BoundMethod;

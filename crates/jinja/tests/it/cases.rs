@@ -80,7 +80,7 @@ pub(crate) fn names(context: &str, macros: &str) -> Names {
     for name in jinja::modules::builtin_names() {
         names.insert(name.to_owned(), jinja::modules::builtin(name).unwrap());
     }
-    names.insert("modules".to_owned(), jinja::modules::modules(Arc::new(clock)));
+    names.insert("modules".to_owned(), jinja::modules::modules(Arc::new(clock), Arc::new(|| Ok(()))));
     if !context.trim().is_empty() {
         let json: serde_json::Value = serde_json::from_str(context).unwrap();
         for (key, json) in json.as_object().unwrap() {
