@@ -423,13 +423,16 @@ fn output_path(fields: &mut Fields<'_>, key: &str, default: &str, told: (&str, &
     path
 }
 
-/// `version:` is a number, or text of the form `1.0`, `1.0.0`, `1.0.0-rc1`.
+/// `version:` is a number with a point, or text of the form `1.0`, `1.0.0`, `1.0.0-rc1`.
 fn check_version(fields: &mut Fields<'_>) {
     let Some(node) = fields.peek("version") else { return };
-    let Some(text) = node.value.as_str() else { return };
-    let (first, rest) = text.split_once('.').unwrap_or((text, ""));
+    let text = match &node.value {
+        Value::Null | Value::Float(_) => return,
+        value => value.scalar_text().unwrap_or_else(|| value.kind().to_owned()),
+    };
+    let (first, rest) = text.split_once('.').unwrap_or((&text, ""));
     let is_number = |part: &str| part.parse::<u64>().is_ok_and(|number| number.to_string() == part);
-    if semver::Version::parse(text).is_ok() || (is_number(first) && is_number(rest)) {
+    if semver::Version::parse(&text).is_ok() || (is_number(first) && is_number(rest)) {
         return;
     }
     let what = format!("Runtime Error\n  at path ['version']: '{text}' is not valid under any of the given schemas");
