@@ -16,6 +16,7 @@ mod lakehouse;
 mod log_file;
 mod offline;
 mod owlet_yml;
+mod project_flags;
 mod selection;
 #[cfg(feature = "server")]
 mod server;

@@ -29,9 +29,9 @@ use crate::{
     event_times::EventTimes,
     log_file::{LogFile, LogFileOptions},
     offline,
-    settings::Settings,
+    settings::{Settings, profiles_dirs},
     terminal::{Stream, Terminal, TerminalOptions},
-    warnings::{Treatment, WarningRules},
+    warnings::{Deprecations, Treatment, WarningRules},
 };
 
 /// What parsing leaves in the target folder.
@@ -143,6 +143,7 @@ impl Session {
             root: project_dir.clone(),
             cli_vars: settings.vars.clone(),
             version_check: if settings.version_check { VersionCheck::On } else { VersionCheck::Off },
+            flags: settings.project_flags.of_profiles(),
         };
         let (project, diagnostics) = Project::load(&project_settings, &renderer);
         let errors = tell(&events, &settings, diagnostics);
@@ -305,7 +306,11 @@ impl Session {
         Host {
             adapter,
             runtime,
-            events: Arc::new(TemplateEvents { events: self.events.clone(), rules: self.settings.warnings.clone() }),
+            events: Arc::new(TemplateEvents {
+                events: self.events.clone(),
+                rules: self.settings.warnings.clone(),
+                deprecations: Arc::clone(&self.settings.deprecations),
+            }),
             environment: lookup(&self.environment),
             started_at: self.started_at,
             invocation_id: self.invocation_id.clone(),
@@ -532,16 +537,10 @@ fn load_profile(
     Ok(profile)
 }
 
-/// Where profiles.yml may be: named, or the current folder (for which the project's stands in), or `~/.dbt`.
+/// How the profile is chosen.
 pub fn profile_settings(settings: &Settings, environment: &Environment, project_dir: Option<&Path>) -> ProfileSettings {
-    let directories = match &settings.profiles_dir {
-        Some(dir) => vec![dir.clone()],
-        None => {
-            let current = std::env::current_dir().ok();
-            let home = environment.get("HOME").map(|home| Path::new(home).join(".dbt"));
-            current.into_iter().chain(project_dir.map(Path::to_path_buf)).chain(home).collect()
-        }
-    };
+    let current_dir = std::env::current_dir().unwrap_or_default();
+    let directories = profiles_dirs(settings.profiles_dir.as_deref(), environment, &current_dir, project_dir);
     ProfileSettings {
         directories,
         profile: settings.profile.clone(),
@@ -559,6 +558,21 @@ fn lookup(environment: &Environment) -> engine::context::Environment {
 struct TemplateEvents {
     events: Events,
     rules: WarningRules,
+    deprecations: Arc<Deprecations>,
+}
+
+impl TemplateEvents {
+    fn warning(&self, name: &str, message: &str) -> Result<(), String> {
+        match self.rules.treat(name) {
+            Treatment::Silence => {}
+            Treatment::Error => return Err(message.to_owned()),
+            Treatment::Warn if !self.deprecations.meets(name) => {}
+            Treatment::Warn => {
+                self.events.emit(Event::Warning { name: name.to_owned(), diagnostic: Diagnostic::warning(message) });
+            }
+        }
+        Ok(())
+    }
 }
 
 impl RenderEvents for TemplateEvents {
@@ -571,14 +585,10 @@ impl RenderEvents for TemplateEvents {
     }
 
     fn warn(&self, message: &str) -> Result<(), String> {
-        let name = "JinjaLogWarning";
-        match self.rules.treat(name) {
-            Treatment::Silence => {}
-            Treatment::Error => return Err(message.to_owned()),
-            Treatment::Warn => {
-                self.events.emit(Event::Warning { name: name.to_owned(), diagnostic: Diagnostic::warning(message) });
-            }
-        }
-        Ok(())
+        self.warning("JinjaLogWarning", message)
+    }
+
+    fn deprecated(&self, name: &str, message: &str) -> Result<(), String> {
+        self.warning(name, message)
     }
 }

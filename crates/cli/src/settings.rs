@@ -13,6 +13,7 @@ use project::yaml;
 use crate::{
     args::{Command, GlobalArgs, LogFormat, LogLevel, tri_state},
     environment::Environment,
+    project_flags::ProjectFlags,
     warnings::{Deprecations, WarningRules},
 };
 
@@ -44,6 +45,7 @@ pub struct Settings {
     /// Which warnings are errors.
     pub warnings: WarningRules,
     pub deprecations: Arc<Deprecations>,
+    pub project_flags: ProjectFlags,
     pub indirect_selection: Option<String>,
     pub full_refresh: bool,
     pub store_failures: bool,
@@ -72,11 +74,12 @@ impl Settings {
     /// Resolves the flags. Looks for the project, and reads nothing of it but its `flags:`.
     pub fn resolve(global: &GlobalArgs, environment: &Environment, current_dir: &Path) -> anyhow::Result<Self> {
         let project_dir = project_dir(global, environment, current_dir)?;
-        let flags = match &project_dir {
-            Some(dir) => project_flags(dir),
-            None => yaml::Map::default(),
-        };
-        let lookup = Lookup { environment, flags: &flags };
+        let profiles_dir =
+            global.profiles_dir.clone().or_else(|| environment.setting("PROFILES_DIR").map(PathBuf::from));
+        let profiles_dir = profiles_dir.map(|dir| current_dir.join(dir));
+        let profiles_dirs = profiles_dirs(profiles_dir.as_deref(), environment, current_dir, project_dir.as_deref());
+        let flags = ProjectFlags::read(project_dir.as_deref(), &profiles_dirs)?;
+        let lookup = Lookup { environment, flags: &flags.values };
 
         let path = |flag: &Option<PathBuf>, name| flag.clone().or_else(|| lookup.text(name).map(PathBuf::from));
         let text = |flag: &Option<String>, name| flag.clone().or_else(|| lookup.text(name));
@@ -109,7 +112,7 @@ impl Settings {
         let colors_file = tri_state(global.use_colors_file, global.no_use_colors_file);
         Ok(Self {
             colors_file: lookup.flag(colors_file, "USE_COLORS_FILE", false)?,
-            profiles_dir: path(&global.profiles_dir, "PROFILES_DIR").map(|dir| current_dir.join(dir)),
+            profiles_dir,
             profile: text(&global.profile, "PROFILE"),
             target: text(&global.target, "TARGET"),
             target_path: path(&global.target_path, "TARGET_PATH"),
@@ -130,12 +133,13 @@ impl Settings {
             threads,
             fail_fast: lookup.flag(tri_state(global.fail_fast, global.no_fail_fast), "FAIL_FAST", false)?,
             warnings: warning_rules(global, &lookup)?
-                .handling_all(!is_off(&flags, "require_all_warnings_handled_by_warn_error")),
+                .handling_all(!flags.is_off("require_all_warnings_handled_by_warn_error")),
             deprecations: Arc::new(Deprecations::new(lookup.flag(
                 tri_state(global.show_all_deprecations, global.no_show_all_deprecations),
                 "SHOW_ALL_DEPRECATIONS",
                 false,
             )?)),
+            project_flags: flags.clone(),
             log_format_file: match global.log_format_file {
                 Some(format) => format,
                 // What is asked of the terminal's log holds for the file too, as with dbt.
@@ -267,21 +271,6 @@ fn project_dir(global: &GlobalArgs, environment: &Environment, current_dir: &Pat
     Ok(current_dir.ancestors().find(|dir| dir.join("dbt_project.yml").is_file()).map(Path::to_path_buf))
 }
 
-/// The project switched off what is on by default.
-fn is_off(flags: &yaml::Map, name: &str) -> bool {
-    flags.get(name).is_some_and(|flag| flag.value.to_json() == serde_json::Value::Bool(false))
-}
-
-/// The project's `flags:`; a file that cannot be read gives none here and its error when the project is loaded.
-fn project_flags(project_dir: &Path) -> yaml::Map {
-    fs_err::read_to_string(project_dir.join("dbt_project.yml"))
-        .ok()
-        .and_then(|text| yaml::parse(&text).ok())
-        .and_then(|(node, _)| node.value.as_map().and_then(|map| map.get("flags").cloned()))
-        .and_then(|flags| flags.value.as_map().cloned())
-        .unwrap_or_default()
-}
-
 /// `--vars`: a YAML mapping.
 pub fn parse_vars(text: &str) -> anyhow::Result<yaml::Map> {
     parse_mapping("--vars", text)
@@ -301,6 +290,21 @@ pub fn parse_mapping(flag: &str, text: &str) -> anyhow::Result<yaml::Map> {
              fix:   write a mapping: {flag} '{{name: value}}'"
         ),
     }
+}
+
+/// Where profiles.yml may be: named, or the current folder (for which the project's stands in), or `~/.dbt`.
+pub fn profiles_dirs(
+    named: Option<&Path>,
+    environment: &Environment,
+    current_dir: &Path,
+    project_dir: Option<&Path>,
+) -> Vec<PathBuf> {
+    if let Some(dir) = named {
+        return vec![dir.to_path_buf()];
+    }
+    let home = environment.get("HOME").map(|home| Path::new(home).join(".dbt"));
+    let found = std::iter::once(current_dir.to_path_buf()).chain(project_dir.map(Path::to_path_buf));
+    found.chain(home).collect()
 }
 
 /// Environment and project flags behind one question.
@@ -386,6 +390,25 @@ mod tests {
         let dir = tempfile::tempdir().expect("a folder");
         fs_err::write(dir.path().join("dbt_project.yml"), format!("name: shop\nflags:\n  {flags}\n")).expect("written");
         Settings::resolve(global, &Environment::new(environment), dir.path())
+    }
+
+    #[test]
+    fn flags_in_their_older_place() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let write = |name: &str, text: &str| fs_err::write(dir.path().join(name), text).expect("written");
+        let resolve = || Settings::resolve(&GlobalArgs::default(), &Environment::new(&[]), dir.path());
+        write("dbt_project.yml", "name: shop\n");
+        write("profiles.yml", "config: {fail_fast: true, require_unique_project_resource_names: true}\n");
+        let settings = resolve().expect("settings");
+        assert!(settings.fail_fast);
+        assert_eq!(settings.project_flags.of_profiles().len(), 2);
+        assert!(settings.project_flags.deprecation().is_some());
+        write("dbt_project.yml", "name: shop\nflags: {debug: true}\n");
+        let error = resolve().expect_err("both have flags").to_string();
+        assert!(error.starts_with("Do not specify both 'config' in profiles.yml and 'flags' in dbt_project.yml"));
+        write("profiles.yml", "config: {}\n");
+        let settings = resolve().expect("settings");
+        assert!(settings.log_level == Some(Level::Debug) && settings.project_flags.deprecation().is_none());
     }
 
     #[test]

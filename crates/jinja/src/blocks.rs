@@ -52,9 +52,17 @@ pub struct Block<'s> {
 pub struct ExtractedBlocks<'s> {
     /// The blocks, in order.
     pub blocks: Vec<Block<'s>>,
-    /// Tags at the top level that are none of the wanted blocks, one message each
-    /// (`unexpected-jinja-block-deprecation`).
-    pub unexpected: Vec<String>,
+    /// Tags at the top level that are none of the wanted blocks.
+    pub unexpected: Vec<UnexpectedTag<'s>>,
+}
+
+/// A tag outside of every block.
+#[derive(Clone, Debug)]
+pub struct UnexpectedTag<'s> {
+    /// Its first word: `set`.
+    pub word: &'s str,
+    /// From 1.
+    pub line: u32,
 }
 
 /// Finds the blocks of these kinds.
@@ -130,7 +138,7 @@ pub fn extract_blocks<'s>(source: &'s str, kinds: &[BlockKind]) -> Result<Extrac
                 });
             }
         } else if open.is_none() {
-            found.unexpected.push(format!("Found unexpected '{}' block tag.", tag.word));
+            found.unexpected.push(UnexpectedTag { word: tag.word, line: scanner.line(tag.mark) });
         }
     }
     if let Some((kind, tag)) = open {

@@ -22,7 +22,7 @@ mod syntax;
 mod template;
 mod value;
 
-pub use blocks::{Block, BlockKind, ExtractedBlocks, extract_blocks};
+pub use blocks::{Block, BlockKind, ExtractedBlocks, UnexpectedTag, extract_blocks};
 pub use error::{Error, ErrorKind, MacroCall, Result};
 pub use eval::{Globals, MacroDef, MacroKind, Names, Parameter, State, UndefinedMode};
 pub use syntax::StaticCall;

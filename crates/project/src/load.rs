@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use diagnostic::{Diagnostic, Severity};
+use serde_json::{Map as JsonMap, Value as Json};
 
 use crate::dbt_project::DbtProject;
 use crate::flags::WITHOUT_EFFECT;
@@ -32,6 +33,8 @@ pub struct ProjectSettings {
     pub cli_vars: Map,
     /// `--version-check`
     pub version_check: VersionCheck,
+    /// `config:` of profiles.yml, for a project that has no `flags:`.
+    pub flags: JsonMap<String, Json>,
 }
 
 /// The root project and its packages.
@@ -51,7 +54,10 @@ impl Project {
     /// `None` when the root project cannot be read.
     pub fn load(settings: &ProjectSettings, renderer: &dyn RenderYaml) -> (Option<Self>, Vec<Diagnostic>) {
         let (root, mut diagnostics) = DbtProject::load(&settings.root, "", renderer);
-        let Some(root) = root else { return (None, diagnostics) };
+        let Some(mut root) = root else { return (None, diagnostics) };
+        if root.flags.is_empty() {
+            root.flags.clone_from(&settings.flags);
+        }
         diagnostics.extend(flags_without_effect(&root));
         let packages = load_packages(&root, renderer, &mut diagnostics);
         if settings.version_check == VersionCheck::On {

@@ -50,8 +50,6 @@ pub struct Profile {
     pub threads: usize,
     /// Every other key of the target, with `catalog` renamed to `database`; natively rendered.
     pub credentials: JsonMap<String, Json>,
-    /// A legacy top-level `config:`: global flags.
-    pub flags: JsonMap<String, Json>,
     /// The file it is from; `None` for the built-in default.
     pub file: Option<PathBuf>,
 }
@@ -69,7 +67,6 @@ impl Profile {
             adapter_type: "athena".to_owned(),
             threads: 4,
             credentials,
-            flags: JsonMap::new(),
             file: None,
         }
     }
@@ -183,7 +180,8 @@ fn read(
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<Profile> {
     let mut file = Fields::new(root, "profiles.yml", source, diagnostics)?;
-    let flags = file.json("config");
+    // Flags in their older place, which concern the project.
+    file.take("config");
     let Some(node) = file.take_some(name) else {
         let known: Vec<&str> = file.rest_by_name().map(|(key, _)| key).collect();
         let cause = format!("{} has {}", source.file, listed(&known));
@@ -223,7 +221,7 @@ fn read(
     let values = output.value.as_map().map(|map| render_values(map, source, renderer, outputs.diagnostics));
     let output = Node::at(values.map_or(output.value, Value::Map), output.position);
     let output = outputs.nested(&output, format!("target '{target}' of profile '{name}'"))?;
-    read_target(output, name, &target, settings, flags)
+    read_target(output, name, &target, settings)
 }
 
 fn listed(names: &[&str]) -> String {
@@ -295,13 +293,7 @@ fn cannot_render(key: &str, node: &Node, error: &RenderError, source: &SourceTex
     diagnostic
 }
 
-fn read_target(
-    mut output: Fields<'_>,
-    name: &str,
-    target: &str,
-    settings: &ProfileSettings,
-    flags: JsonMap<String, Json>,
-) -> Option<Profile> {
+fn read_target(mut output: Fields<'_>, name: &str, target: &str, settings: &ProfileSettings) -> Option<Profile> {
     let position = output.position;
     let Some(adapter_type) = output.text("type") else {
         let what = format!("Runtime Error\n  required field \"type\" not found in profile {name} and target {target}");
@@ -334,13 +326,5 @@ fn read_target(
     if let Some(catalog) = catalog {
         credentials.insert("database".to_owned(), catalog.value.to_json());
     }
-    Some(Profile {
-        name: name.to_owned(),
-        target: target.to_owned(),
-        adapter_type,
-        threads,
-        credentials,
-        flags,
-        file: None,
-    })
+    Some(Profile { name: name.to_owned(), target: target.to_owned(), adapter_type, threads, credentials, file: None })
 }

@@ -121,7 +121,7 @@ pub async fn dispatch(cli: Cli, environment: Environment) -> anyhow::Result<Outc
         let warning = diagnostic::Diagnostic::warning(what).named("ModelParamUsageDeprecation").fix("write `--select`");
         session::report(&events, &settings, vec![warning])?;
     }
-    if let Some(warning) = rules.deprecation() {
+    for warning in rules.deprecation().into_iter().chain(settings.project_flags.deprecation()) {
         session::report(&events, &settings, vec![warning])?;
     }
     let done = with_project(&cli, opening, settings, environment).await;

@@ -88,6 +88,7 @@ impl Compiler {
         let Some(definition) = self.manifest.scope().macros.get(macro_id.as_str()).cloned() else {
             return Err(Diagnostic::error(format!("'{macro_id}' is not among the macros")));
         };
+        self.tell_of_package(node.materialized(), definition.id())?;
         let name = Arc::clone(&definition.name);
         let context = self.context(&node, |_| {});
         let mut state = State::new(&context, UndefinedMode::Strict);
@@ -114,6 +115,23 @@ impl Compiler {
             relations,
             response: capture.main_response.unwrap_or_default(),
             run_sql: capture.written.unwrap_or_default(),
+        })
+    }
+
+    /// A package's materialization in the place of dbt's own, which the project's flags allow, is deprecated.
+    fn tell_of_package(&self, name: &str, macro_id: &str) -> Result<(), Diagnostic> {
+        let package = macro_id.split('.').nth(1).unwrap_or_default();
+        let is_built_in = OF_DBT.contains(&name) || OF_ADAPTER.contains(&name);
+        if !is_built_in || package == self.manifest.scope().root {
+            return Ok(());
+        }
+        let what = format!(
+            "Installed package '{package}' is overriding the built-in materialization '{name}'. Overrides of built-in materializations from installed packages will be deprecated in future versions of dbt."
+        );
+        self.host.events.deprecated("PackageMaterializationOverrideDeprecation", &what).map_err(|what| {
+            Diagnostic::error(what)
+                .cause("the flag require_explicit_package_overrides_for_builtin_materializations is off")
+                .fix("define the materialization in the project itself, and call the package's from it")
         })
     }
 }

@@ -10,7 +10,7 @@ use names::UniqueId;
 use project::{FileKind, Project, ProjectFiles};
 use rayon::prelude::*;
 
-use super::built_in::BUILT_IN;
+use super::{blocks, built_in::BUILT_IN};
 use crate::context::{GLOBAL_PACKAGE, Host, MacroRegistry};
 
 /// A file with macros.
@@ -21,6 +21,8 @@ struct MacroFile<'a> {
     lines_before: usize,
     /// From the `generic` directory of tests, whose parameters dbt does not list.
     is_test: bool,
+    /// Not the engine's, and not the adapter's.
+    is_of_project: bool,
 }
 
 /// A macro and where it is.
@@ -56,6 +58,7 @@ pub(super) fn load(
             text,
             lines_before: 0,
             is_test: *path == "macros/tests.sql",
+            is_of_project: false,
         });
     }
     for (path, text) in &adapter_macros {
@@ -65,6 +68,7 @@ pub(super) fn load(
             text,
             lines_before: 0,
             is_test: false,
+            is_of_project: false,
         });
     }
     for project in files.iter().rev() {
@@ -76,6 +80,7 @@ pub(super) fn load(
                 text: &file.contents,
                 lines_before: file.lines_before,
                 is_test: file.kind == FileKind::GenericTest,
+                is_of_project: true,
             });
         }
     }
@@ -118,7 +123,12 @@ fn load_file(file: &MacroFile<'_>) -> (Vec<LoadedMacro>, Vec<Diagnostic>) {
     let kinds = [BlockKind::Macro, BlockKind::Materialization, BlockKind::Test];
     let mut problems = Vec::new();
     let blocks = match extract_blocks(file.text, &kinds) {
-        Ok(extracted) => extracted.blocks,
+        Ok(extracted) => {
+            if file.is_of_project && !file.is_test {
+                problems.extend(blocks::unexpected(&file.path, file.text, file.lines_before, &extracted.unexpected));
+            }
+            extracted.blocks
+        }
         Err(error) => {
             problems.push(syntax_error(file, &error));
             return (Vec::new(), problems);

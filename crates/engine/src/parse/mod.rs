@@ -2,6 +2,7 @@
 //!
 //! Reading order: [`parse`], then `nodes` (one file), `tests`, `sources`, `others`, and `resolve` (names into ids).
 
+mod blocks;
 mod builder;
 mod built_in;
 mod checksums;
@@ -344,6 +345,7 @@ fn snapshot_blocks<'a>(
             return;
         }
     };
+    diagnostics.extend(blocks::unexpected(&file.path, &file.contents, file.lines_before, &extracted.unexpected));
     for block in extracted.blocks {
         let mut draft = parser.draft(ResourceType::Snapshot, file, block.name, Arc::from(block.contents));
         draft.node.fqn.insert(draft.node.fqn.len() - 1, file.stem().to_owned());

@@ -153,7 +153,8 @@ fn answer(invocation: &Invocation, manifest: &Manifest, word: &str, rest: &str, 
             // disabled description config.tags
             for entry in manifest.artifact().disabled.values().flatten() {
                 let json = serde_json::to_value(entry).expect("JSON");
-                let at = |key: &str| key.split('.').try_fold(&json, |value, part| value.get(part)).unwrap_or(&Json::Null);
+                let at =
+                    |key: &str| key.split('.').try_fold(&json, |value, part| value.get(part)).unwrap_or(&Json::Null);
                 let said: Vec<String> = rest.split(' ').map(|key| format!("{key}: {}", at(key))).collect();
                 output.push(format!("{}: {}", at("original_file_path"), said.join(", ")));
             }

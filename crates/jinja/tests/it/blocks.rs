@@ -15,7 +15,8 @@ fn shown(source: &str) -> String {
                     format!("{}@{} {}: {:?} {:?}", block.kind.tag(), block.line, block.name, block.contents, block.full)
                 })
                 .collect();
-            blocks.into_iter().chain(found.unexpected).collect::<Vec<_>>().join("\n")
+            let unexpected = found.unexpected.iter().map(|tag| format!("unexpected@{} {}", tag.line, tag.word));
+            blocks.into_iter().chain(unexpected).collect::<Vec<_>>().join("\n")
         }
         Err(error) => format!("{} (line {})", error.message(), error.line().unwrap()),
     }
@@ -37,9 +38,9 @@ fn blocks_of_a_file() {
     );
     assert_eq!(
         shown("{% raw %}{% macro a() %}{% endraw %}{% test t(model) %}q{% endtest %}"),
-        "test@1 t: \"q\" \"{% test t(model) %}q{% endtest %}\"\nFound unexpected 'raw' block tag."
+        "test@1 t: \"q\" \"{% test t(model) %}q{% endtest %}\"\nunexpected@1 raw"
     );
-    assert_eq!(shown("{% set x = 1 %}"), "Found unexpected 'set' block tag.");
+    assert_eq!(shown("{% set x = 1 %}"), "unexpected@1 set");
 }
 
 #[test]
