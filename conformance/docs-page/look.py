@@ -83,7 +83,7 @@ def example(owlet: str, chromium: str, project: Path):
 
 
 def large(owlet: str, chromium: str):
-    """2,000 models in 20 layers, and one whose texts try to be more than texts."""
+    """2,000 models in 20 layers, a function, and a model whose texts try to be more than texts."""
     nodes, parents = {}, {}
     for at in range(2000):
         name = f"model_{at:04}"
@@ -96,19 +96,27 @@ def large(owlet: str, chromium: str):
         parents[f"model.big.{name}"] = [f"model.big.model_{(layer - 1) * 100 + (at * step) % 100:04}" for step in (1, 7, 13)] if layer else []
     evil = "<img src=x onerror=document.title='taken'> [a](javascript:document.title='taken') <script>document.title='taken'</script>"
     nodes["model.big.model_0000"] |= {"description": evil, "raw_code": "</script><script>document.title='taken'</script>", "tags": [evil]}
+    number = [{"name": "amount", "data_type": "double", "description": "in cents"}]
+    functions = {"function.big.to_euro": {
+        "resource_type": "function", "name": "to_euro", "package_name": "big", "original_file_path": "functions/to_euro.sql", "description": "Euros of cents", "raw_code": "amount / 100",
+        "arguments": number, "returns": {"data_type": "decimal(18,2)"}, "config": {}, "tags": [],
+        "overloads": [{"defined_in": "to_euro_text", "arguments": [{"name": "amount", "data_type": "varchar"}], "returns": None, "raw_body": "cast(amount as double) / 100"}],
+    }}
     with tempfile.TemporaryDirectory() as folder:
         project = Path(folder)
         (project / "dbt_project.yml").write_text("name: big\n")
         (project / "target").mkdir()
-        (project / "target" / "manifest.json").write_text(json.dumps({"metadata": {"project_name": "big"}, "nodes": nodes, "parent_map": parents}))
+        (project / "target" / "manifest.json").write_text(json.dumps({"metadata": {"project_name": "big"}, "nodes": nodes, "functions": functions, "parent_map": parents}))
         site = Site(owlet, project, chromium)
         try:
             started = time.monotonic()
             page = site.page("lineage")
-            check(f"2,000 models in one picture ({time.monotonic() - started:.1f} s with the start of the browser)", 'data-nodes="2000"' in page, page)
+            check(f"2,000 models in one picture ({time.monotonic() - started:.1f} s with the start of the browser)", 'data-nodes="2001"' in page, page)
             page = site.page("search/model_19")
             check("search among 2,000 models", "100 results" in page and "and 40 more" in page, page)
             page = site.page("model/model.big.model_0000")
+            function = site.page("function/function.big.to_euro")
+            check("a function shows its arguments, what it returns and its overloads", all(part in function for part in ("in cents", "decimal(18,2)", "to_euro(amount varchar)", "Overloads")), function)
             check("texts stay texts", "<title>model_0000" in page and "<img src" not in page and "javascript:" not in re.sub(r"<script type=\"module\">[\s\S]*?</script>", "", page).replace("(javascript:", ""), page)
         finally:
             site.close()

@@ -56,6 +56,7 @@ function itemPage(project, item) {
     facts(item),
     h("h2", {}, "Description"), item.description.trim() ? markdown(item.description) : h("p", { class: "none" }, "Not described."),
     node.arguments?.length ? [h("h2", {}, "Arguments"), argumentsTable(node.arguments)] : null,
+    overloadsOf(item),
     item.columns.length ? [h("h2", {}, "Columns"), columnsTable(item)] : null,
     otherTests(item),
     unitTestFacts(item),
@@ -82,7 +83,7 @@ function facts(item) {
   const owner = node.owner ?? {};
   const rows = [
     ["Type", table?.metadata?.type ?? (item.type === "exposure" ? node.type : null)], ["Owner", [owner.name, owner.email].flat().filter(Boolean).join(", ") || table?.metadata?.owner],
-    ["Path", item.path], ["Language", node.language === "python" ? "python" : null], ["Loader", node.loader], ["Database", node.database], ["Schema", node.schema],
+    ["Path", item.path], ["Returns", node.returns?.data_type], ["Language", node.language === "python" ? "python" : null], ["Loader", node.loader], ["Database", node.database], ["Schema", node.schema],
     ["Unique key", [node.config?.unique_key].flat().filter(Boolean).join(", ")], ["Incremental strategy", node.config?.incremental_strategy], ["Partitioned by", [node.config?.partitioned_by].flat().filter(Boolean).join(", ")],
     ["Table type", node.config?.table_type], ["Severity", item.type === "test" && node.config?.severity], ["Freshness", freshness(node.freshness)], ["Loaded at", node.loaded_at_field], ["URL", node.url && h("a", { href: safe(node.url), target: "_blank", rel: "noopener" }, node.url)],
     ...Object.values(table?.stats ?? {}).filter(stat => stat.include && stat.id !== "has_stats").map(stat => [stat.label, /bytes|size/i.test(stat.id) && Number.isFinite(stat.value) ? bytes(stat.value) : typeof stat.value === "number" ? stat.value.toLocaleString() : String(stat.value)]),
@@ -112,7 +113,14 @@ const testChip = test => h("a", { class: "chip test", href: hrefOf(test), title:
 
 function argumentsTable(list) {
   return h("div", { class: "wide" }, h("table", {}, h("thead", {}, h("tr", {}, ["Name", "Type", "Description"].map(head => h("th", {}, head)))),
-    h("tbody", {}, list.map(one => h("tr", {}, h("td", { class: "name" }, one.name), h("td", { class: "type" }, one.type ?? ""), h("td", {}, one.description ? markdown(one.description) : null))))));
+    h("tbody", {}, list.map(one => h("tr", {}, h("td", { class: "name" }, one.name), h("td", { class: "type" }, one.type ?? one.data_type ?? "", one.default_value != null ? h("span", { class: "sub" }, ` = ${one.default_value}`) : null), h("td", {}, one.description ? markdown(one.description) : null))))));
+}
+
+/// Further signatures of a function.
+function overloadsOf(item) {
+  const list = item.node.overloads ?? [];
+  const signature = one => `${item.name}(${(one.arguments ?? []).map(each => `${each.name} ${each.data_type}`).join(", ")})${one.returns ? ` → ${one.returns.data_type}` : ""}`;
+  return list.length ? [h("h2", {}, "Overloads"), list.map(one => [h("h3", {}, h("code", {}, signature(one))), one.description ? markdown(one.description) : null, one.raw_body ? h("pre", {}, h("code", {}, highlight(one.raw_body))) : null])] : null;
 }
 
 /// Tests of the whole relation.
