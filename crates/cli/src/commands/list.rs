@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// What `--output json` shows unless `--output-keys` says otherwise.
-const KEYS: [&str; 10] = [
+const KEYS: [&str; 11] = [
     "name",
     "resource_type",
     "package_name",
@@ -25,6 +25,7 @@ const KEYS: [&str; 10] = [
     "tags",
     "depends_on",
     "source_name",
+    "direct_parents",
 ];
 
 /// Lists nodes.
@@ -111,5 +112,10 @@ fn as_json(manifest: &Manifest, id: &UniqueId) -> anyhow::Result<Map<String, Val
         let sections = [&artifact.metrics, &artifact.semantic_models, &artifact.saved_queries];
         sections.into_iter().find_map(|section| section.get(id.as_str())).cloned().unwrap_or_default()
     };
-    Ok(value.as_object().cloned().unwrap_or_default())
+    let mut value = value.as_object().cloned().unwrap_or_default();
+    // Of models dbt also lists this, which is not in the manifest; it differs for models of other projects alone.
+    if id.resource_type() == "model" {
+        value.insert("direct_parents".to_owned(), value["depends_on"]["nodes"].clone());
+    }
+    Ok(value)
 }

@@ -10,7 +10,7 @@ use artifacts::{
 };
 use diagnostic::{Diagnostic, Location};
 use indexmap::IndexMap;
-use jinja::{CallArgs, Object, Result as JinjaResult, State, Value};
+use jinja::{CallArgs, Globals, Object, Result as JinjaResult, State, Value};
 use names::{RelationName, UniqueId};
 use serde_json::Value as Json;
 
@@ -69,7 +69,7 @@ impl Compiler {
             .and_then(|model| self.known(model))?;
         let (inputs, input_ctes) = self.inputs(&test, &model).map_err(fail)?;
         let overrides = test.overrides.clone().unwrap_or_default();
-        let macros = self.overridden_macros(&overrides.macros);
+        let macros = self.overridden_macros(&model, &overrides.macros);
         let (compiled, _) = self
             .compile_node(&model, move |inner| {
                 inner.inputs = Some(inputs);
@@ -249,16 +249,24 @@ impl Compiler {
         }
     }
 
-    /// Macros that answer what the test says.
-    fn overridden_macros(&self, overrides: &JsonMap) -> HashMap<String, Value> {
+    /// Macros that answer what the test says, and other names of the context that are what it says. A name that nothing has stays undefined.
+    ///
+    /// Source: dbt Core 1.12, `generate_runtime_unit_test_context`.
+    fn overridden_macros(&self, model: &Arc<Node>, overrides: &JsonMap) -> HashMap<String, Value> {
+        let known = &self.manifest.scope().macros;
+        let context = self.context(model, |_| {});
         let mut extra = HashMap::new();
         let mut packages: HashMap<String, HashMap<String, Value>> = HashMap::new();
         for (name, answer) in overrides {
             let answer = Value::from(answer);
             match name.split_once('.') {
-                None => {
+                None if known.scope(&model.package_name).contains_key(name.as_str()) => {
                     extra.insert(name.clone(), constant(answer));
                 }
+                None if context.lookup(name).is_some() => {
+                    extra.insert(name.clone(), answer);
+                }
+                None => {}
                 Some((package, name)) => {
                     packages.entry(package.to_owned()).or_default().insert(name.to_owned(), constant(answer.clone()));
                     let own = package == self.manifest.root_package() || package == crate::context::GLOBAL_PACKAGE;

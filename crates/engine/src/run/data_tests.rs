@@ -41,7 +41,7 @@ pub(super) async fn run(
     let sql = config.counting_sql(&main_sql);
     let origin = StatementOrigin { node: Some(node.unique_id.clone()), step: "main".to_owned(), comment };
     let (response, table) = context.adapter.execute(&sql, &origin, Some(None)).await.map_err(failed)?;
-    let counted = Counted::read(&table).map_err(|message| NodeFailure { message, cancelled: false })?;
+    let counted = Counted::read(&table, node).map_err(|message| NodeFailure { message, cancelled: false })?;
     let (mut status, message) = config.verdict(&counted);
     if status == NodeStatus::Warn && context.options.warn_error {
         status = NodeStatus::Fail;
@@ -159,52 +159,66 @@ impl Counted {
     /// From the rows of the counting query.
     ///
     /// # Errors
-    /// dbt's sentence, when it is not one row of three columns, or the count is no number.
-    pub fn read(table: &crate::adapter::ResultTable) -> Result<Self, String> {
+    /// dbt's sentence, when it is not one row of three columns, the count is no whole number, or a verdict is no boolean.
+    pub fn read(table: &crate::adapter::ResultTable, test: &Node) -> Result<Self, String> {
+        let not_one = |count: usize, what: &str, expected: &str, fix: &str| {
+            format!(
+                "Internal Error\n  dbt internally failed to execute {}: Returned {count} {what}, but expected {expected}\n  \
+                 cause: the query that counts the test's failures is made of its `fail_calc`, `warn_if` and `error_if`\n  fix:   {fix}",
+                test.unique_id
+            )
+        };
         let [row] = table.rows.as_slice() else {
-            return Err(format!(
-                "dbt internal failed to execute test: Returned {} rows, but expected 1 row",
-                table.rows.len()
-            ));
+            let fix = "make `fail_calc` an aggregate, as in `sum(n_records)`";
+            return Err(not_one(table.rows.len(), "rows", "1 row", fix));
         };
         let [failures, should_warn, should_error] = row.as_slice() else {
-            return Err(format!(
-                "dbt internal failed to execute test: Returned {} columns, but expected 3 columns",
-                row.len()
-            ));
+            return Err(not_one(row.len(), "columns", "3 columns", "make `fail_calc` one expression"));
         };
-        let failures = number(failures).ok_or_else(|| {
-            "The 'fail_calc' of the test gives no number\n  cause: it was NULL or text\n  \
-             fix:   wrap it, as in `coalesce(sum(n_records), 0)`"
-                .to_owned()
+        let truth = |value: &Value| {
+            truth(value).ok_or_else(|| {
+                format!(
+                    "Compilation Error in test {} ({})\n  Macro 'get_test_sql' returns '{value}'.  It is not type 'bool' and cannot not \
+                     be converted reliably to a bool.\n  cause: it is what `warn_if` or `error_if` gives behind `fail_calc`\n  \
+                     fix:   make it a comparison, as in `> 10`",
+                    test.name, test.original_file_path
+                )
+            })
+        };
+        let (should_warn, should_error) = (truth(should_warn)?, truth(should_error)?);
+        let failures = whole_number(failures).ok_or_else(|| {
+            format!(
+                "{} is not of type 'integer'\n  cause: `fail_calc` of the test must give a whole number\n  \
+                 fix:   wrap it, as in `coalesce(sum(n_records), 0)`",
+                failures.repr()
+            )
         })?;
-        Ok(Self { failures, should_warn: truth(should_warn)?, should_error: truth(should_error)? })
+        Ok(Self { failures, should_warn, should_error })
     }
 }
 
-fn number(value: &Value) -> Option<i64> {
+fn whole_number(value: &Value) -> Option<i64> {
     match value {
-        Value::Float(number) => Some(*number as i64),
-        Value::Decimal(_) | Value::Str(_) => {
+        Value::Float(number) => (number.fract() == 0.0).then_some(*number as i64),
+        Value::Decimal(_) => {
             let text = jinja_text(value);
-            text.parse().ok().or_else(|| text.parse::<f64>().ok().map(|number| number as i64))
+            let number = text.parse::<f64>().ok()?;
+            text.parse().ok().or_else(|| (number.fract() == 0.0).then_some(number as i64))
         }
+        Value::Str(_) | Value::None => None,
         other => other.as_i64(),
     }
 }
 
-/// Booleans may come as `true`, `1` or text.
-fn truth(value: &Value) -> Result<bool, String> {
+/// Booleans may come as numbers, or as one of the words that Python's `strtobool` knows.
+fn truth(value: &Value) -> Option<bool> {
     match value {
-        Value::Bool(flag) => Ok(*flag),
-        Value::Int(number) => Ok(*number != 0),
-        Value::None => Ok(false),
         Value::Str(text) => match text.to_ascii_lowercase().as_str() {
-            "true" | "1" | "t" => Ok(true),
-            "false" | "0" | "f" => Ok(false),
-            other => Err(format!("Field \"should_warn\" of the test's result is no boolean: '{other}'")),
+            "y" | "yes" | "t" | "true" | "on" | "1" => Some(true),
+            "n" | "no" | "f" | "false" | "off" | "0" => Some(false),
+            _ => None,
         },
-        other => Ok(other.is_true()),
+        other => Some(other.is_true()),
     }
 }
 
@@ -248,12 +262,29 @@ mod tests {
     }
 
     #[test]
-    fn the_counting_query_must_answer_one_row() {
-        let table = crate::adapter::ResultTable {
-            columns: Vec::new(),
-            rows: vec![vec![Value::Int(3), Value::str("true"), Value::Int(0)]],
+    fn the_counting_query_must_answer_one_row_of_a_whole_number_and_two_booleans() {
+        let test = Node { unique_id: "test.shop.t".into(), name: "t".to_owned(), ..Node::default() };
+        let read = |row: Vec<Value>| {
+            let table = crate::adapter::ResultTable { columns: Vec::new(), rows: vec![row] };
+            Counted::read(&table, &test).map_err(|message| message.lines().take(2).collect::<Vec<_>>().join("|"))
         };
-        assert_eq!(Counted::read(&table), Ok(Counted { failures: 3, should_warn: true, should_error: false }));
-        assert!(Counted::read(&crate::adapter::ResultTable::default()).is_err());
+        let counted = Counted { failures: 3, should_warn: true, should_error: false };
+        assert_eq!(read(vec![Value::Int(3), Value::str("true"), Value::Int(0)]), Ok(counted));
+        assert_eq!(read(vec![Value::Float(3.0), Value::str("on"), Value::None]), Ok(counted));
+        let failed = |row| read(row).expect_err("no such row");
+        assert_eq!(
+            failed(vec![Value::Int(3)]),
+            "Internal Error|  dbt internally failed to execute test.shop.t: Returned 1 columns, but expected 3 columns"
+        );
+        let no_number = failed(vec![Value::str("3"), Value::Bool(true), Value::Bool(true)]);
+        assert!(no_number.starts_with("'3' is not of type 'integer'"), "{no_number}");
+        let no_number = failed(vec![Value::None, Value::Bool(true), Value::Bool(true)]);
+        assert!(no_number.starts_with("None is not of type 'integer'"), "{no_number}");
+        assert_eq!(
+            failed(vec![Value::Int(1), Value::str("1maybe"), Value::Bool(true)]),
+            "Compilation Error in test t ()|  Macro 'get_test_sql' returns '1maybe'.  It is not type 'bool' and cannot not be converted reliably to a bool."
+        );
+        let none = Counted::read(&crate::adapter::ResultTable::default(), &test).expect_err("no row");
+        assert!(none.contains("Returned 0 rows, but expected 1 row"), "{none}");
     }
 }

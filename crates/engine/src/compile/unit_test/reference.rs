@@ -42,7 +42,7 @@ impl Compiler {
             node: Arc::clone(model),
         };
         let overrides = test.overrides.clone().unwrap_or_default();
-        let macros = self.overridden_macros(&overrides.macros);
+        let macros = self.overridden_macros(model, &overrides.macros);
         let context = parts.build_with(|inner| {
             inner.overridden_vars = overrides.vars;
             inner.overridden_env = overrides.env_vars;
