@@ -237,7 +237,8 @@ impl Attempt {
             let command = self.begin(position, "command", &line.text, line.continue_on_error).await?;
             let finished = self.run_line(ground, command, position, line).await?;
             let Some(class) = finished.class else { continue };
-            let reason = format!("command {} `{}` {}", index + 1, line.text, described(&finished.ended.why));
+            let reason =
+                format!("command {} `{}` {}", index + 1, words::in_short(&line.text), described(&finished.ended.why));
             let outcome = Outcome::failed(class, ground.environment.masker.mask(&reason));
             let next = commands.get(index + 1).map(|next| next.text.as_str());
             let goes_on = line.continue_on_error || next.is_some_and(|next| goes_on_to(&line.text, next));

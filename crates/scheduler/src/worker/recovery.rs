@@ -19,6 +19,7 @@ use super::{
     owner::{Done, Gone, Owner},
     queries::{self, JournalReader},
     supervise::{Frame, Remains},
+    words,
 };
 use crate::{
     SchedulerError,
@@ -122,6 +123,7 @@ async fn end_of_server(owner: &Owner) -> Result<String, SchedulerError> {
         return Ok("the server that ran it stopped before its first command".to_owned());
     };
     let host = host.map(|host| format!(" ({host})")).unwrap_or_default();
+    let text = words::in_short(&text);
     Ok(match (ended_at, state.as_str()) {
         (None, _) => format!("the server that ran it{host} stopped answering in `{text}`"),
         (Some(_), "ERROR" | "CANCELED") => format!("the server that ran it{host} was stopped in `{text}`"),

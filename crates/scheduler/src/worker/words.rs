@@ -4,6 +4,14 @@
 //! next character literally; `NAME=value` at the front sets a variable for this command. What needs a shell (pipes, `&&`, redirections,
 //! `$(…)`) is refused with the words to use instead: `bash -c '…'`.
 
+/// The line as a sentence names it: its first line, not all of a script.
+pub(super) fn in_short(line: &str) -> String {
+    const MOST: usize = 120;
+    let first = line.trim().lines().next().unwrap_or_default();
+    let short: String = first.chars().take(MOST).collect();
+    if short.len() < line.trim().len() { format!("{short}…") } else { short }
+}
+
 /// A line, taken apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommandLine {
@@ -175,6 +183,13 @@ mod tests {
             let set = line.assignments.into_iter().map(|(name, value)| format!("{name}:={value}"));
             set.chain(line.words).collect()
         })
+    }
+
+    #[test]
+    fn a_script_is_named_by_its_first_line() {
+        assert_eq!(in_short(" dbt build\n"), "dbt build");
+        assert_eq!(in_short("python -c \"import os\nos._exit(3)\""), "python -c \"import os…");
+        assert_eq!(in_short(&"x".repeat(300)).chars().count(), 121);
     }
 
     #[test]
