@@ -221,10 +221,10 @@ impl Resolved {
         self.0.iter().map(|(name, (value, _))| (name.as_str(), value.expose()))
     }
 
-    /// What the log must not show.
-    pub fn secrets(&self) -> impl Iterator<Item = &Secret> {
-        self.0.values().filter_map(|(value, _)| match value {
-            VariableValue::Secret(secret) => Some(secret),
+    /// What the log must not show, by name.
+    pub fn secrets(&self) -> impl Iterator<Item = (&str, &Secret)> {
+        self.0.iter().filter_map(|(name, (value, _))| match value {
+            VariableValue::Secret(secret) => Some((name.as_str(), secret)),
             VariableValue::Plain(_) => None,
         })
     }
@@ -320,8 +320,8 @@ mod tests {
                 ("SCHEMA", Origin::Workspace, false)
             ]
         );
-        let secrets: Vec<_> = resolved.secrets().map(Secret::expose).collect();
-        assert_eq!(secrets, ["of this run", "also-hush"]);
+        let secrets: Vec<_> = resolved.secrets().map(|(name, secret)| (name, secret.expose())).collect();
+        assert_eq!(secrets, [("TOKEN", "of this run"), ("DBT_ENV_SECRET_GIT", "also-hush")]);
         assert!(!format!("{resolved:?}").contains("hush"));
     }
 

@@ -6,13 +6,11 @@ use std::{
     time::SystemTime,
 };
 
-use serde::de::IgnoredAny;
-use serde_json::Value as Json;
 use store::sqlx;
-use vault::Masker;
 
 use super::{
     owner::{Gone, Owner},
+    secrets::RunSecrets,
     storage::{ArtifactStorage, StorageError, Stored},
 };
 use crate::{SchedulerError, outbox::announce_system, slots::instant};
@@ -51,7 +49,7 @@ impl Artifacts {
         &mut self,
         owner: &Owner,
         storage: &ArtifactStorage,
-        masker: &Masker,
+        secrets: &RunSecrets,
         command_id: i64,
         (project, targets): (&Path, &[PathBuf]),
         complain: &mut (dyn FnMut(String) + Send),
@@ -68,10 +66,11 @@ impl Artifacts {
                 complain(format!("[owlet: {} is not stored: {} bytes are too many]", found.path, found.seen.1));
                 continue;
             }
-            let (file, masker) = (found.file.clone(), masker.clone());
-            let read = tokio::task::spawn_blocking(move || fs_err::read(&file).map(|bytes| masked(bytes, &masker)));
-            let Ok(Ok(bytes)) = read.await else { continue };
-            match storage.put(bytes.into()).await {
+            let (file, path, secrets) = (found.file.clone(), found.path.clone(), secrets.clone());
+            let read = move || fs_err::read(&file).map(|bytes| secrets.mask_file(&path, bytes));
+            let Ok(Ok(masked)) = tokio::task::spawn_blocking(read).await else { continue };
+            masked.remarks.iter().for_each(|remark| complain(format!("[owlet: {remark}]")));
+            match storage.put(masked.bytes.into()).await {
                 Ok(kept) => stored.push((found.path, kept)),
                 Err(error) => {
                     complain(format!("[owlet: {} is not stored: {error}. {}]", found.path, error.fix()));
@@ -88,37 +87,6 @@ impl Artifacts {
             owner.insist(|| announce(owner, &error)).await?;
         }
         Ok(stored.into_iter().map(|(path, _)| path).collect())
-    }
-}
-
-/// Without secrets: what a command prints or renders into SQL stands in its files, too. JSON stays JSON.
-fn masked(bytes: Vec<u8>, masker: &Masker) -> Vec<u8> {
-    let masked = masker.mask_bytes(&bytes);
-    if masked == bytes {
-        return bytes;
-    }
-    // A secret of digits may be a part of a number: then only texts are masked.
-    match serde_json::from_slice::<Json>(&bytes) {
-        Ok(mut json) if serde_json::from_slice::<IgnoredAny>(&masked).is_err() => {
-            mask_texts(&mut json, masker);
-            json.to_string().into_bytes()
-        }
-        _ => masked,
-    }
-}
-
-fn mask_texts(json: &mut Json, masker: &Masker) {
-    match json {
-        Json::String(text) => *text = masker.mask(text),
-        Json::Array(items) => items.iter_mut().for_each(|item| mask_texts(item, masker)),
-        Json::Object(members) => {
-            let before = std::mem::take(members);
-            members.extend(before.into_iter().map(|(name, mut value)| {
-                mask_texts(&mut value, masker);
-                (masker.mask(&name), value)
-            }));
-        }
-        Json::Null | Json::Bool(_) | Json::Number(_) => {}
     }
 }
 
@@ -226,28 +194,4 @@ pub(super) enum RestoreError {
     Storage(#[from] StorageError),
     #[error(transparent)]
     Io(#[from] std::io::Error),
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-    use vault::Secret;
-
-    use super::*;
-
-    #[test]
-    fn files_are_masked_and_json_stays_json() {
-        let secrets =
-            [Secret::new("hush \"hush\"", "a test").expect("valid"), Secret::new("12345678", "a test").expect("valid")];
-        let masker = Masker::new(&secrets);
-        let of = |bytes: &[u8]| masked(bytes.to_vec(), &masker);
-        assert_eq!(of(b"select 1\n"), b"select 1\n");
-        assert_eq!(of(b"the token is hush \"hush\"\n"), b"the token is ********\n");
-        assert_eq!(of(b"\xff12345678\xfe"), b"\xff********\xfe", "whatever is no text");
-        let json = json!({"code": "select 'hush \"hush\"'", "rows": 1_123_456_789, "12345678": ["x12345678"]});
-        let kept: Json = serde_json::from_slice(&of(json.to_string().as_bytes())).expect("JSON");
-        assert_eq!(kept, json!({"code": "select '********'", "rows": 1_123_456_789, "********": ["x********"]}));
-        let plain = json!({"code": "hush \"hush\"", "rows": 7}).to_string();
-        assert_eq!(of(plain.as_bytes()), json!({"code": "********", "rows": 7}).to_string().as_bytes());
-    }
 }

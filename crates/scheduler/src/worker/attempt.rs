@@ -98,7 +98,7 @@ impl Attempt {
             Ok(configuration) => configuration,
             Err(error) => return Err(Break::Ended(Outcome::error(error.class, error.message))),
         };
-        let masker = environment::masker(&configuration);
+        let masker = environment::secrets(&configuration, &self.worker.settings.inherited).masker;
         let copy = self.check_out(&configuration, &masker).await?;
         let project = copy.directory.join(&configuration.environment.project_dir);
         let ground = self.prepare(&configuration, project).await?;
@@ -212,9 +212,9 @@ impl Attempt {
         let command = self.begin(DEPS, "deps", "dbt deps", false).await?;
         let has_project = ground.places.project.join("dbt_project.yml").is_file();
         if !has_project {
-            let mut log = LogWriter::new(command, &ground.environment.masker, 0);
+            let mut log = LogWriter::new(command, &ground.environment.secrets.masker, 0);
             log.say("There is no dbt_project.yml here: no packages to install.");
-            self.close_log(&mut log, &ground.environment.masker).await?;
+            self.close_log(&mut log, &ground.environment.secrets.masker).await?;
             return Ok(self.owner.end(command, Done { state: RunState::Success, return_code: 0 }).await?);
         }
         let line = RunCommand::new("dbt deps");
@@ -239,7 +239,7 @@ impl Attempt {
             let Some(class) = finished.class else { continue };
             let reason =
                 format!("command {} `{}` {}", index + 1, words::in_short(&line.text), described(&finished.ended.why));
-            let outcome = Outcome::failed(class, ground.environment.masker.mask(&reason));
+            let outcome = Outcome::failed(class, ground.environment.secrets.masker.mask(&reason));
             let next = commands.get(index + 1).map(|next| next.text.as_str());
             let goes_on = line.continue_on_error || next.is_some_and(|next| goes_on_to(&line.text, next));
             let outcome = first_failure.get_or_insert(outcome);
@@ -273,7 +273,8 @@ impl Attempt {
         position: i64,
         line: &RunCommand,
     ) -> Result<Finished, Break> {
-        let masker = &ground.environment.masker;
+        let secrets = &ground.environment.secrets;
+        let masker = &secrets.masker;
         let mut log = LogWriter::new(command, masker, 0);
         let folder = self.folder.join("commands").join(position.to_string());
         let prepared = match self.order(ground, position, line, &folder) {
@@ -290,7 +291,7 @@ impl Attempt {
                 let storage = &self.worker.settings.artifacts;
                 let place = (project.as_path(), targets.as_slice());
                 let mut complain = |line: String| log.complain(&line);
-                let stored = artifacts.collect(&self.owner, storage, masker, command, place, &mut complain).await?;
+                let stored = artifacts.collect(&self.owner, storage, secrets, command, place, &mut complain).await?;
                 let is_new = stored.iter().any(|path| path.ends_with("/run_results.json"));
                 let path = targets.first().map(|target| target.join("run_results.json")).filter(|_| is_new);
                 (ended, path.and_then(|path| read_json(&path)))

@@ -11,9 +11,9 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use project::yaml;
-use vault::{Lakehouse, Masker, Secret, Target, render_profiles};
+use vault::{Connection, Lakehouse, Secret, Target, render_profiles};
 
-use super::configuration::Configuration;
+use super::{configuration::Configuration, secrets::RunSecrets};
 use crate::{clock::Micros, model::Run};
 
 /// The server's lakehouse, for connections that are embedded.
@@ -27,7 +27,7 @@ pub struct ServedLakehouse {
 /// Names and values of a run, and what of them must not be shown.
 pub(super) struct RunEnvironment {
     pub(super) variables: BTreeMap<String, String>,
-    pub(super) masker: Masker,
+    pub(super) secrets: RunSecrets,
 }
 
 /// Where a run's files are.
@@ -64,13 +64,27 @@ impl EnvironmentError {
     }
 }
 
-/// All secrets of a run: also those that only git sees.
-pub(super) fn masker(configuration: &Configuration) -> Masker {
-    let connection =
-        configuration.connection.iter().flat_map(|connection| connection.secrets().map(|(_, secret)| secret));
-    let all: Vec<&Secret> =
-        configuration.variables.secrets().chain(connection).chain(&configuration.credential).collect();
-    Masker::new(all)
+/// All secrets of a run: also those that only git sees, and what commands inherit of the server's own.
+pub(super) fn secrets(configuration: &Configuration, inherited: &[(String, String)]) -> RunSecrets {
+    let owned = |name: &str, secret: &Secret| (name.to_owned(), secret.clone());
+    let variables = configuration.variables.secrets().map(|(name, secret)| owned(name, secret));
+    let connection = configuration.connection.iter().flat_map(Connection::secrets);
+    let connection = connection.map(|(name, secret)| (format!("{name} of the connection"), secret.clone()));
+    let credential = configuration.credential.iter().map(|secret| owned("of the repository", secret));
+    let of_server = inherited.iter().filter_map(|(name, value)| Some(owned(name, &secret_in(name, value)?)));
+    RunSecrets::new(variables.chain(connection).chain(credential).chain(of_server))
+}
+
+/// Credentials of AWS, and the password in the address of a proxy.
+fn secret_in(name: &str, value: &str) -> Option<Secret> {
+    let text = match name {
+        "AWS_SECRET_ACCESS_KEY" | "AWS_SESSION_TOKEN" | "AWS_SECURITY_TOKEN" | "AWS_CONTAINER_AUTHORIZATION_TOKEN" => {
+            value.to_owned()
+        }
+        _ if name.to_ascii_lowercase().ends_with("_proxy") => url::Url::parse(value).ok()?.password()?.to_owned(),
+        _ => return None,
+    };
+    Secret::new(text, name).ok()
 }
 
 /// What the names of such schemas begin with, as the hosted service has it.
@@ -140,7 +154,7 @@ pub(super) fn make(
             variables.extend(secrets.map(|(name, secret)| (name.clone(), secret.expose().to_owned())));
         }
     }
-    Ok(RunEnvironment { variables, masker: masker(configuration) })
+    Ok(RunEnvironment { variables, secrets: secrets(configuration, inherited) })
 }
 
 /// The environment's number of threads, over the connection's.

@@ -22,6 +22,7 @@ mod owner;
 mod pull_request;
 mod queries;
 mod recovery;
+mod secrets;
 mod state;
 pub mod storage;
 pub mod supervise;

@@ -18,6 +18,7 @@ use super::{
     logs::LogWriter,
     owner::{Done, Gone, Owner},
     queries::{self, JournalReader},
+    secrets::RunSecrets,
     supervise::{Frame, Remains},
     words,
 };
@@ -46,7 +47,8 @@ pub(super) async fn recover(worker: &Inner, owner: &Owner, run: &Run) -> Option<
 async fn try_recover(worker: &Inner, owner: &Owner, run: &Run) -> Result<Outcome, Gone> {
     // Without its configuration secrets cannot be masked, and queries cannot be stopped; the processes can.
     let configuration = worker.configurations.of(run).await.ok();
-    let masker = configuration.as_ref().map(environment::masker);
+    let inherited = &worker.settings.inherited;
+    let secrets = configuration.as_ref().map(|configuration| environment::secrets(configuration, inherited));
     let host = &worker.settings.host;
     let open = owner.insist(|| open_commands(owner)).await?;
     let end = owner.insist(|| end_of_server(owner)).await?;
@@ -63,10 +65,10 @@ async fn try_recover(worker: &Inner, owner: &Owner, run: &Run) -> Result<Outcome
             if let Some(ended) = remains.and_then(|remains| remains.ended) {
                 return_code = ended.why.return_code();
             }
-            if let Some(masker) = &masker {
-                save_log(owner, &command, &place, masker).await?;
+            if let Some(secrets) = &secrets {
+                save_log(owner, &command, &place, &secrets.masker).await?;
                 if let Some(project) = &command.directory {
-                    save_artifacts(worker, owner, masker, &command, Path::new(project)).await?;
+                    save_artifacts(worker, owner, secrets, &command, Path::new(project)).await?;
                 }
             }
             let entries = JournalReader::new(&journal_of(&place)).read();
@@ -183,7 +185,7 @@ async fn save_log(owner: &Owner, command: &Open, place: &Path, masker: &Masker) 
 async fn save_artifacts(
     worker: &Inner,
     owner: &Owner,
-    masker: &Masker,
+    secrets: &RunSecrets,
     command: &Open,
     project: &Path,
 ) -> Result<(), Gone> {
@@ -191,7 +193,7 @@ async fn save_artifacts(
     let mut complain = |line: String| tracing::warn!("run {}: {line}", owner.lease.run_id);
     let storage = &worker.settings.artifacts;
     Artifacts::default()
-        .collect(owner, storage, masker, command.id, (project, &targets), &mut complain)
+        .collect(owner, storage, secrets, command.id, (project, &targets), &mut complain)
         .await
         .map(|_| ())
 }
