@@ -8,7 +8,12 @@ use std::{
 
 use anyhow::{Context, bail};
 use diagnostic::Diagnostic;
-use scheduler::{MIGRATIONS, clock::SystemClock, model::Actor, settings};
+use scheduler::{
+    MIGRATIONS,
+    clock::SystemClock,
+    model::Actor,
+    settings::{self, SettingKind},
+};
 use store::{Database, Durability, database_file_of};
 use vault::KeyRing;
 
@@ -112,6 +117,14 @@ fn prompt(name: &str, typed: Typed) -> anyhow::Result<String> {
         Typed::Unseen => terminal.read_secure_line(),
     };
     read.context("reading the value from the terminal")
+}
+
+/// Tells of names with secrets in them that this setting has to do with. The setting is made: a failure here is not told.
+pub async fn warn_of_names(store: &settings::Settings, kind: SettingKind, name: &str) {
+    let found = store.names_with_secrets().await.unwrap_or_default();
+    let warnings: Vec<Diagnostic> =
+        found.into_iter().filter(|found| found.concerns(kind, name)).map(|found| found.warning).collect();
+    warn(&warnings);
 }
 
 /// Tells warnings.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use adapter_athena::Endpoint;
 use anyhow::bail;
 use athena_api::{ApiError, ApiResult, Services};
-use scheduler::settings::{Check, CheckStatus, ConnectionScope, Connector, Identity, check};
+use scheduler::settings::{Check, CheckStatus, ConnectionScope, Connector, Identity, SettingKind, check};
 use serde_json::{Map, Value};
 use tokio::sync::Mutex;
 use vault::{Connection, Field};
@@ -64,6 +64,7 @@ pub async fn run(
             store.set_connection(name, &label, scope, &connection, &actor).await.map_err(refused)?;
             let done = if known.is_some() { "Changed" } else { "Added" };
             Stream::Stderr.write_line(&format!("{done} the connection '{name}'; try it: owlet connection test {name}"));
+            server::warn_of_names(&store, SettingKind::Connection, name).await;
         }
         ConnectionCommand::Test { name, format, .. } => {
             let row = store.connection(name).await.map_err(refused)?;

@@ -1,7 +1,10 @@
 //! `env`: environment variables of scheduled runs. A secret goes in and is never printed.
 
 use anyhow::bail;
-use scheduler::{clock::readable, settings::VariableRow};
+use scheduler::{
+    clock::readable,
+    settings::{SettingKind, VariableRow},
+};
 use vault::{KEY_FILE, KeyRing, Scope, Variable, VariableValue};
 
 use super::Outcome;
@@ -59,6 +62,7 @@ pub async fn run(command: &EnvCommand, settings: &Settings, environment: &Enviro
             store.set_variable(&variable, &server::actor(environment)).await.map_err(refused)?;
             let kind = if secret { "secret " } else { "" };
             Stream::Stderr.write_line(&format!("Set the {kind}variable {name} for {}", describe(scope)));
+            server::warn_of_names(&store, SettingKind::Variable, name).await;
         }
         EnvCommand::Get { name, scope, .. } => {
             let scope = scope_of(&store, scope).await?;

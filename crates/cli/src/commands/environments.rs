@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, bail};
 use scheduler::{
     model::{Code, CommitStatus, Environment as ScheduleEnvironment},
-    settings::EnvironmentRow,
+    settings::{EnvironmentRow, SettingKind},
 };
 
 use super::{Outcome, env};
@@ -41,6 +41,7 @@ pub async fn run(
             store.set_environment(name, &label, args.default, &changed, &actor).await.map_err(refused)?;
             let done = if known.is_some() { "Changed" } else { "Added" };
             Stream::Stderr.write_line(&format!("{done} the environment '{name}'; runs that start from now on use it"));
+            server::warn_of_names(&store, SettingKind::Environment, name).await;
         }
         EnvironmentCommand::Show { name, .. } => {
             let row = store.environment(name).await.map_err(refused)?;

@@ -7,6 +7,7 @@ mod connections;
 mod environment_check;
 mod environments;
 mod limits;
+mod names;
 mod notifications;
 mod receivers;
 mod tools;
@@ -23,6 +24,7 @@ pub use check::{Check, CheckStatus, Connector, Identity, check};
 pub use connections::{ConnectionRow, ConnectionScope};
 pub use environments::EnvironmentRow;
 pub use limits::Limit;
+pub use names::{NameWithSecret, SettingKind};
 pub use notifications::{
     NotificationSettings, OpenLineageSettings, Sensitive, SlackSettings, SmtpSettings, SystemReceivers, WebhookSettings,
 };

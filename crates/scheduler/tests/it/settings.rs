@@ -6,7 +6,9 @@ use scheduler::{
     MIGRATIONS,
     clock::SteppedClock,
     model::{Actor, Code, Environment},
-    settings::{Budget, BudgetAction, BudgetPeriod, ConnectionScope, NotificationSettings, Settings, SettingsError},
+    settings::{
+        Budget, BudgetAction, BudgetPeriod, ConnectionScope, NotificationSettings, SettingKind, Settings, SettingsError,
+    },
 };
 use serde_json::{Value, json};
 use store::{Database, sqlx};
@@ -237,4 +239,29 @@ async fn budgets() {
     settings.remove_budget("workspace", BudgetPeriod::Day, BudgetAction::Stop, &ann()).await.expect("removed");
     let gone = settings.remove_budget("workspace", BudgetPeriod::Day, BudgetAction::Stop, &ann()).await;
     assert_eq!(gone.expect_err("gone").to_string(), "there is no budget 'stop per day of workspace'");
+}
+
+#[tokio::test]
+async fn names_that_everybody_sees_with_a_secret_in_them_are_found() {
+    let (_dir, database) = database().await;
+    let settings = settings(&database, &["01"]);
+    fill(&settings).await;
+    assert!(settings.names_with_secrets().await.expect("read").is_empty());
+    let word = Variable::new(Scope::Workspace, "DB_PASSWORD", "shop", true).expect("a variable");
+    settings.set_variable(&word, &ann()).await.expect("set");
+    let environment = Environment { schema: Some("shop_eu".to_owned()), ..environment(Some("prod")) };
+    settings.set_environment("eu", "EU", false, &environment, &ann()).await.expect("set");
+    let found = settings.names_with_secrets().await.expect("read");
+    let told: Vec<&str> = found.iter().map(|found| found.warning.what.as_str()).collect();
+    assert_eq!(
+        told,
+        [
+            "The schema of the connection 'prod' has the secret value of DB_PASSWORD in it",
+            "The schema of the environment 'eu' has the secret value of DB_PASSWORD in it",
+        ]
+    );
+    assert!(
+        found[1].concerns(SettingKind::Variable, "DB_PASSWORD") && found[1].concerns(SettingKind::Environment, "eu")
+    );
+    assert!(!found[1].concerns(SettingKind::Connection, "prod"));
 }

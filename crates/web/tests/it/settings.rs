@@ -122,6 +122,13 @@ async fn a_secret_that_is_sent_back_as_it_is_shown_stays() {
     let changed = server.ask("PUT", path, &json!({"name": "Lake", "definition": again})).await.json();
     assert_eq!((&changed["definition"]["schema"], &changed["name"]), (&json!("shop_two"), &json!("Lake")));
     assert_eq!(changed["definition"]["aws_secret_access_key"], json!({"secret": true}));
+    let word = json!({"name": "WORD", "value": "shop", "secret": true});
+    assert_eq!(server.ask("PUT", "/api/v1/variables", &word).await.status, 200);
+    let listed = server.get("/api/v1/variables").await.json();
+    let told = &listed["items"][0]["warnings"][0]["error"];
+    assert_eq!(told, "The schema of the connection 'lake' has the secret value of WORD in it", "{listed}");
+    let page = server.get("/settings").await.text;
+    assert!(page.contains("has the secret value of WORD in it"), "{page}");
     let tested = server.post("/api/v1/connections/lake/test", &json!({})).await.json();
     assert_eq!((&tested["ok"], &tested["checks"][0]["status"]), (&json!(false), &json!("failed")));
 

@@ -1,7 +1,7 @@
 //! How runs reach Athena.
 
 use axum::{Json, extract::State};
-use scheduler::settings::{ConnectionRow, ConnectionScope, check};
+use scheduler::settings::{ConnectionRow, ConnectionScope, SettingKind, check};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -116,7 +116,10 @@ async fn set(
     let settings = &app.parts.settings;
     let (connection, warnings) = settings.read_connection(&slug, &body.definition).await?;
     settings.set_connection(&slug, &name, scope, &connection, &caller.actor()).await?;
-    let warnings = warnings.iter().map(Problem::of).collect();
+    let mut warnings: Vec<Problem> = warnings.iter().map(Problem::of).collect();
+    let names = settings.names_with_secrets().await?;
+    let names = names.iter().filter(|found| found.concerns(SettingKind::Connection, &slug));
+    warnings.extend(names.map(|found| Problem::of(&found.warning)));
     Ok(Json(ConnectionAnswer::of(settings.connection(&slug).await?, warnings)))
 }
 

@@ -1,7 +1,7 @@
 //! Environment variables of runs.
 
 use axum::{Json, extract::State};
-use scheduler::settings::{Settings, SettingsError, VariableRow};
+use scheduler::settings::{SettingKind, Settings, SettingsError, VariableRow};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ use crate::{
     },
     app::App,
     auth::Scope,
-    error::ApiError,
+    error::{ApiError, Problem},
     routes::Operation,
     time::rfc3339,
 };
@@ -46,6 +46,8 @@ struct VariableAnswer {
     schedule: Option<String>,
     /// Its text, or `{"secret": true}`.
     value: Value,
+    /// Names that everybody sees with this secret in them.
+    warnings: Vec<Problem>,
     updated_at: String,
     updated_by: String,
 }
@@ -78,6 +80,7 @@ struct VariablePlace {
 
 async fn list(State(app): State<App>) -> Result<Json<Page<VariableAnswer>>, ApiError> {
     let slugs = app.parts.settings.schedule_ids().await?;
+    let names = app.parts.settings.names_with_secrets().await?;
     let shape = |VariableRow { variable, updated_at, updated_by }| {
         let schedule = match variable.scope {
             VariableScope::Schedule(id) => {
@@ -85,7 +88,9 @@ async fn list(State(app): State<App>) -> Result<Json<Page<VariableAnswer>>, ApiE
             }
             _ => None,
         };
+        let warnings = names.iter().filter(|found| found.concerns(SettingKind::Variable, &variable.name));
         VariableAnswer {
+            warnings: warnings.map(|found| Problem::of(&found.warning)).collect(),
             name: variable.name,
             scope: variable.scope.as_str().to_owned(),
             schedule,

@@ -1,7 +1,10 @@
 //! Environment variables.
 
 use diagnostic::Diagnostic;
-use scheduler::{model::Actor, settings::SettingsError};
+use scheduler::{
+    model::Actor,
+    settings::{SettingKind, SettingsError},
+};
 use vault::{MASK, Scope, Variable, VariableValue};
 
 use super::{
@@ -39,6 +42,7 @@ pub async fn act(app: &App, form: &Form, actor: &Actor) -> Result<Done, Vec<Diag
 pub async fn draw(view: &View<'_>, body: &mut Html) -> Result<(), ApiError> {
     let settings = &view.app.parts.settings;
     let (rows, schedules) = (settings.variables().await?, settings.schedule_ids().await?);
+    let names = settings.names_with_secrets().await?;
     view.head(
         body,
         PART,
@@ -62,6 +66,9 @@ pub async fn draw(view: &View<'_>, body: &mut Html) -> Result<(), ApiError> {
                 VariableValue::Plain(text) => body.text(text),
                 VariableValue::Secret(_) => body.raw("<span class=\"note\">").raw(MASK).raw("</span>"),
             };
+            for found in names.iter().filter(|found| found.concerns(SettingKind::Variable, &variable.name)) {
+                body.raw("<br><span class=\"note\">").text(&found.warning.what).raw("</span>");
+            }
             body.raw("</td>")
                 .cell(&slug.map_or_else(|| variable.scope.as_str().to_owned(), |slug| format!("schedule {slug}")));
             body.raw("<td>").text(&readable(row.updated_at)).raw(" <span class=\"note\">").text(&row.updated_by);
