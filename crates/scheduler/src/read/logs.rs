@@ -30,13 +30,21 @@ pub struct LogPage {
 }
 
 const READING: &str = "reading logs from";
+/// Chunks are up to 64 KiB.
+const AT_ONCE: i64 = 16;
 
 impl Reader {
-    /// The chunks after `after` (0 for the first), at most `limit` of them; none when there is no such command.
+    /// The chunks after `after` (0 for the first), at most `limit` of them and about `most_bytes`; none when there is no such command.
     ///
     /// # Errors
     /// The database cannot be read.
-    pub async fn logs(&self, command_id: i64, after: i64, limit: i64) -> Result<Option<LogPage>, DatabaseError> {
+    pub async fn logs(
+        &self,
+        command_id: i64,
+        after: i64,
+        limit: i64,
+        most_bytes: usize,
+    ) -> Result<Option<LogPage>, DatabaseError> {
         // The state comes first: a command that has ended before its chunks are read has written all of them.
         let mut conditions = Conditions::default();
         conditions.push("command.id = ", command_id);
@@ -48,27 +56,38 @@ impl Reader {
         let Some(row) = rows.first().map(|row| Row::new(row, &self.database, READING)) else { return Ok(None) };
         let ended = is_final(&row.text("state")?) || is_final(&row.text("run_state")?);
 
-        let mut conditions = Conditions::default();
-        conditions.push("command_id = ", command_id);
-        conditions.push("sequence > ", after);
-        let limit_at = conditions.bind(limit + 1);
-        let statement = format!(
-            "SELECT sequence, stream, text, at FROM log_chunk{} ORDER BY sequence LIMIT {limit_at}",
-            conditions.sql()
-        );
-        let rows = conditions.fetch(&self.database, READING, statement).await?;
-        let is_last = i64::try_from(rows.len()).unwrap_or(i64::MAX) <= limit;
-        let chunks = rows.iter().take(usize::try_from(limit).unwrap_or(0)).map(|row| {
-            let row = Row::new(row, &self.database, READING);
-            Ok(LogChunk {
-                sequence: row.integer("sequence")?,
-                stream: row.text("stream")?.to_uppercase(),
-                text: row.text("text")?,
-                at: row.integer("at")?,
-            })
-        });
-        let chunks = chunks.collect::<Result<Vec<_>, DatabaseError>>()?;
-        let last_sequence = chunks.last().map_or(after, |chunk| chunk.sequence);
+        let (mut chunks, mut bytes, mut last_sequence) = (Vec::new(), 0, after);
+        let is_last = loop {
+            let left = limit - i64::try_from(chunks.len()).unwrap_or(i64::MAX);
+            if left <= 0 || bytes >= most_bytes {
+                break false;
+            }
+            let wanted = left.min(AT_ONCE);
+            let mut conditions = Conditions::default();
+            conditions.push("command_id = ", command_id);
+            conditions.push("sequence > ", last_sequence);
+            let limit_at = conditions.bind(wanted);
+            let statement = format!(
+                "SELECT sequence, stream, text, at FROM log_chunk{} ORDER BY sequence LIMIT {limit_at}",
+                conditions.sql()
+            );
+            let rows = conditions.fetch(&self.database, READING, statement).await?;
+            for row in &rows {
+                let row = Row::new(row, &self.database, READING);
+                let chunk = LogChunk {
+                    sequence: row.integer("sequence")?,
+                    stream: row.text("stream")?.to_uppercase(),
+                    text: row.text("text")?,
+                    at: row.integer("at")?,
+                };
+                bytes += chunk.text.len();
+                last_sequence = chunk.sequence;
+                chunks.push(chunk);
+            }
+            if i64::try_from(rows.len()).unwrap_or(i64::MAX) < wanted {
+                break true;
+            }
+        };
         Ok(Some(LogPage { chunks, last_sequence, finished: ended && is_last }))
     }
 

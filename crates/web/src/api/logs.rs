@@ -58,6 +58,9 @@ struct Logs {
     finished: bool,
 }
 
+/// A page, or an event, is not much longer, however much a command prints: a server has many readers.
+const MOST_BYTES: usize = 1 << 20;
+
 /// Whole lines of one stream.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Chunk {
@@ -79,7 +82,7 @@ impl Logs {
 }
 
 async fn read(app: &App, command_id: i64, after: i64, limit: i64) -> Result<Logs, ApiError> {
-    let page = app.parts.reader.logs(command_id, after, limit).await?;
+    let page = app.parts.reader.logs(command_id, after, limit, MOST_BYTES).await?;
     page.map(Logs::of).ok_or_else(|| ApiError::not_found("command", &command_id.to_string()))
 }
 

@@ -123,10 +123,12 @@ impl Query {
         command_id: i32,
         cursor: Option<String>,
     ) -> Result<BoltCommandLogs> {
+        // The official client waits between two pages.
         const CHUNKS: i64 = 500;
+        const BYTES: usize = 8 << 20;
         let (app, _) = allowed(context, Scope::BoltRead)?;
         let next = sequence_of(cursor.as_deref().unwrap_or("0:0"))?;
-        let page = app.parts.reader.logs(command_id.into(), next - 1, CHUNKS).await.map_err(ApiError::from)?;
+        let page = app.parts.reader.logs(command_id.into(), next - 1, CHUNKS, BYTES).await.map_err(ApiError::from)?;
         let page = page.ok_or_else(|| ApiError::not_found("command", &command_id.to_string()))?;
         let mut lines = Vec::new();
         for chunk in &page.chunks {

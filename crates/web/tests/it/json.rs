@@ -339,6 +339,25 @@ async fn lists_go_from_page_to_page_without_gaps_or_doubles() {
 }
 
 #[tokio::test]
+async fn a_page_of_a_long_log_is_short() {
+    let server = Server::new().await;
+    server.deploy(&["orders"]).await;
+    let run = server.queued("orders").await;
+    let line = format!("{}\n", "x".repeat(60_000));
+    let command = server.command(run, 0, "command", "dbt build", "SUCCESS", &line.repeat(50)).await;
+    let (mut next, mut pages) = ("-1".to_owned(), Vec::new());
+    loop {
+        let page = server.get(&format!("/api/v1/commands/{command}/logs?limit=1000&after={next}")).await.json();
+        pages.push(page["chunks"].as_array().expect("chunks").len());
+        next = page["next"].as_str().expect("a cursor").to_owned();
+        if page["finished"] == true {
+            break;
+        }
+    }
+    assert_eq!(pages, [32, 18], "chunks of 60 kB");
+}
+
+#[tokio::test]
 async fn what_is_no_id_is_answered_as_all_mistakes_are() {
     let server = Server::new().await;
     for path in ["/api/v1/runs/abc", "/api/v1/commands/-/logs", "/api/v1/artifacts/99999999999999999999"] {
