@@ -52,19 +52,25 @@ impl Scheduler {
                 continue;
             }
             let kind = if before.is_some() { ChangeKind::Update } else { ChangeKind::Create };
+            let waiting = match &before {
+                Some(before) => self.waiting_runs(&mut change, before.id).await?,
+                None => Vec::new(),
+            };
             if !deploy.is_dry_run {
                 self.write_schedule(&mut change, before, schedule, &deploy.source, &places, &deploy.actor).await?;
             }
-            diff.changes.push(Change { slug: schedule.slug.clone(), name: schedule.name.clone(), kind, fields });
+            let (slug, name) = (schedule.slug.clone(), schedule.name.clone());
+            diff.changes.push(Change { slug, name, kind, fields, waiting });
         }
         let mut gone: Vec<Definition> = known.into_values().filter(|old| old.source == deploy.source).collect();
         gone.sort_by(|one, other| one.schedule.slug.cmp(&other.schedule.slug));
         for old in gone {
             let (slug, name) = (old.schedule.slug.clone(), old.schedule.name.clone());
+            let waiting = self.waiting_runs(&mut change, old.id).await?;
             if !deploy.is_dry_run {
                 self.remove_schedule(&mut change, &old, &places, &deploy.actor).await?;
             }
-            diff.changes.push(Change { slug, name, kind: ChangeKind::Delete, fields: Vec::new() });
+            diff.changes.push(Change { slug, name, kind: ChangeKind::Delete, fields: Vec::new(), waiting });
         }
         if !deploy.is_dry_run {
             change.commit().await?;
@@ -246,6 +252,12 @@ impl Scheduler {
         Ok(())
     }
 
+    async fn waiting_runs(&self, change: &mut Transaction, schedule_id: i64) -> Result<Vec<i64>, SchedulerError> {
+        let select = "SELECT id FROM run WHERE schedule_id = $1 AND state = 'QUEUED' ORDER BY id";
+        let waiting = sqlx::query_scalar(select).bind(schedule_id).fetch_all(&mut **change).await;
+        waiting.map_err(|source| self.failed("looking for waiting runs in", source))
+    }
+
     async fn remove_schedule(
         &self,
         change: &mut Transaction,
@@ -258,10 +270,7 @@ impl Scheduler {
         let sql = "UPDATE schedule SET deleted_at = $2, updated_at = $2, run_after = NULL, merge_branch = NULL, turbo_ci = 0 WHERE id = $1";
         sqlx::query(sql).bind(definition.id).bind(self.now()).execute(&mut **change).await.map_err(failed)?;
         self.set_clock(change, definition.id, self.now(), None).await?;
-        let waiting = "SELECT id FROM run WHERE schedule_id = $1 AND state = 'QUEUED' ORDER BY id";
-        let waiting: Vec<i64> =
-            sqlx::query_scalar(waiting).bind(definition.id).fetch_all(&mut **change).await.map_err(failed)?;
-        for id in waiting {
+        for id in self.waiting_runs(change, definition.id).await? {
             let Some(run) = self.locked_run(change, id).await?.filter(|run| run.state == RunState::Queued) else {
                 continue;
             };

@@ -18,6 +18,10 @@ pub enum SchedulerError {
     /// The word at the end is what one known client looks for before it tries again.
     #[error("schedule '{slug}' has an unfinished run ({run_id}): AlreadyRunningException")]
     AlreadyRunning { slug: String, run_id: i64 },
+    #[error(
+        "schedule '{slug}' has a run that waits ({run_id}), with other commands, variables or another branch than are wanted now: AlreadyRunningException"
+    )]
+    WaitsOtherwise { slug: String, run_id: i64 },
     #[error("there is nothing to retry: {why}")]
     NothingToRetry { why: String },
     #[error("schedule '{slug}' comes from {place}: it cannot be {what} here")]
@@ -51,6 +55,9 @@ impl SchedulerError {
                 format!(
                     "wait until run {run_id} ends, cancel it, or give the schedule `overlap_policy: queue_one` or `allow`"
                 )
+            }
+            Self::WaitsOtherwise { run_id, .. } => {
+                format!("let run {run_id} begin first, or cancel it (owlet bolt cancel {run_id}), and ask again")
             }
             Self::NothingToRetry { .. } => "trigger the schedule instead".to_owned(),
             Self::FromElsewhere { place, .. } => format!("change it in {place} and deploy"),

@@ -34,6 +34,9 @@ pub struct Change {
     /// For updates: each member of the definition that differs.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub fields: Vec<FieldChange>,
+    /// Runs that wait. Of an updated schedule they do what it said when they were made; of a deleted one they end.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub waiting: Vec<i64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

@@ -12,7 +12,7 @@ use crate::clock::{Micros, SECOND};
 use crate::create::{NewRun, Turns, defer_to};
 use crate::definition::Definition;
 use crate::error::SchedulerError;
-use crate::model::{Actor, Cause, Outcome, RunCommand, RunState, StopCause};
+use crate::model::{Actor, Cause, Outcome, RunCommand, RunSpec, RunState, StopCause};
 use crate::request::{Idempotency, Merge, PullRequest, Trigger, Triggered};
 use crate::scheduler::Scheduler;
 use crate::slots::micros;
@@ -50,19 +50,23 @@ impl Scheduler {
         }
         let mut change = self.database().write().await?;
         let definition = self.existing_schedule(&mut change, &trigger.slug).await?;
-        let key = self.key_of(&trigger);
+        let key = self.key_of(&trigger, &definition);
         if let Some(key) = &key
             && let Some(run_id) = self.run_of_key(&mut change, key).await?
         {
             return Ok(Triggered { run_id, is_new: false });
         }
-        match self.admit(&mut change, definition.id, definition.schedule.overlap_policy).await? {
+        let admission = self.admit(&mut change, definition.id, definition.schedule.overlap_policy).await?;
+        let place = self.places(&mut change).await?.of(&definition.schedule.environment);
+        let new = NewRun::new(&definition, place, trigger.cause, &trigger.actor, self.now());
+        let new = wanted(&trigger, &definition, new);
+        let refused = match admission {
             Admission::Refuse { busy } => {
-                let details = json!({ "cause": trigger.cause, "reason": format!("run {busy} was not finished") });
-                self.record(&mut change, &trigger.actor, Decision::schedule("trigger.refused", definition.id, details))
-                    .await?;
-                change.commit().await?;
-                return Err(SchedulerError::AlreadyRunning { slug: trigger.slug, run_id: busy });
+                Some(SchedulerError::AlreadyRunning { slug: trigger.slug.clone(), run_id: busy })
+            }
+            // It would not do what is wanted now: the schedule was changed since, or one of the two has commands of its own.
+            Admission::Join { waiting } if !self.would_do_the_same(&mut change, waiting, &new).await? => {
+                Some(SchedulerError::WaitsOtherwise { slug: trigger.slug.clone(), run_id: waiting })
             }
             Admission::Join { waiting } => {
                 let details = json!({ "cause": trigger.cause, "run": waiting });
@@ -74,19 +78,21 @@ impl Scheduler {
                 change.commit().await?;
                 return Ok(Triggered { run_id: waiting, is_new: false });
             }
-            Admission::Start | Admission::Queue { .. } => {}
-        }
-        let place = self.places(&mut change).await?.of(&definition.schedule.environment);
-        let mut new = NewRun::new(&definition, place, trigger.cause, &trigger.actor, self.now());
-        override_commands(&mut new.spec.commands, &trigger);
-        new.spec.variables.extend(trigger.variables.clone());
-        new.reason.clone_from(&trigger.reason);
-        new.pull_request.clone_from(&trigger.pull_request);
-        if trigger.branch.is_some() {
-            new.branch.clone_from(&trigger.branch);
-        }
-        if trigger.pull_request.is_some() {
-            as_turbo_ci(&mut new, &definition);
+            Admission::Start | Admission::Queue { .. } => None,
+        };
+        if let Some(error) = refused {
+            let why = match &error {
+                SchedulerError::WaitsOtherwise { run_id, .. } => {
+                    format!("run {run_id} waits and would do something else")
+                }
+                SchedulerError::AlreadyRunning { run_id, .. } => format!("run {run_id} was not finished"),
+                other => other.to_string(),
+            };
+            let details = json!({ "cause": trigger.cause, "reason": why });
+            self.record(&mut change, &trigger.actor, Decision::schedule("trigger.refused", definition.id, details))
+                .await?;
+            change.commit().await?;
+            return Err(error);
         }
         let run_id = self.create_run(&mut change, new).await?;
         if let Some(key) = &key {
@@ -95,6 +101,31 @@ impl Scheduler {
         change.commit().await?;
         self.nudge();
         Ok(Triggered { run_id, is_new: true })
+    }
+
+    /// Whether a run that waits does what a new one would.
+    async fn would_do_the_same(
+        &self,
+        change: &mut Change,
+        waiting: i64,
+        new: &NewRun<'_>,
+    ) -> Result<bool, SchedulerError> {
+        let select = "SELECT spec, branch FROM run WHERE id = $1";
+        let (spec, branch): (String, Option<String>) = sqlx::query_as(select)
+            .bind(waiting)
+            .fetch_one(&mut **change)
+            .await
+            .map_err(|source| self.failed("looking at a waiting run in", source))?;
+        let spec: RunSpec = serde_json::from_str(&spec).map_err(|problem| SchedulerError::Damaged {
+            what: format!("run {waiting}"),
+            column: "spec",
+            problem: problem.to_string(),
+        })?;
+        let does = |spec: &RunSpec| {
+            let RunSpec { environment, commands, is_dbt_core, variables, env_overrides, defer_to, .. } = spec.clone();
+            (environment, commands, is_dbt_core, variables, env_overrides, defer_to)
+        };
+        Ok(branch == new.branch && does(&spec) == does(&new.spec))
     }
 
     /// Starts the schedules that run when a merge lands on this branch.
@@ -252,7 +283,7 @@ impl Scheduler {
         Ok(())
     }
 
-    fn key_of(&self, trigger: &Trigger) -> Option<Key> {
+    fn key_of(&self, trigger: &Trigger, definition: &Definition) -> Option<Key> {
         match &trigger.idempotency {
             Idempotency::None => None,
             Idempotency::Key(key) => {
@@ -272,6 +303,8 @@ impl Scheduler {
                     trigger.reason,
                     trigger.continue_on_error,
                     trigger.cause,
+                    // A schedule that was changed in between would do something else.
+                    definition.schedule,
                 ]);
                 let hash = hex::encode(Sha256::digest(content.to_string()));
                 let window = micros(self.options().identical_trigger_window);
@@ -317,6 +350,21 @@ fn as_turbo_ci(new: &mut NewRun<'_>, definition: &Definition) {
         new.spec.defer_to = Some(defer_to(deferral));
         new.turns = Turns::Free;
     }
+}
+
+/// A run with what its trigger says of it.
+fn wanted<'a>(trigger: &Trigger, definition: &Definition, mut new: NewRun<'a>) -> NewRun<'a> {
+    override_commands(&mut new.spec.commands, trigger);
+    new.spec.variables.extend(trigger.variables.clone());
+    new.reason.clone_from(&trigger.reason);
+    new.pull_request.clone_from(&trigger.pull_request);
+    if trigger.branch.is_some() {
+        new.branch.clone_from(&trigger.branch);
+    }
+    if trigger.pull_request.is_some() {
+        as_turbo_ci(&mut new, definition);
+    }
+    new
 }
 
 fn override_commands(commands: &mut Vec<RunCommand>, trigger: &Trigger) {

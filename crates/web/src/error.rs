@@ -176,6 +176,7 @@ impl From<scheduler::SchedulerError> for ApiError {
                 StatusCode::NOT_FOUND
             }
             Error::AlreadyRunning { .. }
+            | Error::WaitsOtherwise { .. }
             | Error::NothingToRetry { .. }
             | Error::FromElsewhere { .. }
             | Error::Exists { .. } => StatusCode::CONFLICT,

@@ -4,6 +4,7 @@ use scheduler::SchedulerError;
 use scheduler::clock::SECOND;
 use scheduler::model::Outcome;
 use scheduler::request::{ChangeKind, Deploy};
+use schedules::{OverlapPolicy, ScheduleCommand};
 use serde_json::json;
 
 use crate::world::{HOUR, MINUTE, actor, schedule, worlds};
@@ -133,5 +134,35 @@ async fn a_suspension_by_hand_outlives_deployments() {
         assert_eq!(world.number("SELECT suspended FROM schedule").await, 0);
         world.pass(HOUR);
         assert_eq!(world.one.tick().await.unwrap().runs, 1);
+    }
+}
+
+#[tokio::test]
+async fn a_run_that_waits_does_what_it_was_made_for_and_a_deployment_says_so() {
+    for world in worlds().await {
+        let version = |command: &str| {
+            let mut schedule = schedule("a", "OFF");
+            schedule.overlap_policy = OverlapPolicy::QueueOne;
+            schedule.commands = vec![ScheduleCommand::new(command)];
+            schedule
+        };
+        world.deploy(&[version("dbt run")]).await;
+        world.trigger("a").await.unwrap();
+        let active = world.claim_one().await;
+        let waiting = world.trigger("a").await.unwrap().run_id;
+        let schedules = vec![version("dbt build")];
+        let deploy = Deploy { schedules, source: "yaml".to_owned(), actor: actor(), is_dry_run: true };
+        assert_eq!(world.one.deploy(deploy.clone()).await.unwrap().changes[0].waiting, [waiting]);
+        let done = world.one.deploy(Deploy { is_dry_run: false, ..deploy }).await.unwrap();
+        assert_eq!(done.changes[0].waiting, [waiting]);
+        let refused = world.trigger("a").await.unwrap_err();
+        assert!(matches!(refused, SchedulerError::WaitsOtherwise { run_id, .. } if run_id == waiting), "{refused}");
+        world.one.finish(active.lease, Outcome::success()).await.unwrap();
+        let second = world.claim_one().await;
+        assert_eq!(second.run.spec.commands[0].text, "dbt run");
+        let third = world.trigger("a").await.unwrap();
+        assert!(third.is_new);
+        world.one.finish(second.lease, Outcome::success()).await.unwrap();
+        assert_eq!(world.claim_one().await.run.spec.commands[0].text, "dbt build");
     }
 }

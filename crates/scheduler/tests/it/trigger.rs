@@ -51,6 +51,13 @@ async fn a_busy_schedule_refuses_or_lets_one_wait() {
         let joined = world.trigger("b").await.unwrap();
         assert_eq!((joined.run_id, joined.is_new), (waiting.run_id, false));
         assert_eq!(world.one.claim(5).await.unwrap(), []);
+        let mut other = Trigger::new("b", actor());
+        other.variables.insert("x".to_owned(), 1.into());
+        let refused = world.one.trigger(other).await.unwrap_err().to_string();
+        assert!(
+            refused.starts_with("schedule 'b' has a run that waits (3), with other commands, variables"),
+            "{refused}"
+        );
     }
 }
 

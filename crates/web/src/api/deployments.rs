@@ -53,6 +53,8 @@ struct Change {
     kind: String,
     /// For updates.
     fields: Vec<Field>,
+    /// Runs that wait: of an updated schedule they do what it said when they were made, of a deleted one they end.
+    waiting: Vec<i64>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -82,6 +84,7 @@ impl DeployAnswer {
                     after: field.after.unwrap_or(Value::Null),
                 })
                 .collect(),
+            waiting: change.waiting,
         };
         Self { changes: diff.changes.into_iter().map(change).collect(), unchanged: diff.unchanged, dry_run }
     }

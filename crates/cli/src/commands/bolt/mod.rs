@@ -8,6 +8,9 @@ mod verify;
 
 use std::path::Path;
 
+#[cfg(feature = "server")]
+pub use remote::waits;
+
 use super::Outcome;
 use crate::{args::BoltCommand, settings::Settings};
 

@@ -195,7 +195,21 @@ fn described(change: &Json) -> Vec<String> {
         let label = field["field"].as_str().unwrap_or_default();
         lines.push(format!("    {label}: {} -> {}", value("before"), value("after")));
     }
+    let waiting: Vec<i64> = change["waiting"].as_array().into_iter().flatten().filter_map(Json::as_i64).collect();
+    lines.extend(waits(sign == '-', &waiting));
     lines
+}
+
+/// What a change does to runs that wait.
+pub fn waits(is_deleted: bool, waiting: &[i64]) -> Option<String> {
+    let (first, rest) = waiting.split_first()?;
+    let runs = rest.iter().fold(format!("run {first}"), |runs, id| format!("{runs}, {id}"));
+    Some(match is_deleted {
+        true => format!("    {runs}: waits, and ends with the schedule"),
+        false => format!(
+            "    {runs}: waits, and does what the schedule said before; to have it do this, cancel it and run it again"
+        ),
+    })
 }
 
 fn confirmed() -> anyhow::Result<bool> {
@@ -306,7 +320,7 @@ async fn artifacts(
 async fn started(client: &Client, answer: &Json, wait: bool) -> anyhow::Result<Outcome> {
     let run_id = answer["run_id"].as_i64().context("The server's answer names no run")?;
     if answer["is_new"] == false {
-        Stream::Stderr.write_line(&format!("The same was asked for a moment ago: run {run_id}"));
+        Stream::Stderr.write_line(&format!("It was asked for already: run {run_id}"));
     }
     Stream::Stderr.write_line(&format!("Run {run_id}: {}", answer["url"].as_str().unwrap_or_default()));
     if wait {

@@ -9,13 +9,13 @@ use diagnostic::Severity;
 use scheduler::{
     Scheduler,
     model::{Actor, Code, Environment},
-    request::Deploy,
+    request::{ChangeKind, Deploy},
     settings::Settings as WorkspaceSettings,
 };
 use schedules::{Known, read_files, verify};
 use tokio_util::sync::CancellationToken;
 
-use crate::{settings::Settings, terminal::Stream};
+use crate::{commands::bolt::waits, settings::Settings, terminal::Stream};
 
 /// The environment that schedules of the folder name.
 const SLUG: &str = "production";
@@ -98,6 +98,11 @@ async fn deploy(scheduler: &Scheduler, files: &[project::SourceText]) -> bool {
     match scheduler.deploy(deploy).await {
         Ok(diff) => {
             say(&format!("Schedules: {} changed, {} as they were", diff.changes.len(), diff.unchanged));
+            for change in &diff.changes {
+                if let Some(line) = waits(change.kind == ChangeKind::Delete, &change.waiting) {
+                    say(&format!("  {}\n{line}", change.slug));
+                }
+            }
             true
         }
         Err(error) if error.is_transient() => {
