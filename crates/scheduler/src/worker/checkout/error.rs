@@ -30,6 +30,8 @@ pub enum CheckoutError {
     Authentication { url: String, said: String },
     #[error("the host key of {url} cannot be checked: {said}")]
     HostKey { url: String, said: String },
+    #[error("the deploy key of {url} has a passphrase, which nobody can type here")]
+    LockedKey { url: String },
     #[error("there is no repository at {url}: {said}")]
     NoRepository { url: String, said: String },
     #[error("{url} has no {wanted}")]
@@ -143,7 +145,10 @@ impl CheckoutError {
                 "check the environment's token or deploy key: does it exist still, and may it read this repository?".to_owned()
             }
             Self::HostKey { .. } => {
-                "compare the host's key with the one its operator publishes (`ssh-keyscan HOST`), and set the environment's known_hosts to it".to_owned()
+                "compare the host's key with the one its operator publishes (`ssh-keyscan HOST`), and set the variable with the name of the environment's credential and `_KNOWN_HOSTS` behind it to that line".to_owned()
+            }
+            Self::LockedKey { .. } => {
+                "make a key without one (`ssh-keygen -t ed25519 -N ''`), add its public half to the repository's deploy keys, and set the credential to it".to_owned()
             }
             Self::NoRepository { .. } => {
                 "correct the address; hosts say the same of a private repository that the token may not read".to_owned()

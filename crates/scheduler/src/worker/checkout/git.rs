@@ -7,6 +7,7 @@ use std::{
     process::Stdio,
 };
 
+use base64::{Engine, prelude::BASE64_STANDARD};
 use fs_err::os::unix::fs::OpenOptionsExt;
 use sha2::{Digest, Sha256};
 use tokio::process::Command;
@@ -124,6 +125,9 @@ impl<'a> Session<'a> {
                 set("OWLET_GIT_TOKEN", token.clone());
                 set("GIT_SSH_COMMAND", ssh.to_owned());
             }
+            Credentials::DeployKey { private_key, .. } if is_locked(private_key) => {
+                return Err(CheckoutError::LockedKey { url: shown });
+            }
             Credentials::DeployKey { private_key, known_hosts } => {
                 let (folder, command) = key_files(checkouts, ssh, private_key, known_hosts.as_deref())?;
                 set("GIT_SSH_COMMAND", command);
@@ -221,6 +225,19 @@ fn decoded(text: &str) -> String {
     url::form_urlencoded::parse(pair.as_bytes()).next().map(|(_, value)| value.into_owned()).unwrap_or_default()
 }
 
+/// Whether a private key wants a passphrase.
+///
+/// Source: OpenSSH, PROTOCOL.key (the name of the cipher follows the magic); RFC 7468 and RFC 1421 for the others.
+fn is_locked(private_key: &str) -> bool {
+    const MAGIC: &[u8] = b"openssh-key-v1\0\0\0\0";
+    if !private_key.contains("BEGIN OPENSSH PRIVATE KEY") {
+        return private_key.contains("BEGIN ENCRYPTED PRIVATE KEY") || private_key.contains("Proc-Type: 4,ENCRYPTED");
+    }
+    let body: String = private_key.lines().map(str::trim).filter(|line| !line.starts_with("-----")).collect();
+    let bytes = BASE64_STANDARD.decode(body).unwrap_or_default();
+    bytes.strip_prefix(MAGIC).is_some_and(|rest| !rest.get(1..).is_some_and(|name| name.starts_with(b"none")))
+}
+
 /// Key and known hosts as files that only we may read.
 fn key_files(
     checkouts: &Checkouts,
@@ -291,5 +308,23 @@ mod tests {
         assert_eq!(url, "https://git.example/x.git");
         assert!(credentials == Credentials::Token { username: "me".to_owned(), token: "a/b+c".to_owned() });
         assert_eq!(format!("{credentials:?}"), "Token(…)");
+    }
+
+    #[test]
+    fn keys_that_want_a_passphrase_are_known() {
+        let openssh = |cipher: &[u8]| {
+            let length = u8::try_from(cipher.len()).expect("short");
+            let bytes = [b"openssh-key-v1\0\0\0\0", &[length][..], cipher, b"\0\0\0\x04rest of it"].concat();
+            format!(
+                "-----BEGIN OPENSSH PRIVATE KEY-----\n{}\n-----END OPENSSH PRIVATE KEY-----\n",
+                BASE64_STANDARD.encode(bytes)
+            )
+        };
+        assert!(!is_locked(&openssh(b"none")) && is_locked(&openssh(b"aes256-ctr")));
+        assert!(
+            !is_locked("-----BEGIN PRIVATE KEY-----\nMIIE\n") && is_locked("-----BEGIN ENCRYPTED PRIVATE KEY-----\n")
+        );
+        assert!(is_locked("-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n"));
+        assert!(!is_locked("garbage") && !is_locked(&openssh(b"none").replace('b', "!")));
     }
 }
