@@ -35,7 +35,7 @@ pub struct UpArgs {
     #[arg(long, value_name = "FILE", env = "OWLET_TLS_KEY", requires = "tls_cert")]
     pub tls_key: Option<PathBuf>,
     /// How clients reach this server, if a proxy stands before it: https://owlet.example.com
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = parse_public_url)]
     pub public_url: Option<String>,
     /// Where artifacts are kept: a folder, or s3://bucket/prefix/ with the machine's AWS credentials [default: artifacts in the state's folder]
     #[arg(long, value_name = "PLACE", env = "OWLET_ARTIFACTS")]
@@ -46,6 +46,15 @@ pub struct UpArgs {
     /// Don't deploy the schedules of this folder
     #[arg(long)]
     pub no_deploy: bool,
+}
+
+fn parse_public_url(text: &str) -> Result<String, String> {
+    match reqwest::Url::parse(text) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => {
+            Ok(text.trim_end_matches('/').to_owned())
+        }
+        _ => Err("expected the whole address, as in https://owlet.example.com".to_owned()),
+    }
 }
 
 /// `token …`

@@ -66,8 +66,18 @@ impl Client {
                     self.endpoint,
                     innermost(&error)
                 )
+            } else if error.is_builder() {
+                anyhow!(
+                    "'{}' is no address of a server\n  cause: {}\n  fix:   write it whole, as in http://127.0.0.1:8585",
+                    self.endpoint,
+                    innermost(&error)
+                )
             } else {
-                anyhow!("Asking {} failed\n  cause: {}", self.endpoint, innermost(&error))
+                anyhow!(
+                    "Asking {} failed\n  cause: {}\n  fix:   see whether it is an Owlet that listens there, and ask again",
+                    self.endpoint,
+                    innermost(&error)
+                )
             }
         })
     }

@@ -47,7 +47,7 @@ pub async fn open(place: Option<&str>, directory: &Path, environment: &Environme
     let options = ClientOptions { endpoints: endpoints(None, environment), account_id, ..ClientOptions::default() };
     let services = Box::pin(athena_client::connect(options)).await.map_err(|error| {
         let fix = "give the machine a role, or AWS_REGION and credentials as the AWS tools read them";
-        unusable(error.to_string(), fix)
+        unusable(error.message, fix)
     })?;
     let storage = ArtifactStorage::S3 { client: services.s3, prefix };
     let trial = async {
