@@ -444,6 +444,12 @@ impl Scheduler {
             .fetch_all(self.database().readers())
             .await
             .map_err(failed)?;
+        if let Some(count) = Some(ahead.len()).filter(|count| *count > 0) {
+            tracing::warn!(
+                "the clock was set back, or another server's is ahead: {count} schedules go on from {}; what was decided for later is not done again",
+                readable(now)
+            );
+        }
         for ids in ahead.chunks(500) {
             let mut change = self.database().write().await?;
             self.lock_schedules(&mut change, ids).await?;
