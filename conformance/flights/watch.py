@@ -27,6 +27,8 @@ from world import Receiver, Sqlite, free_port, wait_until  # noqa: E402
 EXAMPLE = Path(__file__).parent.parent.parent / "examples" / "flights"
 SLUG = "flights-minutely"
 RUNS = "SELECT id, attempt, state, state_reason, error_class, slot_id, started_at, ended_at, retry_of_run_id FROM run ORDER BY id"
+# For anything that is waited for, in seconds: on a busy machine a run takes minutes.
+LONG = 1200
 FINAL = ("SUCCESS", "FAILED", "ERROR", "CANCELED", "SKIPPED")
 
 
@@ -116,7 +118,7 @@ class Watch:
         }
         state = ["--dir", self.state]
         words = [f"{key}={value}" for key, value in keys.items()]
-        owlet(self.program, self.project, "connection", "add", "lake", *words, "--secret", "aws_secret_access_key", *state, stdin="owlet")
+        owlet(self.program, self.project, "connection", "add", "lake", *words, "--secret", "aws_secret_access_key", *state, stdin="hush-of-the-watch")
         owlet(self.program, self.project, "environment", "set", "production", "--path", self.project, "--connection", "lake", "--target-name", "prod", *state)
 
     def start(self):
@@ -151,34 +153,34 @@ class Watch:
         self.settings()
         self.start()
         self.say("owlet up; the schedule says every minute")
-        wait_until(lambda: len(self.ended()) >= 2, 300, "two runs")
+        wait_until(lambda: len(self.ended()) >= 2, LONG, "two runs")
         self.say("a column of mart_routes is misspelt")
         model = next(self.project.glob("models/**/mart_routes.sql"))
         good = model.read_text()
         model.write_text(good + "\nwhere no_such_column = 1\n")
         broken = len(self.runs())
-        wait_until(lambda: any(run["state"] == "FAILED" for run in self.runs()[broken:]), 300, "a failed run")
+        wait_until(lambda: any(run["state"] == "FAILED" for run in self.runs()[broken:]), LONG, "a failed run")
         failed = next(run for run in self.runs()[broken:] if run["state"] == "FAILED")
         model.write_text(good)
         self.say("mended")
         before = len(self.runs())
-        self.succeeded_after(before, 300, "a good run after the broken one")
+        self.succeeded_after(before, LONG, "a good run after the broken one")
         self.throttle.part, before = 0.5, len(self.runs())
         self.say("Athena refuses every second call: Rate exceeded")
-        self.succeeded_after(before, 400, "a good run under throttling")
+        self.succeeded_after(before, LONG, "a good run under throttling")
         refused = self.throttle.refused
         self.say(f"{refused} calls were refused; now it refuses every call for half a minute of a run")
         before = len(self.runs())
         self.throttle.part = 0.0
-        wait_until(lambda: any(run["state"] == "RUNNING" for run in self.runs()[before:]), 120, "a run to throttle")
+        wait_until(lambda: any(run["state"] == "RUNNING" for run in self.runs()[before:]), LONG, "a run to throttle")
         self.throttle.part = 1.0
         time.sleep(30)
         self.throttle.part = 0.0
         self.say(f"{self.throttle.refused - refused} more calls were refused; it takes all again")
-        wait_until(lambda: all(run["state"] in FINAL for run in self.runs()[before : before + 1]), 300, "the end of the throttled run")
+        wait_until(lambda: all(run["state"] in FINAL for run in self.runs()[before : before + 1]), LONG, "the end of the throttled run")
         stormy = self.runs()[before]
         before = len(self.runs())
-        wait_until(lambda: any(run["state"] == "RUNNING" for run in self.runs()[before:]), 120, "a run to kill")
+        wait_until(lambda: any(run["state"] == "RUNNING" for run in self.runs()[before:]), LONG, "a run to kill")
         time.sleep(4)
         lost = next(run for run in self.runs()[before:] if run["state"] == "RUNNING")
         self.process.send_signal(signal.SIGKILL)
@@ -186,8 +188,8 @@ class Watch:
         self.say("kill -9 of the server in the middle of a run; started again 5 s later")
         time.sleep(5)
         self.start()
-        self.succeeded_after(before + 1, 300, "a good run after the kill")
-        wait_until(lambda: len({run["slot_id"] for run in self.ended()}) >= 10, 600, "ten slots")
+        self.succeeded_after(before + 1, LONG, "a good run after the kill")
+        wait_until(lambda: len({run["slot_id"] for run in self.ended()}) >= 10, LONG, "ten slots")
         self.say("ten slots are done")
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(120)
