@@ -109,11 +109,13 @@ pub struct Schedule {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Run {
-    /// 0 of a run that did not take place.
+    /// 0 of a run that did not take place: not written then.
+    #[serde(skip_serializing_if = "is_nothing")]
     pub id: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
     /// 1 is the first.
+    #[serde(skip_serializing_if = "is_nothing")]
     pub attempt: u32,
     /// Why it ran: `cron`, `api`, `merge`, …
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -133,6 +135,10 @@ pub struct Run {
     /// Millionths of a dollar.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub micro_dollars: Option<i64>,
+}
+
+fn is_nothing<T: Default + PartialEq>(number: &T) -> bool {
+    *number == T::default()
 }
 
 /// A node or command that failed.

@@ -135,6 +135,14 @@ fn webhooks() {
     insta::assert_snapshot!(format!("{}\n{}", payload(&bolt()), payload(&Body::Message(system()))));
 }
 
+#[test]
+fn a_run_that_did_not_take_place_has_no_number() {
+    let run = Run { planned_at: DateTime::from_timestamp(1_767_241_800, 0), ..Run::default() };
+    let expected = serde_json::json!({"planned_at": "2026-01-01T04:30:00Z"});
+    assert_eq!(serde_json::to_value(&run).expect("JSON"), expected);
+    assert_eq!(serde_json::from_value::<Run>(expected).expect("a run"), run);
+}
+
 /// Block Kit takes 3,000 characters per section, a Teams card 28 KB.
 #[test]
 fn the_largest_message_is_still_taken() {
