@@ -117,17 +117,18 @@ impl Settings {
             target: text(&global.target, "TARGET"),
             target_path: path(&global.target_path, "TARGET_PATH"),
             log_path: path(&global.log_path, "LOG_PATH"),
-            state: path(&global.state, "STATE").or_else(|| path(&None, "ARTIFACT_STATE_PATH")),
+            // The older names of variables count more than the newer ones, as with dbt.
+            state: global.state.clone().or_else(|| path(&None, "ARTIFACT_STATE_PATH").or_else(|| path(&None, "STATE"))),
             defer_state: path(&global.defer_state, "DEFER_STATE"),
             defer: lookup.flag(
                 tri_state(global.defer, global.no_defer),
-                "DEFER",
-                lookup.flag(None, "DEFER_TO_STATE", false)?,
+                "DEFER_TO_STATE",
+                lookup.flag(None, "DEFER", false)?,
             )?,
             favor_state: lookup.flag(
                 tri_state(global.favor_state, global.no_favor_state),
-                "FAVOR_STATE",
-                lookup.flag(None, "FAVOR_STATE_MODE", false)?,
+                "FAVOR_STATE_MODE",
+                lookup.flag(None, "FAVOR_STATE", false)?,
             )?,
             vars,
             threads,
@@ -168,7 +169,10 @@ impl Settings {
             sample: lookup.text("SAMPLE"),
             log_format,
             log_level,
-            print: lookup.flag(tri_state(global.print, global.no_print), "PRINT", true)?,
+            print: match tri_state(global.print, global.no_print) {
+                Some(given) => given,
+                None => !lookup.flag(None, "NO_PRINT", !lookup.flag(None, "PRINT", true)?)?,
+            },
             quiet,
             colors,
             progress: std::io::stderr().is_terminal()

@@ -74,6 +74,8 @@ pub struct WarningRules {
     silence: Vec<String>,
     /// `include` and `exclude` were written.
     older: [bool; 2],
+    /// Names of the dbt Fusion engine's that were left out.
+    fusion: Vec<String>,
 }
 
 impl WarningRules {
@@ -113,16 +115,22 @@ impl WarningRules {
             ),
             (new, old) => Ok(new.or(old)),
         };
+        let mut fusion = Vec::new();
+        let mut names = |key: &str, list: Option<&Json>| names(key, list, &mut fusion);
         let error = either("error", "include")?;
         let error_all = error.and_then(Json::as_str).is_some_and(|word| matches!(word, "all" | "*"));
-        let rules = Self {
+        let mut rules = Self {
             leaves_some: false,
             error_all,
             error: if error_all { Vec::new() } else { names("error", error)? },
             warn: names("warn", either("warn", "exclude")?)?,
             silence: names("silence", options.get("silence"))?,
             older: ["include", "exclude"].map(|word| options.contains_key(word)),
+            fusion: Vec::new(),
         };
+        fusion.sort();
+        fusion.dedup();
+        rules.fusion = fusion;
         let deprecations = |list: &[String]| list.iter().any(|name| name == DEPRECATIONS);
         if !rules.warn.is_empty() && !error_all && !deprecations(&rules.error) && !deprecations(&rules.silence) {
             bail!(
@@ -169,6 +177,13 @@ impl WarningRules {
         Some(Diagnostic::warning(what).named("WEOIncludeExcludeDeprecation").fix("write {error: …, warn: …}"))
     }
 
+    /// What dbt says of names that only the dbt Fusion engine has.
+    pub fn notes(&self) -> impl Iterator<Item = String> + '_ {
+        self.fusion
+            .iter()
+            .map(|name| format!("{name} is not being used because it's specific to the dbt Fusion engine."))
+    }
+
     /// Whether a warning of this name ends the command.
     pub fn is_error(&self, name: &str) -> bool {
         self.treat(name) == Treatment::Error
@@ -190,7 +205,7 @@ const NEVER_ERRORS: [&str; 3] =
 /// Warnings that neither become errors nor are silenced with `require_all_warnings_handled_by_warn_error: false`. Source: dbt Core 1.12.0, where they are told.
 const ONLY_TOLD: [&str; 3] = ["MFConverterIssue", "MicrobatchModelNoEventTimeInputs", "SemanticValidationFailure"];
 
-fn names(key: &str, list: Option<&Json>) -> anyhow::Result<Vec<String>> {
+fn names(key: &str, list: Option<&Json>, fusion: &mut Vec<String>) -> anyhow::Result<Vec<String>> {
     let items = match list {
         None | Some(Json::Null) => return Ok(Vec::new()),
         Some(Json::Array(items)) => items,
@@ -202,6 +217,10 @@ fn names(key: &str, list: Option<&Json>) -> anyhow::Result<Vec<String>> {
     let mut names = Vec::new();
     for item in items {
         let name = item.as_str().unwrap_or_default();
+        if !NAMES.contains(&name) && FUSION_NAMES.lines().any(|known| known == name) {
+            fusion.push(name.to_owned());
+            continue;
+        }
         if name != DEPRECATIONS && !NAMES.contains(&name) {
             let near = NAMES.iter().map(|known| (strsim::jaro_winkler(name, known), known));
             let near = near.filter(|(score, _)| *score >= 0.8).max_by(|a, b| a.0.total_cmp(&b.0));
@@ -215,6 +234,9 @@ fn names(key: &str, list: Option<&Json>) -> anyhow::Result<Vec<String>> {
     }
     Ok(names)
 }
+
+/// Names that only the dbt Fusion engine knows, which dbt Core 1.12 passes over; one a line.
+const FUSION_NAMES: &str = include_str!("warnings/fusion_names.txt");
 
 /// dbt's events that warn.
 const NAMES: [&str; 94] = [
@@ -319,6 +341,15 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn names_of_the_fusion_engine_are_passed_over() {
+        let rules = WarningRules::parse(&json!({"error": ["StaticAnalysis", "NothingToDo"]})).expect("valid");
+        assert_eq!(rules.to_json(), json!({"error": ["NothingToDo"], "warn": [], "silence": []}));
+        let told: Vec<String> = rules.notes().collect();
+        assert_eq!(told, ["StaticAnalysis is not being used because it's specific to the dbt Fusion engine."]);
+        WarningRules::parse(&json!({"error": ["StatickAnalysis"]})).expect_err("no name at all");
+    }
 
     #[test]
     fn names_count_more_than_groups() {

@@ -145,7 +145,7 @@ pub struct DbtInsideArgs {
         action = clap::ArgAction::Count,
         aliases = [
             "no-partial-parse", "partial-parse-file-diff", "no-partial-parse-file-diff", "static-parser", "no-static-parser",
-            "use-experimental-parser", "no-use-experimental-parser", "use-v2-parser", "no-use-v2-parser", "v2-parser",
+            "use-experimental-parser", "no-use-experimental-parser", "use-v2-parser", "no-use-v2-parser",
             "use-fast-test-edges", "no-use-fast-test-edges", "cache-selected-only", "no-cache-selected-only",
             "populate-cache", "no-populate-cache", "log-cache-events", "no-log-cache-events", "macro-debugging",
             "no-macro-debugging", "hints-enabled", "no-hints-enabled", "send-anonymous-usage-stats",
@@ -154,7 +154,7 @@ pub struct DbtInsideArgs {
         ],
     )]
     pub flags: u8,
-    #[arg(long = "partial-parse-file-path", global = true, hide = true, value_name = "VALUE", alias = "sqlparse")]
+    #[arg(long = "partial-parse-file-path", global = true, hide = true, value_name = "VALUE", aliases = ["sqlparse", "v2-parser"])]
     pub values: Vec<String>,
 }
 

@@ -32,7 +32,11 @@ mod up;
 use std::{process::ExitCode, sync::Arc};
 
 use anyhow::Context;
-use engine::{Manifest, events::Event, run::RunCommand};
+use engine::{
+    Manifest,
+    events::{Event, Level},
+    run::RunCommand,
+};
 
 use crate::{
     args::{Cli, Command, DocsCommand, LakeCommand, SourceCommand},
@@ -124,6 +128,8 @@ pub async fn dispatch(cli: Cli, environment: Environment) -> anyhow::Result<Outc
     for warning in rules.deprecation().into_iter().chain(settings.project_flags.deprecation()) {
         session::report(&events, &settings, vec![warning])?;
     }
+    rules.notes().for_each(|note| events.line(Level::Info, note));
+    session::report(&events, &settings, environment.deprecations())?;
     let done = with_project(&cli, opening, settings, environment).await;
     if let Err(error) = &done
         && !error.is::<Reported>()
