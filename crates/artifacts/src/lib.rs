@@ -1,4 +1,4 @@
-//! dbt's artifacts, the files' own shapes: manifest v12, run_results v6, catalog v1, sources v3, semantic_manifest.
+//! dbt's artifacts, the files' own shapes: manifest v12, run_results v6, catalog v1, sources v3, semantic_manifest, osi_document.
 //!
 //! Member names, order and nulls are those dbt Core 1.12 writes. What is read back (state, retry) is read leniently: unknown members
 //! are ignored, missing ones take their defaults.
@@ -7,6 +7,7 @@ pub mod catalog;
 pub mod freshness;
 pub mod manifest;
 mod metadata;
+pub mod osi;
 pub mod run_results;
 pub mod semantic_manifest;
 

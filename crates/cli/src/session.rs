@@ -6,6 +6,7 @@ use std::{
 };
 
 use adapter_athena::{AthenaAdapter, AthenaProfile, Catalogs, InvocationOptions, Journal};
+use artifacts::SemanticManifest;
 use chrono::{DateTime, Utc};
 use diagnostic::{Diagnostic, Severity};
 use engine::{
@@ -13,6 +14,7 @@ use engine::{
     compile::Defer,
     context::{RenderEvents, YamlContext},
     events::{Event, Events, Level, Listener, Phase, json::Invocation, text::Layout},
+    semantic::osi::Loss,
     state::PreviousState,
 };
 use indexmap::IndexMap;
@@ -37,7 +39,7 @@ use crate::{
 /// What parsing leaves in the target folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Write {
-    /// manifest.json and semantic_manifest.json.
+    /// manifest.json, semantic_manifest.json and osi_document.json.
     Manifest,
     /// For `docs generate`, whose compilation writes them, if it is to happen.
     Nothing,
@@ -197,7 +199,7 @@ impl Session {
         Reported.into()
     }
 
-    /// Parses the project and writes manifest.json and semantic_manifest.json.
+    /// Parses the project and writes manifest.json, semantic_manifest.json and osi_document.json.
     pub async fn parse(&self) -> anyhow::Result<Manifest> {
         self.parse_and(Write::Manifest).await
     }
@@ -220,8 +222,20 @@ impl Session {
             self.write("manifest.json", manifest.artifact())?;
             let semantic = engine::semantic::semantic_manifest(manifest.artifact())?;
             self.write("semantic_manifest.json", &semantic)?;
+            self.write_osi_document(semantic)?;
         }
         Ok(manifest)
+    }
+
+    /// Writes osi_document.json, and tells what it has no words for. One of an earlier invocation stays where there is none now.
+    fn write_osi_document(&self, semantic: SemanticManifest) -> anyhow::Result<()> {
+        match engine::semantic::osi::document(semantic) {
+            Ok(document) => {
+                self.report(document.losses.iter().map(Loss::diagnostic).collect())?;
+                self.write("osi_document.json", &document.artifact)
+            }
+            Err(error) => self.report(vec![error.diagnostic()]),
+        }
     }
 
     /// Connects to the warehouse.

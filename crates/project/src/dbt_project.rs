@@ -117,6 +117,8 @@ pub struct DbtProject {
     pub docs_paths: Vec<String>,
     /// `asset-paths`
     pub asset_paths: Vec<String>,
+    /// `osi-paths`
+    pub osi_paths: Vec<String>,
     /// `target-path`, unless a flag says otherwise.
     pub target_path: String,
     /// `log-path`, unless a flag says otherwise.
@@ -276,6 +278,7 @@ fn read(root: &Path, source: &SourceText, mut fields: Fields<'_>, unrendered: &N
         snapshot_paths: paths(&mut fields, "snapshot-paths", None, &["snapshots"]),
         function_paths: paths(&mut fields, "function-paths", None, &["functions"]),
         asset_paths: paths(&mut fields, "asset-paths", None, &[]),
+        osi_paths: paths(&mut fields, "osi-paths", None, &["osi", "OSI"]),
         target_path: output_path(
             &mut fields,
             "target-path",
@@ -305,9 +308,8 @@ fn read(root: &Path, source: &SourceText, mut fields: Fields<'_>, unrendered: &N
         none if none.is_empty() => vec![project.target_path.clone()],
         written => written,
     };
-    // Known to dbt, of no effect here: the legacy list of packages, and documents of the semantic interchange format.
+    // Known to dbt, of no effect here: the legacy list of packages.
     fields.take("packages");
-    fields.take("osi-paths");
     fields.take("config-version");
     fields.take("project-root");
     fields.take("docs-paths");

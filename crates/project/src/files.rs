@@ -1,6 +1,7 @@
 //! The files of a project: found, read and hashed.
 
 mod kinds;
+mod osi;
 mod read;
 
 use std::path::PathBuf;
@@ -10,6 +11,8 @@ use diagnostic::Diagnostic;
 
 use crate::dbt_project::DbtProject;
 use crate::source::SourceText;
+
+pub use osi::osi_files;
 
 /// What a file is for, by the directory it is in and its extension.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

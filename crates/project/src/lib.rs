@@ -29,7 +29,7 @@ mod load;
 pub use catalogs::{CatalogIntegration, read_catalogs_file};
 pub use config::{Config, ConfigKind, ConfigTree, ConfigTrees, MergeRule, merge_config};
 pub use dbt_project::{DbtProject, Dispatch, QueryComment};
-pub use files::{Checksum, FileKind, ProjectFiles, ReadOptions, SourceFile};
+pub use files::{Checksum, FileKind, ProjectFiles, ReadOptions, SourceFile, osi_files};
 pub use flags::ProjectFlags;
 pub use load::{Project, ProjectSettings, VersionCheck};
 pub use metadata::ProjectMetadata;

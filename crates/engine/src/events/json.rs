@@ -213,6 +213,7 @@ fn warning_code(name: &str) -> &'static str {
         "MissingArgumentsPropertyInGenericTestDeprecation" => "D039",
         "DuplicateNameDistinctNodeTypesDeprecation" => "D040",
         "GenerateSchemaNameNullValueDeprecation" => "D044",
+        "MFConverterIssue" => "I078",
         _ => "",
     }
 }
@@ -320,6 +321,7 @@ fn artifact_type(path: &std::path::Path) -> &'static str {
     match path.file_name().and_then(|name| name.to_str()).unwrap_or_default() {
         "manifest.json" => "WritableManifest",
         "semantic_manifest.json" => "SemanticManifest",
+        "osi_document.json" => "OsiDocument",
         "run_results.json" => "RunExecutionResult",
         "sources.json" => "FreshnessResult",
         "catalog.json" => "CatalogArtifact",

@@ -23,6 +23,7 @@ pub(crate) mod resolve;
 pub(crate) mod semantic;
 mod semantic_columns;
 mod semantic_links;
+mod semantic_osi;
 mod semantic_problems;
 mod semantic_shapes;
 mod slips;

@@ -42,9 +42,16 @@ pub(super) fn add(
         let entries = [&file.semantic_models, &file.metrics, &file.saved_queries];
         entries.iter().any(|entries| !entries.is_empty()) || file.models.iter().any(|model| model.semantics.is_some())
     };
-    if !properties.iter().any(says_something) {
+    let root = &parser.project.root;
+    let (osi_files, found) = project::osi_files(root);
+    diagnostics.extend(found);
+    if osi_files.is_empty() && !properties.iter().any(says_something) {
         return;
     }
+    let osi_files: Vec<PropertyFile> = osi_files
+        .into_iter()
+        .map(|source| PropertyFile { package: root.name.clone(), source, ..PropertyFile::default() })
+        .collect();
     let mut section =
         Section { parser, lookup, artifact, places: Places::default(), measures: HashMap::new(), diagnostics };
     for file in properties {
@@ -58,6 +65,7 @@ pub(super) fn add(
             section.add_metric(file, of, &Json::Object(written(of)), None);
         }
     }
+    section.add_osi(&osi_files);
     let Section { artifact, mut places, measures, diagnostics, .. } = section;
     let metrics = links::link(artifact, &measures, &places, &parser.project.root.name, diagnostics);
     links::of_nodes(artifact, &metrics, diagnostics);
@@ -107,7 +115,7 @@ fn check_groups(artifact: &Artifact, places: &Places<'_>, diagnostics: &mut Vec<
 pub(crate) struct Places<'a>(HashMap<String, Place<'a>>);
 
 impl<'a> Places<'a> {
-    fn insert(&mut self, resource: &JsonMap, file: &'a PropertyFile, position: Position) -> Place<'a> {
+    pub(super) fn insert(&mut self, resource: &JsonMap, file: &'a PropertyFile, position: Position) -> Place<'a> {
         let place = Place { file, position };
         self.0.insert(text(resource, "unique_id"), place);
         place
@@ -120,14 +128,14 @@ impl<'a> Places<'a> {
 }
 
 /// What is added to, and what is known of it.
-struct Section<'s, 'a> {
-    parser: &'s Parser<'s>,
+pub(super) struct Section<'s, 'a> {
+    pub(super) parser: &'s Parser<'s>,
     lookup: &'s Lookup,
-    artifact: &'s mut Artifact,
-    places: Places<'a>,
+    pub(super) artifact: &'s mut Artifact,
+    pub(super) places: Places<'a>,
     /// The semantic model of each measure.
     measures: HashMap<String, String>,
-    diagnostics: &'s mut Vec<Diagnostic>,
+    pub(super) diagnostics: &'s mut Vec<Diagnostic>,
 }
 
 impl<'a> Section<'_, 'a> {
@@ -218,7 +226,7 @@ impl<'a> Section<'_, 'a> {
     }
 
     /// Finds the model that a semantic model is of.
-    fn resolve_model(&mut self, map: &mut JsonMap, place: Place<'_>) {
+    pub(super) fn resolve_model(&mut self, map: &mut JsonMap, place: Place<'_>) {
         let written = text(map, "model");
         let mut named = Named::default();
         let expression = written.trim().trim_start_matches("{{").trim_end_matches("}}").trim();
@@ -336,14 +344,14 @@ fn common(parser: &Parser<'_>, file: &PropertyFile, name: &str, config: &JsonMap
     }
 }
 
-fn object(value: Json) -> JsonMap {
+pub(super) fn object(value: Json) -> JsonMap {
     match value {
         Json::Object(map) => map,
         _ => JsonMap::new(),
     }
 }
 
-fn describer<'a>(parser: &'a Parser<'_>, package: &'a str) -> impl Fn(&str) -> String + 'a {
+pub(super) fn describer<'a>(parser: &'a Parser<'_>, package: &'a str) -> impl Fn(&str) -> String + 'a {
     move |text| parser.docs.describe(text, package).map_or_else(|_| text.to_owned(), |(text, _)| text)
 }
 

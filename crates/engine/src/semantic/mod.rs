@@ -4,6 +4,7 @@
 
 mod check;
 mod document;
+pub mod osi;
 
 pub(crate) use check::check;
 pub use document::{Unreadable, semantic_manifest};

@@ -159,6 +159,21 @@ fn answer(invocation: &Invocation, manifest: &Manifest, word: &str, rest: &str, 
                 output.push(format!("{}: {}", at("original_file_path"), said.join(", ")));
             }
         }
+        "osi" => {
+            let semantic = engine::semantic::semantic_manifest(manifest.artifact()).expect("a semantic manifest");
+            match engine::semantic::osi::document(semantic) {
+                Ok(document) => {
+                    output.extend(document.losses.iter().map(|loss| loss.diagnostic().to_string()));
+                    let [model] = document.artifact.semantic_model.as_slice() else { panic!("one semantic model") };
+                    let json = |of: serde_json::Result<String>| of.expect("JSON");
+                    output.extend(model.datasets.iter().map(|of| json(serde_json::to_string(of))));
+                    output.extend(model.relationships.iter().map(|of| json(serde_json::to_string(of))));
+                    let metrics = model.metrics.iter();
+                    output.extend(metrics.map(|metric| format!("{}: {}", metric.name, metric.expression.preferred())));
+                }
+                Err(error) => output.push(error.diagnostic().to_string()),
+            }
+        }
         other => panic!("unknown command {other}"),
     }
 }
