@@ -446,7 +446,7 @@ impl Scheduler {
             .map_err(failed)?;
         if let Some(count) = Some(ahead.len()).filter(|count| *count > 0) {
             tracing::warn!(
-                "the clock was set back, or another server's is ahead: {count} schedules go on from {}; what was decided for later is not done again",
+                "the clock was set back, or another server's is ahead: {count} schedule(s) go on from {}; what was decided for later is not done again",
                 readable(now)
             );
         }
