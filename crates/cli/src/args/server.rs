@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
 use crate::args::TextOrJson;
 
@@ -43,9 +43,30 @@ pub struct UpArgs {
     /// How many runs this server works on at once
     #[arg(long, value_name = "N", default_value = "4", value_parser = clap::value_parser!(u16).range(1..))]
     pub max_runs: u16,
+    /// What becomes of queries of runs whose server died: they are stopped, waited for before the next attempt, or left to it
+    #[arg(long, value_name = "HOW", env = "OWLET_LEFT_QUERIES", default_value = "stop")]
+    pub left_queries: LeftQueriesArg,
     /// Don't deploy the schedules of this folder
     #[arg(long)]
     pub no_deploy: bool,
+}
+
+/// `up --left-queries`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LeftQueriesArg {
+    Stop,
+    Wait,
+    Adopt,
+}
+
+impl From<LeftQueriesArg> for scheduler::worker::LeftQueries {
+    fn from(how: LeftQueriesArg) -> Self {
+        match how {
+            LeftQueriesArg::Stop => Self::Stop,
+            LeftQueriesArg::Wait => Self::Wait,
+            LeftQueriesArg::Adopt => Self::Adopt,
+        }
+    }
 }
 
 fn parse_public_url(text: &str) -> Result<String, String> {

@@ -20,7 +20,7 @@ use scheduler::{
     clock::{Clock, SystemClock},
     outbox::Observed,
     settings::Settings as WorkspaceSettings,
-    worker::{FromSettings, LeftQueries, Prices, WorkerSettings, Workers, supervise::Supervisor},
+    worker::{FromSettings, Prices, WorkerSettings, Workers, supervise::Supervisor},
 };
 use tokio_util::sync::CancellationToken;
 use web::{App, AppOptions, TlsFiles, Tokens};
@@ -132,7 +132,7 @@ pub async fn run(args: &UpArgs, settings: &Settings, environment: &Environment) 
         lakehouse: lakehouse.served.clone(),
         artifacts: storage.clone(),
         prices: Prices::default(),
-        left_queries: LeftQueries::default(),
+        left_queries: args.left_queries.into(),
         grace: std::time::Duration::from_secs(20),
         git: scheduler::worker::checkout::Limits::default(),
         max_runs: usize::from(args.max_runs),

@@ -1,4 +1,4 @@
-//! The queries that a dead server's run left running: they are stopped, or left for the next attempt, and their rows get their ends.
+//! The queries that a dead server's run left running: they are stopped, waited for, or left for the next attempt, and their rows get their ends.
 
 use std::{
     path::{Path, PathBuf},
@@ -8,17 +8,24 @@ use std::{
 use adapter_athena::JournalEntry;
 use athena_api::{ApiError, Services, athena::QueryExecution};
 use store::sqlx;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{
     Inner, LeftQueries,
     attempt::{CODE, wanted},
     configuration::{CommandInProject, Configuration},
+    control::{Control, Halt},
     environment::{self, Places, RunEnvironment},
     owner::{Gone, Owner},
     queries, words,
 };
 use crate::model::Run;
+
+/// Athena ends a query by itself after half an hour, unless its quota was raised.
+const LONGEST_WAIT: Duration = Duration::from_secs(60 * 60);
+/// Between two looks at a query that is waited for.
+const LOOK: Duration = Duration::from_secs(5);
 
 /// A query whose end is not written.
 struct Open {
@@ -33,6 +40,7 @@ struct Open {
 #[derive(Default)]
 struct Left {
     stopped: usize,
+    waited_for: usize,
     adopted: usize,
     /// Why nobody knows of the others.
     unknown: Vec<String>,
@@ -44,7 +52,7 @@ pub(super) async fn end(
     owner: &Owner,
     run: &Run,
     configuration: Option<&Configuration>,
-    folder: &Path,
+    (folder, control): (&Path, &Control),
 ) -> Result<String, Gone> {
     let open: Vec<(i64, String, String, String)> = owner
         .insist(|| async {
@@ -62,9 +70,15 @@ pub(super) async fn end(
     for (command_id, query_execution_id, region, text) in open {
         let query = Open { command_id, query_execution_id, region, text };
         let ended = match warehouse.services(&query).await {
-            Ok(services) => end_one(worker, &services, &query, &mut left).await.map_err(|error| error.to_string()),
+            Ok(services) => {
+                end_one(worker, &services, &query, control, &mut left).await.map_err(|error| error.to_string())
+            }
             Err(problem) => Err(problem),
         };
+        // Another server begins again with what is left.
+        if matches!(control.halt_reason(), Some(Halt::Lost | Halt::Shutdown)) {
+            return Err(Gone);
+        }
         match ended {
             Ok(Some(execution)) => {
                 let entry = JournalEntry::ended(&execution);
@@ -82,6 +96,7 @@ async fn end_one(
     worker: &Inner,
     services: &Services,
     query: &Open,
+    control: &Control,
     left: &mut Left,
 ) -> Result<Option<QueryExecution>, ApiError> {
     let id = query.query_execution_id.as_str();
@@ -89,9 +104,28 @@ async fn end_one(
     if execution.status.state.is_terminal() {
         return Ok(Some(execution));
     }
-    if worker.settings.left_queries == LeftQueries::Adopt {
-        left.adopted += 1;
-        return Ok(None);
+    match worker.settings.left_queries {
+        LeftQueries::Stop => {}
+        LeftQueries::Adopt => {
+            left.adopted += 1;
+            return Ok(None);
+        }
+        LeftQueries::Wait => {
+            let until = Instant::now() + LONGEST_WAIT;
+            while Instant::now() < until && control.halt_reason().is_none() {
+                let execution = tokio::select! {
+                    execution = services.athena.wait_query_execution(id, LOOK) => execution?,
+                    () = control.token().cancelled() => break,
+                };
+                if execution.status.state.is_terminal() {
+                    left.waited_for += 1;
+                    return Ok(Some(execution));
+                }
+            }
+            if matches!(control.halt_reason(), Some(Halt::Lost | Halt::Shutdown)) {
+                return Ok(None);
+            }
+        }
     }
     services.athena.stop_query_execution(id).await?;
     left.stopped += 1;
@@ -103,6 +137,9 @@ impl Left {
         let mut told = String::new();
         if self.stopped > 0 {
             told.push_str(&format!("; {} of its queries were still running and were stopped", self.stopped));
+        }
+        if self.waited_for > 0 {
+            told.push_str(&format!("; {} of its queries were still running and were waited for", self.waited_for));
         }
         if self.adopted > 0 {
             told.push_str(&format!("; {} of its queries go on, and the next attempt takes them over", self.adopted));

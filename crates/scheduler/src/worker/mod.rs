@@ -69,7 +69,9 @@ pub enum LeftQueries {
     /// They are stopped: nobody pays for what nobody waits for.
     #[default]
     Stop,
-    /// They go on, and the next attempt finds them by their tokens.
+    /// They are waited for, at most an hour, before the run counts as lost: the next attempt finds their results.
+    Wait,
+    /// They go on, and the next attempt finds them by their tokens. Without one nobody waits for them.
     Adopt,
 }
 
@@ -261,7 +263,7 @@ async fn one(inner: &Arc<Inner>, claimed: Claimed, control: Arc<Control>) {
     let owner = Owner { scheduler: inner.scheduler.clone(), lease: claimed.lease };
     let run_id = claimed.lease.run_id;
     let outcome = if claimed.is_recovery {
-        recovery::recover(inner, &owner, &claimed.run).await
+        recovery::recover(inner, &owner, &claimed.run, &control).await
     } else {
         let folder = inner.folder_of(run_id);
         let attempt = Attempt { worker: Arc::clone(inner), owner: owner.clone(), run: claimed.run, control, folder };

@@ -101,6 +101,10 @@ async fn try_write(
                  engine_ms = $8, micro_dollars = CASE WHEN EXISTS (SELECT 1 FROM query_execution o WHERE o.query_execution_id = $2 \
                  AND o.run_id < $1 AND o.micro_dollars IS NOT NULL) THEN 0 ELSE $9 END WHERE run_id = $1 AND query_execution_id = $2 \
                  AND EXISTS (SELECT 1 FROM run WHERE run.id = query_execution.run_id AND lease_fence = $10)";
+    // The attempt before, which left it running, has its end now, too.
+    let ended_before = "UPDATE query_execution SET state = $3, ended_at = $4, micro_dollars = 0 \
+                        WHERE query_execution_id = $2 AND run_id < $1 AND ended_at IS NULL \
+                        AND EXISTS (SELECT 1 FROM run WHERE run.id = $1 AND lease_fence = $5)";
     let failed = |source| owner.scheduler.failed("writing queries to", source);
     let now = owner.scheduler.now();
     let mut change = owner.scheduler.database().write().await?;
@@ -142,6 +146,17 @@ async fn try_write(
             }
         };
         query.execute(&mut *change).await.map_err(failed)?;
+        if let JournalEntry::Ended { query_execution_id, state, completed_at, .. } = entry {
+            sqlx::query(ended_before)
+                .bind(owner.lease.run_id)
+                .bind(query_execution_id.as_str())
+                .bind(word(*state))
+                .bind(completed_at.unwrap_or(now))
+                .bind(owner.lease.fence)
+                .execute(&mut *change)
+                .await
+                .map_err(failed)?;
+        }
     }
     Ok(change.commit().await?)
 }

@@ -14,6 +14,7 @@ use super::{
     Inner, RUNS,
     artifacts::Artifacts,
     attempt::journal_of,
+    control::Control,
     environment, left_queries,
     logs::LogWriter,
     owner::{Done, Gone, Owner},
@@ -40,11 +41,11 @@ struct Open {
 }
 
 /// Clears up after the run's last owner. `None`: the lease is not ours any more.
-pub(super) async fn recover(worker: &Inner, owner: &Owner, run: &Run) -> Option<Outcome> {
-    try_recover(worker, owner, run).await.ok()
+pub(super) async fn recover(worker: &Inner, owner: &Owner, run: &Run, control: &Control) -> Option<Outcome> {
+    try_recover(worker, owner, run, control).await.ok()
 }
 
-async fn try_recover(worker: &Inner, owner: &Owner, run: &Run) -> Result<Outcome, Gone> {
+async fn try_recover(worker: &Inner, owner: &Owner, run: &Run, control: &Control) -> Result<Outcome, Gone> {
     // Without its configuration secrets cannot be masked, and queries cannot be stopped; the processes can.
     let configuration = worker.configurations.of(run).await.ok();
     let inherited = &worker.settings.inherited;
@@ -78,7 +79,7 @@ async fn try_recover(worker: &Inner, owner: &Owner, run: &Run) -> Result<Outcome
         let return_code = if return_code == 0 { 137 } else { return_code };
         owner.end(command.id, Done { state: RunState::Error, return_code }).await?;
     }
-    let left = left_queries::end(worker, owner, run, configuration.as_ref(), &folder).await?;
+    let left = left_queries::end(worker, owner, run, configuration.as_ref(), (&folder, control)).await?;
     if let Err(error) = super::checkout::remove(&folder).await {
         tracing::warn!("run {}: its folder cannot be removed: {error}", run.id);
     }

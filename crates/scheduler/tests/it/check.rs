@@ -28,7 +28,7 @@ use vault::Connection;
 
 /// An account that works, but for what `wrong` says.
 #[derive(Clone, Default)]
-struct Account {
+pub struct Account {
     /// Operation to error.
     wrong: BTreeMap<&'static str, ApiError>,
     work_group: WorkGroup,
@@ -37,6 +37,8 @@ struct Account {
     objects: Arc<Mutex<BTreeMap<String, Bytes>>>,
     /// What was asked of Athena.
     started: Arc<Mutex<Vec<StartQueryExecutionRequest>>>,
+    /// A query that goes on until it is waited for or stopped.
+    left: Option<Arc<Mutex<QueryExecutionState>>>,
 }
 
 impl Account {
@@ -64,6 +66,31 @@ impl Account {
         self
     }
 
+    /// With a query that runs.
+    pub fn with_a_running_query() -> Self {
+        Self { left: Some(Arc::new(Mutex::new(QueryExecutionState::Running))), ..Self::new() }
+    }
+
+    pub fn all_services(&self) -> Services {
+        let service = Arc::new(self.clone());
+        Services {
+            athena: Arc::clone(&service) as Arc<dyn Athena>,
+            glue: Arc::clone(&service) as Arc<dyn Glue>,
+            s3: service,
+            account_id: "123456789012".to_owned(),
+            region: "eu-west-1".to_owned(),
+        }
+    }
+
+    fn ends(&self, how: QueryExecutionState) {
+        if let Some(left) = &self.left {
+            let mut state = left.lock().unwrap();
+            if *state == QueryExecutionState::Running {
+                *state = how;
+            }
+        }
+    }
+
     fn answer<T>(&self, operation: &'static str, answer: T) -> ApiResult<T> {
         self.wrong.get(operation).map_or(Ok(answer), |error| Err(error.clone()))
     }
@@ -77,14 +104,7 @@ impl Connector for Account {
     }
 
     async fn services(&self, _: &Connection) -> ApiResult<Services> {
-        let service = Arc::new(self.clone());
-        Ok(Services {
-            athena: Arc::clone(&service) as Arc<dyn Athena>,
-            glue: Arc::clone(&service) as Arc<dyn Glue>,
-            s3: service,
-            account_id: "123456789012".to_owned(),
-            region: "eu-west-1".to_owned(),
-        })
+        Ok(self.all_services())
     }
 }
 
@@ -95,8 +115,11 @@ impl Athena for Account {
         self.answer("StartQueryExecution", "q-1".to_owned())
     }
     async fn get_query_execution(&self, id: &str) -> ApiResult<QueryExecution> {
-        let state =
-            if self.query_fails.is_some() { QueryExecutionState::Failed } else { QueryExecutionState::Succeeded };
+        let state = match &self.left {
+            Some(left) => *left.lock().unwrap(),
+            None if self.query_fails.is_some() => QueryExecutionState::Failed,
+            None => QueryExecutionState::Succeeded,
+        };
         Ok(QueryExecution {
             query_execution_id: id.to_owned(),
             query: String::new(),
@@ -119,6 +142,7 @@ impl Athena for Account {
         })
     }
     async fn wait_query_execution(&self, id: &str, _: Duration) -> ApiResult<QueryExecution> {
+        self.ends(QueryExecutionState::Succeeded);
         self.get_query_execution(id).await
     }
     async fn get_query_results(&self, _: &str, _: Option<&str>, _: Option<i32>) -> ApiResult<QueryResults> {
@@ -127,6 +151,7 @@ impl Athena for Account {
         Ok(QueryResults { result_set, ..QueryResults::default() })
     }
     async fn stop_query_execution(&self, _: &str) -> ApiResult<()> {
+        self.ends(QueryExecutionState::Cancelled);
         Ok(())
     }
     async fn get_work_group(&self, _: &str) -> ApiResult<WorkGroup> {

@@ -29,6 +29,8 @@ use store::{
 use tokio_util::sync::CancellationToken;
 use vault::{Connection, Overrides, Scope, Variable, Variables};
 
+use crate::check::Account;
+
 /// Stands in for `owlet`: says what it was called with, leaves artifacts, fails as it is told to.
 const OWLET: &str = r#"#!/bin/bash
 echo "owlet $*"
@@ -79,6 +81,20 @@ impl Warehouses for Nowhere {
     }
 }
 
+/// However a command reached it.
+struct There(Account);
+
+#[async_trait]
+impl Warehouses for There {
+    async fn services(&self, _: Option<&Connection>, _: &str) -> Result<athena_api::Services, String> {
+        Ok(self.0.all_services())
+    }
+
+    async fn of_profile(&self, _: &CommandInProject<'_>, _: &str) -> Result<athena_api::Services, String> {
+        Ok(self.0.all_services())
+    }
+}
+
 fn environment(code: &std::path::Path) -> Environment {
     Environment::new(Code::Local { path: code.display().to_string() })
 }
@@ -98,6 +114,10 @@ struct Setup {
 
 impl Setup {
     async fn new(lease: Duration) -> Self {
+        Self::with(lease, LeftQueries::Stop, Arc::new(Nowhere)).await
+    }
+
+    async fn with(lease: Duration, left_queries: LeftQueries, warehouses: Arc<dyn Warehouses>) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let code = folder.path().join("shop");
         fs_err::create_dir(&code).expect("created");
@@ -128,7 +148,7 @@ impl Setup {
             lakehouse: ServedLakehouse::default(),
             artifacts: ArtifactStorage::Directory(folder.path().join("artifacts")),
             prices: Prices::default(),
-            left_queries: LeftQueries::Stop,
+            left_queries,
             grace: Duration::from_secs(10),
             git: Limits::default(),
             max_runs: 4,
@@ -137,7 +157,7 @@ impl Setup {
             scheduler.clone(),
             settings,
             Arc::clone(&configurations) as Arc<dyn Configurations>,
-            Arc::new(Nowhere),
+            warehouses,
         );
         Self { folder, scheduler, configurations, workers, end: CancellationToken::new() }
     }
@@ -335,4 +355,61 @@ async fn a_server_that_ends_leaves_its_runs_to_the_next_which_finishes_them_once
     assert_eq!(setup.texts(taken).await.len(), 1);
     end.cancel();
     server.await.expect("it ends");
+}
+
+/// The first attempt is left with a query that runs; the second finds the same query.
+const QUERY: &str = r#"
+started='{"event":"started","token":"t","query_execution_id":"q-1","node":"model.a.b","work_group":"primary","region":"eu-west-1"}'
+ended='{"event":"ended","query_execution_id":"q-1","state":"SUCCEEDED","submitted_at":5,"completed_at":9,"data_scanned_in_bytes":1099511627776,"queue_ms":1,"engine_ms":2,"is_ddl":false}'
+echo "$started" >> "$OWLET_QUERY_JOURNAL"
+[ "$OWLET_RUN_ATTEMPT" = 1 ] && echo started && exec sleep 600
+echo "$ended" >> "$OWLET_QUERY_JOURNAL"
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn queries_of_a_lost_run_are_stopped_waited_for_or_adopted() {
+    for (how, told, ledger) in [
+        (
+            LeftQueries::Stop,
+            "; 1 of its queries were still running and were stopped",
+            ["1 CANCELLED 0", "2 SUCCEEDED 0"],
+        ),
+        (
+            LeftQueries::Wait,
+            "; 1 of its queries were still running and were waited for",
+            ["1 SUCCEEDED 48", "2 SUCCEEDED 0"],
+        ),
+        (
+            LeftQueries::Adopt,
+            "; 1 of its queries go on, and the next attempt takes them over",
+            ["1 SUCCEEDED 0", "2 SUCCEEDED 5000000"],
+        ),
+    ] {
+        let warehouse = Arc::new(There(Account::with_a_running_query()));
+        let setup = Setup::with(Duration::from_secs(6), how, warehouse).await;
+        fs_err::write(setup.folder.path().join("shop/query.sh"), QUERY).expect("written");
+        setup
+            .schedule("a", &[("bash query.sh", false)], |schedule| {
+                schedule.retry = Retry { attempts: 1, backoff_seconds: 1, ..Retry::default() };
+            })
+            .await;
+        let server = setup.start();
+        let run = setup.trigger("a").await;
+        let running = "SELECT state FROM query_execution".to_owned();
+        setup.until("noted", running, "RUNNING").await;
+        setup.end.cancel();
+        server.await.expect("it ends");
+
+        let end = CancellationToken::new();
+        let (workers, next) = (setup.workers.clone(), end.clone());
+        let server = tokio::spawn(async move { workers.run(next).await });
+        let lost = setup.ended(run).await;
+        assert!(lost.starts_with("ERROR|lost|") && lost.ends_with(told), "{how:?}: {lost}");
+        setup.until("done", "SELECT state FROM run WHERE attempt = 2".to_owned(), "SUCCESS").await;
+        let rows = "SELECT r.attempt || ' ' || q.state || ' ' || CAST(q.micro_dollars AS TEXT) FROM query_execution q \
+                    JOIN run r ON r.id = q.run_id ORDER BY r.id";
+        assert_eq!(setup.texts(rows.to_owned()).await, ledger, "{how:?}");
+        end.cancel();
+        server.await.expect("it ends");
+    }
 }
