@@ -177,7 +177,8 @@ impl DbtProject {
 
     /// Reads the text of a `dbt_project.yml`.
     pub fn parse(root: &Path, source: SourceText, renderer: &dyn RenderYaml) -> (Option<Self>, Vec<Diagnostic>) {
-        let (node, mut diagnostics) = yaml::parse_file(&source.file, &source.text);
+        // As dbt reads it: a block at the end of the file has no line break.
+        let (node, mut diagnostics) = yaml::parse_file(&source.file, source.text.trim_end());
         let Some(unrendered) = node else { return (None, diagnostics) };
         if unrendered.value.as_map().is_none() {
             let what = "Runtime Error\n  dbt_project.yml does not parse to a dictionary";

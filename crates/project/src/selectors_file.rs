@@ -16,7 +16,7 @@ pub fn read_selectors_file(project: &DbtProject, renderer: &dyn RenderYaml) -> (
         Err(error) => return (None, vec![unreadable("selectors.yml", &error)]),
     };
     let source = SourceText::new("selectors.yml", text);
-    let (node, mut diagnostics) = yaml::parse_file(&source.file, &source.text);
+    let (node, mut diagnostics) = yaml::parse_file(&source.file, source.text.trim_end());
     let Some(node) = node.filter(|node| !node.value.is_null()) else { return (None, diagnostics) };
     let rendered = render_tree(&node, renderer, &|_| false, &source, &mut diagnostics);
     (Some(rendered.value.to_json()), diagnostics)

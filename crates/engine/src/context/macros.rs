@@ -118,6 +118,11 @@ impl MacroRegistry {
         self.package(package)?.get(name)
     }
 
+    /// A macro of this name, of the first package that has one.
+    pub fn of_any_package(&self, name: &str) -> Option<&Arc<MacroDef>> {
+        self.by_id.values().find(|found| &*found.name == name)
+    }
+
     /// Whether a macro is one of the internal packages'.
     pub fn is_internal(&self, id: &str) -> bool {
         id.split('.').nth(1).is_some_and(|package| self.is_internal_package(package))

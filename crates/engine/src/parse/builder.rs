@@ -73,7 +73,7 @@ impl<'a> Builder<'a> {
     pub fn add_sources(&mut self, sources: Vec<ParsedSource<'_>>, diagnostics: &mut Vec<Diagnostic>) {
         for parsed in sources {
             let enabled = parsed.is_enabled();
-            let ParsedSource { source, file, table, diagnostics: found } = parsed;
+            let ParsedSource { source, file, table, diagnostics: found, .. } = parsed;
             let id = source.unique_id.clone();
             if !enabled {
                 self.disabled_names.insert(format!("{}.{}", source.source_name, source.name));

@@ -1,6 +1,6 @@
 //! Docs blocks, and descriptions that quote them.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{borrow::Cow, collections::HashMap, sync::Arc};
 
 use artifacts::manifest::Doc;
 use diagnostic::{Diagnostic, Location};
@@ -58,13 +58,23 @@ impl Docs {
                     Ok(extracted) => {
                         for block in extracted.blocks {
                             let path = file.path_in_search_path();
-                            if !add(&project.package, path, &file.path, block.name, block.contents.trim()) {
+                            let place = Location { line: Some(block.line as usize), ..Location::file(&file.path) };
+                            let contents = match rendered(block.contents, &file.path) {
+                                Ok(contents) => contents,
+                                Err(error) => {
+                                    let what = format!("Compilation Error in {}\n  {}", file.path, error.message());
+                                    let fix = "put what Jinja should leave alone between {% raw %} and {% endraw %}";
+                                    diagnostics.push(Diagnostic::error(what).at(place).fix(fix));
+                                    continue;
+                                }
+                            };
+                            if !add(&project.package, path, &file.path, block.name, contents.trim()) {
                                 diagnostics.push(
                                     Diagnostic::error(format!(
                                         "Compilation Error\n  dbt found two docs blocks with the name \"{}\".",
                                         block.name
                                     ))
-                                    .at(Location { line: Some(block.line as usize), ..Location::file(&file.path) })
+                                    .at(place)
                                     .fix("rename or remove one of them"),
                                 );
                             }
@@ -84,6 +94,17 @@ impl Docs {
             .collect();
         Self { docs, blocks: Arc::new(blocks), root: scope.root.clone(), contexts }
     }
+}
+
+/// A block's text is a template that knows no names but Jinja's own.
+///
+/// Source: dbt Core 1.12, `DocumentationParser.parse_block`.
+fn rendered<'t>(contents: &'t str, path: &str) -> Result<Cow<'t, str>, Error> {
+    if !project::has_jinja(contents) {
+        return Ok(Cow::Borrowed(contents));
+    }
+    let template = Template::compile(contents, path)?;
+    template.render(&jinja::Names::default(), jinja::UndefinedMode::Strict).map(Cow::Owned)
 }
 
 fn find<'b>(

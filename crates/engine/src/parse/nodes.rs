@@ -262,7 +262,13 @@ impl<'a> Parser<'a> {
                 Err(error) => diagnostics.push(errors::in_node(node, &error, lines_before)),
             }
         }
-        if let Err(error) = template.render(&context, UndefinedMode::Capture) {
+        let as_read = match node.raw_code.contains('\\') && self.is_read_statically(node) {
+            true => {
+                Template::compile(&super::unrendered::without_escapes(&node.raw_code), &node.original_file_path).ok()
+            }
+            false => None,
+        };
+        if let Err(error) = as_read.as_ref().unwrap_or(&template).render(&context, UndefinedMode::Capture) {
             diagnostics.push(errors::in_node(node, &error, lines_before));
         }
         (context.take_capture(), Some(template))

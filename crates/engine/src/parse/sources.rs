@@ -28,6 +28,8 @@ pub(super) struct ParsedSource<'a> {
     pub source: Arc<Source>,
     pub file: &'a PropertyFile,
     pub table: &'a TableProperties,
+    /// What its tests inherit: `tags:` of the source and the table, without those below `config:`.
+    pub tags_of_tests: Vec<String>,
     pub diagnostics: Vec<Diagnostic>,
 }
 
@@ -158,7 +160,8 @@ impl<'a> Parser<'a> {
             unrendered_schema: of.unrendered_schema.clone(),
             doc_blocks,
         };
-        ParsedSource { source: Arc::new(source), file, table, diagnostics }
+        let tags_of_tests = of.tags.iter().chain(&table.tags).cloned().collect();
+        ParsedSource { source: Arc::new(source), file, table, tags_of_tests, diagnostics }
     }
 }
 

@@ -111,7 +111,7 @@ pub(super) fn test_entries<'a>(
             sources: vec![vec![source.source_name.clone(), source.name.clone()]],
             attached: None,
             group: None,
-            tags: source.tags.clone(),
+            tags: parsed.tags_of_tests.clone(),
             quote_columns: source.quoting.column.unwrap_or(false),
         };
         for column in &parsed.table.columns {

@@ -173,7 +173,11 @@ impl<'a> Parser<'a> {
         let mut diagnostics = Vec::new();
         match noted {
             Some(found) => node.depends_on.macros.push(UniqueId::new(found.id())),
-            None => diagnostics.push(self.missing_test(target, test)),
+            // Told when the test is compiled; until then dbt notes this.
+            None => {
+                node.depends_on.macros.push(UniqueId::new("None"));
+                diagnostics.push(self.missing_test(target, test));
+            }
         }
         match self.docs.describe(&test.description, package) {
             Ok((description, blocks)) => {
@@ -182,7 +186,7 @@ impl<'a> Parser<'a> {
             }
             Err(error) => diagnostics.push(super::errors::in_yaml(target.file, test.position, &error)),
         }
-        let known = (is_static || definition.is_none()).then(|| Capture {
+        let known = is_static.then(|| Capture {
             refs: target.refs.clone(),
             sources: target.sources.clone(),
             config: configs.clone(),
@@ -233,12 +237,9 @@ impl<'a> Parser<'a> {
         target
             .file
             .source
-            .error(
+            .warning(
                 test.position,
-                format!(
-                    "Compilation Error in test {} ({})\n  '{full}' is undefined",
-                    test.name, target.file.source.file
-                ),
+                format!("Test {} ({}) will fail: '{full}' is undefined", test.name, target.file.source.file),
             )
             .cause(format!("no package has a generic test named '{}'", test.name))
             .fix(fix)

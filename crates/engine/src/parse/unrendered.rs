@@ -68,6 +68,26 @@ impl Parser<'_> {
     }
 }
 
+/// The code with every backslash meaning itself: without Jinja, dbt takes texts as they are written (`'\t'` is two characters).
+pub(super) fn without_escapes(code: &str) -> String {
+    let mut out = String::with_capacity(code.len() + 16);
+    let mut characters = code.chars();
+    while let Some(c) = characters.next() {
+        out.push(c);
+        if c != '\\' {
+            continue;
+        }
+        out.push(c);
+        match characters.next() {
+            Some('\\') => out.push_str("\\\\"),
+            Some(quote @ ('\'' | '"')) => out.extend(['\\', quote]),
+            Some(other) => out.push(other),
+            None => {}
+        }
+    }
+    out
+}
+
 /// The property file's part: its rendered config, with what `config:` itself says before rendering.
 pub(super) fn of_patch(patch: Patch<'_>) -> JsonMap {
     let mut config = patch.config().into_owned();

@@ -103,6 +103,7 @@ impl State<'_> {
                     definition: Arc::clone(definition),
                     template: Arc::clone(&self.frame.template),
                     captured: self.captured(),
+                    captures: self.captures(),
                 });
                 self.assign(definition.name.id, value);
             }
@@ -111,6 +112,7 @@ impl State<'_> {
                     definition: Arc::clone(caller),
                     template: Arc::clone(&self.frame.template),
                     captured: self.captured(),
+                    captures: self.captures(),
                 });
                 let crate::syntax::ast::ExprKind::Call(function, arguments) = &call.kind else {
                     return Err(Error::syntax("expected call", call.line));

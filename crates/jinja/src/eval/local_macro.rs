@@ -13,6 +13,8 @@ pub(super) struct LocalMacro {
     pub(super) definition: Arc<Macro>,
     pub(super) template: Arc<str>,
     pub(super) captured: Arc<[(u32, Value)]>,
+    /// As the frame that it is defined in.
+    pub(super) captures: bool,
 }
 
 impl fmt::Debug for LocalMacro {
@@ -46,10 +48,11 @@ impl Object for LocalMacro {
                 definition: Arc::clone(&self.definition),
                 template: Arc::clone(&self.template),
                 captured: Arc::clone(&self.captured),
+                captures: self.captures,
             })
         });
         let native = false;
-        let saved = state.enter_frame(&self.template, native)?;
+        let saved = state.enter_frame(&self.template, native, self.captures)?;
         state.locals.extend(self.captured.iter().cloned());
         if let Some(itself) = itself {
             state.locals.push((self.definition.name.id, itself));

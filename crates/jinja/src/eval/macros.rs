@@ -116,7 +116,8 @@ impl MacroDef {
     /// Wrong arguments, and whatever the body runs into.
     pub fn call(&self, state: &mut State<'_>, args: CallArgs) -> Result<Value> {
         state.globals.enter_macro(&self.call, state.stack.len());
-        let saved = state.enter_frame(&self.parsed.name, false).map_err(|error| error.called_in(self.call.clone()))?;
+        let saved =
+            state.enter_frame(&self.parsed.name, false, false).map_err(|error| error.called_in(self.call.clone()))?;
         state.stack.push(self.call.clone());
         let result = state.run_macro(&self.definition, args);
         state.stack.pop();

@@ -66,7 +66,7 @@ impl Globals for Names {
 /// What using an undefined value does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UndefinedMode {
-    /// Parse time: attribute, item and call access on undefined give undefined again.
+    /// Parse time: attribute, item and call access on undefined give undefined again; in the macros that are called they are errors.
     Capture,
     /// Compile and run time: they are errors.
     Strict,
@@ -94,6 +94,9 @@ struct Frame {
     /// Where the variables of the innermost scope start.
     scope: usize,
     native: bool,
+    /// Whether what it finds undefined stays undefined however it is used. Only a template that is read for what it captures does so: as in
+    /// dbt, the macros that it calls do not.
+    captures: bool,
 }
 
 /// Where the text of a template goes.
@@ -106,7 +109,8 @@ enum Sink {
 impl<'g> State<'g> {
     /// A new evaluation.
     pub fn new(globals: &'g dyn Globals, mode: UndefinedMode) -> State<'g> {
-        let frame = Frame { template: Arc::from(""), base: 0, scope: 0, native: false };
+        let captures = mode == UndefinedMode::Capture;
+        let frame = Frame { template: Arc::from(""), base: 0, scope: 0, native: false, captures };
         State { globals, mode, stack: Vec::new(), calls: 0, passes: globals.max_passes(), locals: Vec::new(), frame }
     }
 
@@ -143,8 +147,8 @@ impl<'g> State<'g> {
         Value::Undefined(Arc::new(Undefined { propagates: self.captures(), ..undefined }))
     }
 
-    fn captures(&self) -> bool {
-        self.mode == UndefinedMode::Capture
+    pub(crate) fn captures(&self) -> bool {
+        self.frame.captures
     }
 
     pub(crate) fn is_native(&self) -> bool {
@@ -180,7 +184,8 @@ impl<'g> State<'g> {
         let parsed = Arc::clone(&template.parsed);
         let native = matches!(sink, Sink::Pieces(_));
         let outermost = self.calls == 0;
-        let saved = self.enter_frame(&parsed.name, native)?;
+        let captures = outermost && self.mode == UndefinedMode::Capture;
+        let saved = self.enter_frame(&parsed.name, native, captures)?;
         let result = self.execute(&parsed.body, &mut sink);
         self.leave_frame(saved);
         match result {
@@ -192,14 +197,14 @@ impl<'g> State<'g> {
         }
     }
 
-    fn enter_frame(&mut self, template: &Arc<str>, native: bool) -> Result<Frame> {
+    fn enter_frame(&mut self, template: &Arc<str>, native: bool, captures: bool) -> Result<Frame> {
         if self.calls >= MAX_CALLS {
             return Err(Error::new(ErrorKind::Recursion, "maximum recursion depth exceeded"));
         }
         self.pass()?;
         self.calls += 1;
         let base = self.locals.len();
-        let frame = Frame { template: Arc::clone(template), base, scope: base, native };
+        let frame = Frame { template: Arc::clone(template), base, scope: base, native, captures };
         Ok(std::mem::replace(&mut self.frame, frame))
     }
 

@@ -107,9 +107,7 @@ pub(super) fn filter(name: &str) -> Option<Filter> {
                 Value::Dict(_) if !crate::methods::has_method(&value, &name) => {
                     let undefined = state.undefined(&name);
                     Ok(match undefined {
-                        Value::Undefined(_) => {
-                            value.missing(&Value::from(name), state.mode() == crate::UndefinedMode::Capture)
-                        }
+                        Value::Undefined(_) => value.missing(&Value::from(name), state.captures()),
                         other => other,
                     })
                 }
