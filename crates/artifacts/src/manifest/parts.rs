@@ -134,15 +134,17 @@ pub struct Quoting {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Freshness {
-    pub warn_after: FreshnessTime,
-    pub error_after: FreshnessTime,
+    /// `None` where the project says null.
+    pub warn_after: Option<FreshnessTime>,
+    /// `None` where the project says null.
+    pub error_after: Option<FreshnessTime>,
     pub filter: Option<String>,
 }
 
 impl Freshness {
     /// Whether there is a limit at all.
     pub fn has_threshold(&self) -> bool {
-        self.warn_after.count.is_some() || self.error_after.count.is_some()
+        [&self.warn_after, &self.error_after].into_iter().flatten().any(|time| time.count.is_some())
     }
 }
 

@@ -242,9 +242,12 @@ fn quoting(source: properties::Quoting, table: properties::Quoting) -> Quoting {
 }
 
 fn freshness_artifact(freshness: &properties::Freshness) -> Freshness {
-    let time = |time: Option<properties::FreshnessTime>| FreshnessTime {
-        count: time.and_then(|time| time.count),
-        period: time.and_then(|time| time.period).map(|period| period.as_str().to_owned()),
+    let time = |setting: Setting<properties::FreshnessTime>| match setting {
+        Setting::Absent => Some(FreshnessTime::default()),
+        Setting::Clear => None,
+        Setting::Set(time) => {
+            Some(FreshnessTime { count: time.count, period: time.period.map(|period| period.as_str().to_owned()) })
+        }
     };
     Freshness {
         warn_after: time(freshness.warn_after),

@@ -8,7 +8,6 @@ use std::{
 use artifacts::{
     JsonMap, Metadata,
     freshness::{self as sources, FreshnessResult, FreshnessResults},
-    manifest::{Freshness, FreshnessTime},
     run_results::{self, RunResult},
     timestamp,
 };
@@ -16,7 +15,7 @@ use chrono::{DateTime, Utc};
 use diagnostic::Diagnostic;
 use serde::Serialize;
 
-use super::{NodeResult, RunResults, Timing, event_time::python_text, freshness::Threshold};
+use super::{NodeResult, RunResults, Timing, event_time::python_text};
 use crate::{Compiled, Compiler, Host, adapter::AdapterResponse, events::Events};
 
 /// The run as run_results.json.
@@ -108,21 +107,13 @@ fn freshness_result(result: &NodeResult) -> FreshnessResult {
             status: "runtime error".to_owned(),
         };
     };
-    let time = |threshold: &Option<Threshold>| FreshnessTime {
-        count: threshold.as_ref().map(|threshold| threshold.count),
-        period: threshold.as_ref().map(|threshold| threshold.period.clone()),
-    };
     FreshnessResult::Measured {
         unique_id: result.unique_id.to_string(),
         max_loaded_at: iso_format(measured.max_loaded_at),
         snapshotted_at: iso_format(measured.snapshotted_at),
         max_loaded_at_time_ago_in_s: measured.age_in_seconds(),
         status: result.status.as_str().to_owned(),
-        criteria: Freshness {
-            warn_after: time(&measured.criteria.warn_after),
-            error_after: time(&measured.criteria.error_after),
-            filter: measured.criteria.filter.clone(),
-        },
+        criteria: measured.criteria.written.clone(),
         adapter_response: response(result.adapter_response.as_ref()),
         timing: timings(&result.timing),
         thread_id: result.thread.clone(),

@@ -87,7 +87,8 @@ impl Threshold {
         self.count as f64 * unit
     }
 
-    fn of(time: &FreshnessTime) -> Option<Self> {
+    fn of(time: Option<&FreshnessTime>) -> Option<Self> {
+        let time = time?;
         Some(Self { count: time.count?, period: time.period.clone()? })
     }
 }
@@ -97,15 +98,16 @@ impl Threshold {
 pub struct Criteria {
     pub warn_after: Option<Threshold>,
     pub error_after: Option<Threshold>,
-    pub filter: Option<String>,
+    /// As the manifest and sources.json have them.
+    pub written: Freshness,
 }
 
 impl Criteria {
     fn of(freshness: &Freshness) -> Self {
         Self {
-            warn_after: Threshold::of(&freshness.warn_after),
-            error_after: Threshold::of(&freshness.error_after),
-            filter: freshness.filter.clone(),
+            warn_after: Threshold::of(freshness.warn_after.as_ref()),
+            error_after: Threshold::of(freshness.error_after.as_ref()),
+            written: freshness.clone(),
         }
     }
 
@@ -151,7 +153,11 @@ mod tests {
     #[test]
     fn a_source_is_stale_only_past_its_threshold() {
         let threshold = |count, period: &str| Some(Threshold { count, period: period.to_owned() });
-        let criteria = Criteria { warn_after: threshold(12, "hour"), error_after: threshold(1, "day"), filter: None };
+        let criteria = Criteria {
+            warn_after: threshold(12, "hour"),
+            error_after: threshold(1, "day"),
+            written: Freshness::default(),
+        };
         assert_eq!(criteria.status(12.0 * 3600.0), NodeStatus::Pass);
         assert_eq!(criteria.status(12.0 * 3600.0 + 1.0), NodeStatus::Warn);
         assert_eq!(criteria.status(86401.0), NodeStatus::Error);

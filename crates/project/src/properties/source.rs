@@ -10,7 +10,7 @@ use crate::render::RenderYaml;
 use crate::yaml::{Map, Node, Position, Value};
 
 /// A key that may be absent, cleared with an explicit null, or set.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Setting<T> {
     /// Not written: what is above counts.
     #[default]
@@ -89,23 +89,23 @@ pub struct FreshnessTime {
 /// `freshness:`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Freshness {
-    /// Older than this warns; `None` when not given.
-    pub warn_after: Option<FreshnessTime>,
-    /// Older than this fails; `None` when not given.
-    pub error_after: Option<FreshnessTime>,
+    /// Older than this warns.
+    pub warn_after: Setting<FreshnessTime>,
+    /// Older than this fails.
+    pub error_after: Setting<FreshnessTime>,
     /// A condition on the rows looked at.
     pub filter: Option<String>,
 }
 
 impl Freshness {
-    /// This one, with what it does not say taken from `below`.
+    /// This one, with what it does not say taken from `below`. A limit of which a part is missing is none, a null takes the one below away.
+    ///
+    /// Source: dbt Core 1.12, `merge_source_freshness`.
     #[must_use]
     pub fn over(&self, below: &Self) -> Self {
-        let time = |above: Option<FreshnessTime>, below: Option<FreshnessTime>| match (above, below) {
-            (Some(above), Some(below)) => {
-                Some(FreshnessTime { count: above.count.or(below.count), period: above.period.or(below.period) })
-            }
-            (above, below) => above.or(below),
+        let time = |above: Setting<FreshnessTime>, below: Setting<FreshnessTime>| match above {
+            Setting::Set(FreshnessTime { count: Some(_), period: Some(_) }) | Setting::Clear => above,
+            Setting::Set(_) | Setting::Absent => below,
         };
         Self {
             warn_after: time(self.warn_after, below.warn_after),
@@ -203,7 +203,7 @@ impl SourceProperties {
             .fold(None, |below: Option<Freshness>, setting| match setting {
                 Setting::Absent => below,
                 Setting::Clear => None,
-                Setting::Set(above) => Some(above.over(&below.unwrap_or_default())),
+                Setting::Set(above) => Some(below.map_or_else(|| above.clone(), |below| above.over(&below))),
             })
     }
 }
@@ -212,12 +212,13 @@ fn config_freshness(config: &Config) -> Setting<Freshness> {
     match config.get("freshness") {
         None => Setting::Absent,
         Some(Json::Object(object)) => {
-            let time = |key: &str| {
-                let object = object.get(key)?.as_object()?;
-                Some(FreshnessTime {
-                    count: object.get("count").and_then(Json::as_i64),
-                    period: object.get("period").and_then(Json::as_str).and_then(period),
-                })
+            let time = |key: &str| match object.get(key) {
+                None => Setting::Absent,
+                Some(Json::Object(time)) => Setting::Set(FreshnessTime {
+                    count: time.get("count").and_then(Json::as_i64),
+                    period: time.get("period").and_then(Json::as_str).and_then(period),
+                }),
+                Some(_) => Setting::Clear,
             };
             Setting::Set(Freshness {
                 warn_after: time("warn_after"),
@@ -430,10 +431,13 @@ fn take_freshness(fields: &mut Fields<'_>) -> Setting<Freshness> {
     Setting::Set(read)
 }
 
-fn take_time(fields: &mut Fields<'_>, key: &str) -> Option<FreshnessTime> {
-    let node = fields.take_some(key)?;
+fn take_time(fields: &mut Fields<'_>, key: &str) -> Setting<FreshnessTime> {
+    let Some(node) = fields.take(key) else { return Setting::Absent };
+    if node.value.is_null() {
+        return Setting::Clear;
+    }
     let of = format!("{key} in {}", fields.of);
-    let mut time = fields.nested(&node, of)?;
+    let Some(mut time) = fields.nested(&node, of) else { return Setting::Absent };
     let count = time.int("count");
     let written = time.take_some("period");
     let period = match &written {
@@ -447,5 +451,5 @@ fn take_time(fields: &mut Fields<'_>, key: &str) -> Option<FreshnessTime> {
         }
     };
     time.refuse_rest("sources", &["count", "period"]);
-    Some(FreshnessTime { count, period })
+    Setting::Set(FreshnessTime { count, period })
 }

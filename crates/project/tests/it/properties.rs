@@ -1,7 +1,7 @@
 //! Property files.
 
 use project::properties::{
-    Freshness, FreshnessPeriod, FreshnessTime, PropertyFile, Rows, VersionFilter, VersionNumber,
+    Freshness, FreshnessPeriod, FreshnessTime, PropertyFile, Rows, Setting, VersionFilter, VersionNumber,
 };
 use project::yaml::Value;
 use project::{RenderError, SourceText};
@@ -138,22 +138,25 @@ fn sources_inherit_freshness_field_by_field() {
         columns: [{name: id, data_tests: [not_null]}]
       - {name: quiet, freshness: null, loaded_at_field: null}
       - {name: plain, config: {freshness: {warn_after: {count: 1, period: minute}}}}
+      - {name: unwarned, freshness: {warn_after: null}}
 ",
     );
     let source = &file.sources[0];
-    let [orders, quiet, plain] = &source.tables[..] else { panic!() };
-    let hours = |count| Some(FreshnessTime { count: Some(count), period: Some(FreshnessPeriod::Hour) });
+    let [orders, quiet, plain, unwarned] = &source.tables[..] else { panic!() };
+    let every = |count, period| Setting::Set(FreshnessTime { count: Some(count), period: Some(period) });
     assert_eq!(
         source.freshness_of(orders),
         Some(Freshness {
-            warn_after: hours(6),
-            error_after: Some(FreshnessTime { count: Some(1), period: Some(FreshnessPeriod::Day) }),
+            // Without a period it says nothing.
+            warn_after: every(12, FreshnessPeriod::Hour),
+            error_after: every(1, FreshnessPeriod::Day),
             filter: Some("x > 1".into())
         })
     );
     assert_eq!(source.freshness_of(quiet), None);
     assert_eq!(quiet.loaded_at_field.over(Some("at".into())), None);
-    assert_eq!(source.freshness_of(plain).unwrap().warn_after.unwrap().period, Some(FreshnessPeriod::Minute));
+    assert_eq!(source.freshness_of(plain).unwrap().warn_after, every(1, FreshnessPeriod::Minute));
+    assert_eq!(source.freshness_of(unwarned).unwrap().warn_after, Setting::Clear);
     assert_eq!(orders.identifier.as_deref(), Some("rendered {{ var('t') }}"));
     assert_eq!(orders.external.as_ref().unwrap()["partitions"][0]["name"], "d");
 }
