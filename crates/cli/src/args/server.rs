@@ -43,12 +43,39 @@ pub struct UpArgs {
     /// How many runs this server works on at once
     #[arg(long, value_name = "N", default_value = "4", value_parser = clap::value_parser!(u16).range(1..))]
     pub max_runs: u16,
+    #[command(flatten)]
+    pub retention: RetentionArgs,
     /// What becomes of queries of runs whose server died: they are stopped, waited for before the next attempt, or left to it
     #[arg(long, value_name = "HOW", env = "OWLET_LEFT_QUERIES", default_value = "stop")]
     pub left_queries: LeftQueriesArg,
     /// Don't deploy the schedules of this folder
     #[arg(long)]
     pub no_deploy: bool,
+}
+
+/// How much history `up` keeps.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct RetentionArgs {
+    /// Runs that ended longer ago go, with their logs, artifacts, costs and slots
+    #[arg(long, value_name = "DAYS", env = "OWLET_KEEP_RUNS", default_value = "90", value_parser = clap::value_parser!(u32).range(1..))]
+    pub keep_runs: u32,
+    /// So many runs of each schedule stay whatever their age: deferral and `retry` need them
+    #[arg(long, value_name = "N", env = "OWLET_KEEP_NEWEST", default_value = "20", value_parser = clap::value_parser!(u32).range(1..))]
+    pub keep_newest: u32,
+    /// Rows of the audit log that are older go
+    #[arg(long, value_name = "DAYS", env = "OWLET_KEEP_AUDIT", default_value = "400", value_parser = clap::value_parser!(u32).range(1..))]
+    pub keep_audit: u32,
+}
+
+impl From<RetentionArgs> for scheduler::request::Retention {
+    fn from(args: RetentionArgs) -> Self {
+        Self {
+            runs_days: args.keep_runs,
+            keep_newest: args.keep_newest,
+            audit_days: args.keep_audit,
+            ..Self::default()
+        }
+    }
 }
 
 /// `up --left-queries`

@@ -147,7 +147,8 @@ pub async fn run(args: &UpArgs, settings: &Settings, environment: &Environment) 
     folder::make_environment(&workspace_settings, settings).await?;
     let observability = Observability::of(environment, &workspace.name)?;
     let messages = Messages { notifier, workspace: &workspace, public_url: &public_url, observability };
-    let mut tasks = reconcilers::start(&scheduler, &workers, &workspace_settings, messages, storage, &stop);
+    let kept = (storage, args.retention.into());
+    let mut tasks = reconcilers::start(&scheduler, &workers, &workspace_settings, messages, kept, &stop);
     match settings.project_dir.clone() {
         _ if args.no_deploy => {}
         Some(project) => drop(tasks.spawn(folder::keep_deployed(project, scheduler.clone(), stop.clone()))),

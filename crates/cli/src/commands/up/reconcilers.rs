@@ -39,7 +39,7 @@ pub fn start(
     workers: &Workers,
     settings: &WorkspaceSettings,
     messages: Messages<'_>,
-    storage: ArtifactStorage,
+    (storage, retention): (ArtifactStorage, Retention),
     stop: &CancellationToken,
 ) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
@@ -80,7 +80,7 @@ pub fn start(
         }
     }));
     let retaining = scheduler.clone();
-    tasks.spawn(every(RETAIN, stop.clone(), move || retain(retaining.clone(), storage.clone())));
+    tasks.spawn(every(RETAIN, stop.clone(), move || retain(retaining.clone(), storage.clone(), retention)));
     tasks
 }
 
@@ -121,9 +121,9 @@ where
     }
 }
 
-async fn retain(scheduler: Scheduler, storage: ArtifactStorage) {
+async fn retain(scheduler: Scheduler, storage: ArtifactStorage, retention: Retention) {
     loop {
-        match scheduler.retain(Retention::default()).await {
+        match scheduler.retain(retention).await {
             Ok(retained) => {
                 for key in &retained.storage_keys {
                     if let Err(error) = storage.delete(key).await {
