@@ -258,10 +258,13 @@ fn read_properties(
     for project in files {
         let context = YamlContext::for_properties(scope, host, &project.package);
         let sources: Vec<_> =
-            project.of_kind(FileKind::Properties).map(|file| (file.source(), file.lines_before)).collect();
+            project.of_kind(FileKind::Properties).map(|file| (file.source(), file.search_path.clone())).collect();
         let read: Vec<(PropertyFile, Vec<Diagnostic>)> = sources
             .into_par_iter()
-            .map(|(source, _)| PropertyFile::parse(&project.package, source, &context))
+            .map(|(source, search_path)| {
+                let (file, found) = PropertyFile::parse(&project.package, source, &context);
+                (PropertyFile { search_path, ..file }, found)
+            })
             .collect();
         let is_root = project.package == scope.root;
         for (file, found) in read {
@@ -365,7 +368,7 @@ fn yaml_snapshots<'a>(parser: &Parser<'a>, file: &PropertyFile, drafts: &mut Vec
     for entry in &file.snapshots {
         let Some(raw_code) = entry.snapshot_raw_code() else { continue };
         let mut fqn = vec![file.package.clone()];
-        fqn.extend(tests::directories(&file.source.file));
+        fqn.extend(tests::directories_below(file));
         fqn.push(entry.name.clone());
         let node = Node {
             name: entry.name.clone(),

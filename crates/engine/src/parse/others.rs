@@ -25,7 +25,7 @@ use super::{
     config::{self, Layers},
     errors, macro_types,
     nodes::Parser,
-    tests::directories,
+    tests::{directories, directories_below},
 };
 
 /// What `ref('x')`, `source('a', 'b')`, `metric('m')` in a YAML list name.
@@ -66,11 +66,6 @@ fn owner(owner: &JsonMap) -> Owner {
     Owner { email, name, extra }
 }
 
-/// A property file's path below its search path.
-pub(super) fn path_below(path: &str) -> String {
-    path.split_once('/').map_or(path, |(_, rest)| rest).to_owned()
-}
-
 impl<'a> Parser<'a> {
     /// Whether `exposures:` of a project file says `tags: null` about the exposure.
     fn has_null_tags(&self, package: &str, fqn: &[String]) -> bool {
@@ -102,7 +97,7 @@ impl<'a> Parser<'a> {
             );
         }
         let mut fqn = vec![package.clone()];
-        fqn.extend(directories(&file.source.file));
+        fqn.extend(directories_below(file));
         fqn.push(of.name.clone());
         let mut config = config::resolve(
             self.project,
@@ -157,7 +152,7 @@ impl<'a> Parser<'a> {
             name: of.name.clone(),
             resource_type: "exposure".to_owned(),
             package_name: package.clone(),
-            path: path_below(&file.source.file),
+            path: file.path_in_search_path().to_owned(),
             original_file_path: file.source.file.clone(),
             unique_id: UniqueId::new(format!("exposure.{package}.{}", of.name)),
             fqn,
@@ -182,7 +177,7 @@ impl<'a> Parser<'a> {
     pub fn parse_group(&self, file: &PropertyFile, of: &GroupProperties) -> Group {
         let package = &file.package;
         let mut fqn = vec![package.clone()];
-        fqn.extend(directories(&file.source.file));
+        fqn.extend(directories_below(file));
         fqn.push(of.name.clone());
         let config = config::resolve(
             self.project,
@@ -195,7 +190,7 @@ impl<'a> Parser<'a> {
             name: of.name.clone(),
             resource_type: "group".to_owned(),
             package_name: package.clone(),
-            path: path_below(&file.source.file),
+            path: file.path_in_search_path().to_owned(),
             original_file_path: file.source.file.clone(),
             unique_id: UniqueId::new(format!("group.{package}.{}", of.name)),
             owner: owner(&of.owner),
@@ -317,7 +312,7 @@ impl<'a> Parser<'a> {
             expect,
             resource_type: "unit_test".to_owned(),
             package_name: package.clone(),
-            path: path_below(&file.source.file),
+            path: file.path_in_search_path().to_owned(),
             original_file_path: file.source.file.clone(),
             unique_id: UniqueId::new(format!("unit_test.{package}.{}.{name}", of.model)),
             name,

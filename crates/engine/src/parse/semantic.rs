@@ -20,12 +20,12 @@ use serde_json::{Value as Json, json};
 use super::{
     config::{self, Layers},
     nodes::Parser,
-    others::{Named, path_below, read_reference},
+    others::{Named, read_reference},
     semantic_columns as columns, semantic_links as links, semantic_problems as problems,
     semantic_problems::check_time_spines,
     semantic_shapes as shapes,
     test_entries::Place,
-    tests::directories,
+    tests::directories_below,
 };
 use crate::manifest::{Found, Lookup};
 
@@ -330,11 +330,11 @@ struct Common {
 fn common(parser: &Parser<'_>, file: &PropertyFile, name: &str, config: &JsonMap, kind: ResourceType) -> Common {
     let package = &file.package;
     let mut fqn = vec![package.clone()];
-    fqn.extend(directories(&file.source.file));
+    fqn.extend(directories_below(file));
     fqn.push(name.to_owned());
     let layers = Layers { patch: Some(config), call: None };
     let identity = object(json!({
-        "name": name, "resource_type": kind.as_str(), "package_name": package, "path": path_below(&file.source.file),
+        "name": name, "resource_type": kind.as_str(), "package_name": package, "path": file.path_in_search_path(),
         "original_file_path": file.source.file, "unique_id": format!("{kind}.{package}.{name}"), "fqn": fqn,
     }));
     Common {

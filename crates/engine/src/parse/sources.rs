@@ -19,7 +19,7 @@ use super::{
     errors,
     nodes::Parser,
     patches::{self, AsWritten},
-    tests::directories,
+    tests::directories_below,
 };
 use crate::context::Relation;
 
@@ -50,7 +50,7 @@ impl<'a> Parser<'a> {
         let mut diagnostics = Vec::new();
         let package = &file.package;
         let mut fqn = vec![package.clone()];
-        fqn.extend(directories(&file.source.file));
+        fqn.extend(directories_below(file));
         fqn.push(of.name.clone());
         fqn.push(table.name.clone());
 

@@ -253,6 +253,13 @@ pub(super) fn directories(path: &str) -> Vec<String> {
     parts.into_iter().skip(1).collect()
 }
 
+/// The directories of a property file below the one it was found in: part of the fqn of what is declared in it alone.
+pub(super) fn directories_below(file: &project::PropertyFile) -> Vec<String> {
+    let mut parts: Vec<String> = file.path_in_search_path().split('/').map(str::to_owned).collect();
+    parts.pop();
+    parts
+}
+
 struct TestNames {
     name: String,
     short: String,

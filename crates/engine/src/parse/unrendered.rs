@@ -42,6 +42,8 @@ impl Parser<'_> {
             }
             return written;
         }
+        // dbt looks for these letters before it looks for the call.
+        let template = template.filter(|_| node.raw_code.contains("config("));
         let first = template.and_then(|template| template.calls().iter().find(|call| call.name == "config"));
         let texts: JsonMap = first
             .iter()

@@ -25,6 +25,8 @@ pub struct PropertyFile {
     pub package: String,
     /// Its path and text, for messages.
     pub source: SourceText,
+    /// The directory it was found in: `models`, `../shared/models`; empty means the first of its path.
+    pub search_path: String,
     /// `models:`
     pub models: Vec<NodeProperties>,
     /// `seeds:`
@@ -76,6 +78,16 @@ const SECTIONS: [&str; 15] = [
 ];
 
 impl PropertyFile {
+    /// Its path relative to the directory it was found in: `staging/schema.yml`.
+    pub fn path_in_search_path(&self) -> &str {
+        let path = &self.source.file;
+        let below = path.strip_prefix(&self.search_path).filter(|_| !self.search_path.is_empty());
+        below
+            .and_then(|rest| rest.strip_prefix('/'))
+            .or_else(|| path.split_once('/').map(|(_, rest)| rest))
+            .unwrap_or(path)
+    }
+
     /// Reads a property file; mistakes are reported, and what is right is kept.
     pub fn parse(package: &str, source: SourceText, renderer: &dyn RenderYaml) -> (Self, Vec<Diagnostic>) {
         let (root, mut diagnostics) = yaml::parse_file(&source.file, &source.text);
