@@ -272,6 +272,16 @@ mod tests {
     }
 
     #[test]
+    fn what_commands_inherit_may_be_secret() {
+        let of = |name: &str, value: &str| secret_in(name, value).map(|secret| secret.expose().to_owned());
+        assert_eq!(of("AWS_SECRET_ACCESS_KEY", "hush-hush").as_deref(), Some("hush-hush"));
+        assert_eq!(of("https_proxy", "http://me:hush-hush@proxy:3128").as_deref(), Some("hush-hush"));
+        for (name, value) in [("HTTPS_PROXY", "http://proxy:3128"), ("AWS_REGION", "eu-west-1"), ("PATH", "/usr/bin")] {
+            assert_eq!(of(name, value), None, "{name}");
+        }
+    }
+
+    #[test]
     fn threads_of_the_environment_win() {
         let yaml = "a:\n  outputs:\n    x:\n      \"type\": \"athena\"\n      \"threads\": 4\n";
         assert_eq!(
