@@ -30,19 +30,6 @@ pub struct Selectors {
     selectors: IndexMap<String, Selector>,
 }
 
-const ENTRY_KEYS: [&str; 10] = [
-    "method",
-    "value",
-    "children",
-    "parents",
-    "children_depth",
-    "parents_depth",
-    "childrens_parents",
-    "indirect_selection",
-    "exclude",
-    "greedy",
-];
-
 impl Selectors {
     /// Reads the rendered content of selectors.yml. `indirect_selection` is for entries that do not say their own.
     ///
@@ -238,10 +225,8 @@ impl Reader<'_> {
         Ok((spec, Json::Array(normalized)))
     }
 
+    /// Keys that nobody knows are passed over, as dbt does.
     fn method(&mut self, object: &JsonMap<String, Json>) -> Read {
-        if let Some(unknown) = object.keys().find(|key| !ENTRY_KEYS.contains(&key.as_str())) {
-            return Err(self.wrong(format!("unknown key \"{unknown}\" beside \"method\"")));
-        }
         let text = |key: &str| object.get(key).and_then(Json::as_str);
         let method = text("method").ok_or_else(|| self.wrong("`method` must be a string"))?;
         let value = match object.get("value") {
