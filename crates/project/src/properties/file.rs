@@ -182,6 +182,8 @@ fn is_rendered_later(section: &str, path: &[Step<'_>]) -> bool {
     let mut above = path.iter().rev().filter_map(Step::key);
     let last = above.next();
     match last {
+        // What stands in the entry's own `config:` is never rendered.
+        Some("description") if path.len() == 2 && path[0].key() == Some("config") => true,
         Some("description" | "tests" | "data_tests" | "loaded_at_query") => {
             above.all(|step| match step {
                 "columns" | "tables" | "versions" => true,
