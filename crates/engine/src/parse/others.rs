@@ -25,6 +25,7 @@ use super::{
     config::{self, Layers},
     errors, macro_types,
     nodes::Parser,
+    patches::{AsWritten, Describe},
     tests::{directories, directories_below},
 };
 
@@ -261,7 +262,10 @@ impl<'a> Parser<'a> {
             &fqn,
             &Layers { patch: Some(&of.config), call: None },
         );
-        let description = match self.docs.describe(&of.description, package) {
+        // Of what is off, dbt renders no description.
+        let is_off = model.is_none() || config.get("enabled").and_then(Json::as_bool) == Some(false);
+        let docs: &dyn Describe = if is_off { &AsWritten } else { self.docs };
+        let description = match docs.describe(&of.description, package) {
             Ok((description, _)) => description,
             Err(error) => {
                 diagnostics.push(errors::in_yaml(file, of.position, &error));
