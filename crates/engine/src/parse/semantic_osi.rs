@@ -29,18 +29,18 @@ impl<'a> Section<'_, 'a> {
         for file in files {
             let models = self.models();
             let Some(document) = self.read(file) else { continue };
+            let places = |at: usize, list: &'static str| {
+                let path = [Step::Member("semantic_model"), Step::Item(at), Step::Member(list)];
+                osi::items(&file.source.text, &path).into_iter().map(move |position| Place { file, position })
+            };
             for (at, of) in document.semantic_model.iter().enumerate() {
-                for (index, dataset) in of.datasets.iter().enumerate() {
-                    let path =
-                        [Step::Member("semantic_model"), Step::Item(at), Step::Member("datasets"), Step::Item(index)];
-                    self.add_dataset(dataset, of, place(file, &path), &models);
+                for (dataset, place) in of.datasets.iter().zip(places(at, "datasets")) {
+                    self.add_dataset(dataset, of, place, &models);
                 }
             }
             for (at, of) in document.semantic_model.iter().enumerate() {
-                for (index, metric) in of.metrics.iter().enumerate() {
-                    let path =
-                        [Step::Member("semantic_model"), Step::Item(at), Step::Member("metrics"), Step::Item(index)];
-                    self.add_osi_metric(metric, of, place(file, &path));
+                for (metric, place) in of.metrics.iter().zip(places(at, "metrics")) {
+                    self.add_osi_metric(metric, of, place);
                 }
             }
         }
@@ -206,10 +206,6 @@ fn key(node: &Node) -> [String; 3] {
 fn written(node: &Node) -> String {
     let [table, schema, database] = key(node);
     format!("{database}.{schema}.{table}")
-}
-
-fn place<'a>(file: &'a PropertyFile, path: &[Step]) -> Place<'a> {
-    Place { file, position: osi::position(&file.source.text, path) }
 }
 
 fn config() -> Json {

@@ -16,6 +16,6 @@ mod resources;
 mod sql;
 
 pub use document::{Document, Loss, Unwritable, document};
-pub(crate) use position::position;
+pub(crate) use position::{items, position};
 pub(crate) use read::{Step, read};
 pub(crate) use resources::{Converted, Source, metrics, parts};

@@ -19,9 +19,40 @@ pub(crate) fn position(text: &str, path: &[Step]) -> Position {
             break;
         }
     }
-    let before = &text[..scanner.at];
-    let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-    Position { line: before.matches('\n').count() + 1, column: before[line_start..].chars().count() + 1 }
+    after(text, Position { line: 1, column: 1 }, 0, scanner.at)
+}
+
+/// The places of all items of a list, in one walk; none where there is no list.
+pub(crate) fn items(text: &str, path: &[Step]) -> Vec<Position> {
+    let mut scanner = Scanner { text: text.as_bytes(), at: 0 };
+    scanner.skip_space();
+    let is_there = path.iter().all(|step| match step {
+        Step::Member(name) => scanner.enter_member(name),
+        Step::Item(index) => scanner.enter_item(*index),
+    });
+    let mut found = Vec::new();
+    let (mut last, mut from) = (Position { line: 1, column: 1 }, 0);
+    let mut is_item = is_there && scanner.enter_item(0);
+    while is_item {
+        last = after(text, last, from, scanner.at);
+        from = scanner.at;
+        found.push(last);
+        scanner.skip_value();
+        scanner.skip_separators();
+        is_item = scanner.peek().is_some_and(|byte| byte != b']');
+    }
+    found
+}
+
+/// The place at `to`, when `from` has this one.
+fn after(text: &str, place: Position, from: usize, to: usize) -> Position {
+    let between = &text[from..to];
+    match between.rfind('\n') {
+        None => Position { column: place.column + between.chars().count(), ..place },
+        Some(at) => {
+            Position { line: place.line + between.matches('\n').count(), column: between[at + 1..].chars().count() + 1 }
+        }
+    }
 }
 
 /// Walks a text that was read before, so that nothing in it surprises.
@@ -140,5 +171,9 @@ mod tests {
         // What is missing is shown where it should be.
         assert_eq!(at(&[Step::Member("a"), Step::Member("x")]), (2, 7));
         assert_eq!(at(&[Step::Member("a"), Step::Member("b"), Step::Item(3)]), (2, 13));
+        let list = [Step::Member("a"), Step::Member("b")];
+        let found = items(text, &list).into_iter().map(|Position { line, column }| (line, column));
+        assert_eq!(found.collect::<Vec<_>>(), [(2, 14), (2, 17), (2, 26)]);
+        assert!(items(text, &[Step::Member("d")]).is_empty());
     }
 }
