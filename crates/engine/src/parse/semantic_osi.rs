@@ -31,7 +31,11 @@ impl<'a> Section<'_, 'a> {
             let Some(document) = self.read(file) else { continue };
             let places = |at: usize, list: &'static str| {
                 let path = [Step::Member("semantic_model"), Step::Item(at), Step::Member(list)];
-                osi::items(&file.source.text, &path).into_iter().map(move |position| Place { file, position })
+                // Every item has a place, whatever the text looks like.
+                let found = osi::items(&file.source.text, &path)
+                    .into_iter()
+                    .chain(std::iter::repeat(project::yaml::Position::default()));
+                found.map(move |position| Place { file, position })
             };
             for (at, of) in document.semantic_model.iter().enumerate() {
                 for (dataset, place) in of.datasets.iter().zip(places(at, "datasets")) {
