@@ -39,7 +39,7 @@ impl<'a> Builder<'a> {
             } else if node.resource_type == ResourceType::Function {
                 self.disabled_names.insert(super::functions::disabled_key(&node.name));
             }
-            self.artifact.disabled.entry(id).or_default().push(Disabled::Node(Arc::new(node)));
+            self.artifact.disabled.entry(id).or_default().push(Disabled::Node(node));
             return;
         }
         diagnostics.extend(found);
@@ -67,7 +67,7 @@ impl<'a> Builder<'a> {
             );
             return;
         }
-        of_kind.insert(id, Arc::new(node));
+        of_kind.insert(id, node);
     }
 
     pub fn add_sources(&mut self, sources: Vec<ParsedSource<'_>>, diagnostics: &mut Vec<Diagnostic>) {

@@ -288,7 +288,7 @@ fn drafts<'a>(
         for file in package.of_kind(FileKind::Model) {
             let mut draft = parser.draft(ResourceType::Model, file, file.stem(), Arc::clone(&file.contents));
             if file.extension() == "py" {
-                draft.node.language = "python".to_owned();
+                Arc::make_mut(&mut draft.node).language = "python".to_owned();
             }
             drafts.push(draft);
         }
@@ -298,8 +298,9 @@ fn drafts<'a>(
         for file in package.of_kind(FileKind::Analysis) {
             let mut draft = parser.draft(ResourceType::Analysis, file, file.stem(), Arc::clone(&file.contents));
             if !config::has_corrected_analyses(project) {
-                draft.node.fqn.insert(1, "analysis".to_owned());
-                draft.node.path = format!("analysis/{}", draft.node.path);
+                let node = Arc::make_mut(&mut draft.node);
+                node.fqn.insert(1, "analysis".to_owned());
+                node.path = format!("analysis/{}", node.path);
             }
             drafts.push(draft);
         }
@@ -308,13 +309,13 @@ fn drafts<'a>(
         }
         for file in package.of_kind(FileKind::Function) {
             let mut draft = parser.draft(ResourceType::Function, file, file.stem(), Arc::clone(&file.contents));
-            draft.node.language = functions::language(file.extension()).to_owned();
+            Arc::make_mut(&mut draft.node).language = functions::language(file.extension()).to_owned();
             drafts.push(draft);
         }
         for file in package.of_kind(FileKind::Seed) {
             let mut draft = parser.draft(ResourceType::Seed, file, file.stem(), Arc::from(""));
             let root = project.get(&file.package).map(|project| project.root.display().to_string());
-            draft.node.root_path = root;
+            Arc::make_mut(&mut draft.node).root_path = root;
             drafts.push(draft);
         }
     }
@@ -352,7 +353,8 @@ fn snapshot_blocks<'a>(
     diagnostics.extend(blocks::unexpected(&file.path, &file.contents, file.lines_before, &extracted.unexpected));
     for block in extracted.blocks {
         let mut draft = parser.draft(ResourceType::Snapshot, file, block.name, Arc::from(block.contents));
-        draft.node.fqn.insert(draft.node.fqn.len() - 1, file.stem().to_owned());
+        let fqn = &mut Arc::make_mut(&mut draft.node).fqn;
+        fqn.insert(fqn.len() - 1, file.stem().to_owned());
         draft.lines_before = file.lines_before + block.line as usize - 1;
         drafts.push(draft);
     }
@@ -388,7 +390,7 @@ fn yaml_snapshots<'a>(parser: &Parser<'a>, file: &PropertyFile, drafts: &mut Vec
             ..Node::default()
         };
         drafts.push(Draft {
-            node,
+            node: Arc::new(node),
             lines_before: 0,
             patch: None,
             tags: Vec::new(),
@@ -422,7 +424,7 @@ fn hook<'a>(parser: &Parser<'a>, project: &project::DbtProject, when: HookTime, 
         ..Node::default()
     };
     Draft {
-        node,
+        node: Arc::new(node),
         lines_before: 0,
         patch: None,
         tags: vec![word.to_owned()],

@@ -1,6 +1,10 @@
 //! Files into nodes: render once to see what a node needs, then give it its config, its place and its names.
 
-use std::{borrow::Cow, collections::HashMap, sync::Arc};
+use std::{
+    borrow::Cow,
+    collections::HashMap,
+    sync::{Arc, OnceLock},
+};
 
 use artifacts::{
     JsonMap,
@@ -40,7 +44,7 @@ pub(super) struct Parser<'a> {
 /// A node with what belongs to its parsing only.
 #[derive(Debug)]
 pub(super) struct ParsedNode {
-    pub node: Node,
+    pub node: Arc<Node>,
     /// Lines of the file before the node's code.
     pub lines_before: usize,
     pub diagnostics: Vec<Diagnostic>,
@@ -55,7 +59,8 @@ impl ParsedNode {
 /// A node before it is parsed.
 #[derive(Debug, Clone)]
 pub(super) struct Draft<'a> {
-    pub node: Node,
+    /// Shared with what renders it; nobody else holds it between the steps, so that changing it copies nothing.
+    pub node: Arc<Node>,
     pub lines_before: usize,
     pub patch: Option<Patch<'a>>,
     /// What a test has besides its config's tags.
@@ -78,7 +83,7 @@ impl<'a> Parser<'a> {
         }
         fqn.push(name.to_owned());
         Draft {
-            node: Node {
+            node: Arc::new(Node {
                 name: name.to_owned(),
                 resource_type: kind,
                 package_name: file.package.clone(),
@@ -94,7 +99,7 @@ impl<'a> Parser<'a> {
                 database: Some(self.host.adapter.database().to_owned()),
                 schema: self.host.adapter.schema().to_owned(),
                 ..Node::default()
-            },
+            }),
             lines_before: file.lines_before,
             patch: None,
             tags: Vec::new(),
@@ -108,7 +113,7 @@ impl<'a> Parser<'a> {
     pub fn apply_version(draft: &mut Draft<'a>, patch: Patch<'a>) {
         draft.patch = Some(patch);
         let Some(version) = patch.version else { return };
-        let node = &mut draft.node;
+        let node = Arc::make_mut(&mut draft.node);
         let name = patch.node.name.clone();
         node.unique_id = UniqueId::new(format!("model.{}.{name}.v{}", node.package_name, version.v));
         node.fqn.pop();
@@ -123,27 +128,26 @@ impl<'a> Parser<'a> {
     /// Parses a draft.
     pub fn parse(&self, draft: Draft<'a>) -> ParsedNode {
         let mut diagnostics = Vec::new();
-        let Draft { mut node, lines_before, patch, tags, known, test_arguments, config } = draft;
+        let Draft { node: mut shared, lines_before, patch, tags, known, test_arguments, config } = draft;
         let mut template = None;
         let mut capture = match known {
             Some(known) => known,
             None => {
-                let draft = Arc::new(node);
                 let (mut capture, compiled) =
-                    self.capture(&draft, test_arguments.as_ref(), lines_before, &mut diagnostics);
+                    self.capture(&shared, test_arguments.as_ref(), lines_before, &mut diagnostics);
                 if !config.is_empty() {
                     let mut merged = config;
                     project::merge_config(&mut merged, &capture.config);
                     capture.config = merged;
                 }
                 template = compiled;
-                node = Arc::unwrap_or_clone(draft);
                 capture
             }
         };
+        let node = Arc::make_mut(&mut shared);
         let mut patch_config = patch.map(|patch| patch.config());
         let speaking = patch.filter(|_| patch_config.as_ref().is_some_and(|config| !config.is_empty()));
-        if is_python_model(&node) {
+        if is_python_model(node) {
             // A Python model is a table unless its own entry or code says something else.
             let config = patch_config.get_or_insert_with(Cow::default);
             config.to_mut().entry("materialized").or_insert_with(|| "table".into());
@@ -165,9 +169,9 @@ impl<'a> Parser<'a> {
             let before = config::resolve(self.project, node.resource_type, &node.package_name, &node.fqn, &layers);
             tags.extend(config::texts(before.get("tags")));
         }
-        let written = self.written(&node, template.as_ref(), &capture.config);
+        let written = self.written(node, template.as_ref(), &capture.config);
         let mut unrendered = speaking.map(unrendered::of_patch);
-        if is_python_model(&node) {
+        if is_python_model(node) {
             unrendered.get_or_insert_default().entry("materialized").or_insert_with(|| "table".into());
         }
         let layers = Layers { patch: unrendered.as_ref(), call: Some(&written.call) };
@@ -181,10 +185,11 @@ impl<'a> Parser<'a> {
         if unrendered.is_none() {
             node.unrendered_config.extend(written.over);
         }
-        self.capture_hooks(&mut node, &mut capture, &mut diagnostics);
+        self.capture_hooks(&shared, &mut capture, &mut diagnostics);
+        let node = Arc::make_mut(&mut shared);
         node.refs = capture.refs;
         node.sources = capture.sources;
-        if node.sources.len() > 1 && self.is_read_statically(&node) {
+        if node.sources.len() > 1 && self.is_read_statically(node) {
             // The static parser gives a set.
             let mut seen = std::collections::HashSet::new();
             node.sources.retain(|source| seen.insert(source.clone()));
@@ -192,19 +197,19 @@ impl<'a> Parser<'a> {
         node.metrics = capture.metrics;
         node.functions = capture.functions;
         if node.is_generic_test() && capture.macros.len() > 1 {
-            self.keep_reachable(&node, &mut capture.macros);
+            self.keep_reachable(node, &mut capture.macros);
         }
         for id in capture.macros {
             if !node.depends_on.macros.contains(&id) {
                 node.depends_on.macros.push(id);
             }
         }
-        self.apply_config(&mut node, tags);
+        self.apply_config(node, tags);
         if let Some(patch) = patch {
-            self.apply_patch(&mut node, patch, &mut diagnostics);
+            self.apply_patch(node, patch, &mut diagnostics);
         }
-        self.name(&mut node, &mut diagnostics);
-        ParsedNode { node, lines_before, diagnostics }
+        self.name(&mut shared, &mut diagnostics);
+        ParsedNode { node: shared, lines_before, diagnostics }
     }
 
     /// Renders the node's code to see what it refers to; also answers the compiled code.
@@ -295,7 +300,7 @@ impl<'a> Parser<'a> {
     }
 
     /// Hooks are templates of the node too.
-    fn capture_hooks(&self, node: &mut Node, capture: &mut Capture, diagnostics: &mut Vec<Diagnostic>) {
+    fn capture_hooks(&self, node: &Arc<Node>, capture: &mut Capture, diagnostics: &mut Vec<Diagnostic>) {
         let texts: Vec<String> = ["pre-hook", "post-hook"]
             .iter()
             .filter_map(|key| node.config.get(*key)?.as_array())
@@ -306,12 +311,11 @@ impl<'a> Parser<'a> {
         if texts.is_empty() {
             return;
         }
-        let draft = Arc::new(std::mem::take(node));
         let parts = ContextParts {
             scope: Arc::clone(&self.scope),
             host: self.host.clone(),
             phase: Phase::Parse,
-            node: Arc::clone(&draft),
+            node: Arc::clone(node),
         };
         let context = parts.build();
         for text in texts {
@@ -319,15 +323,13 @@ impl<'a> Parser<'a> {
                 Template::compile(&text, "hook").and_then(|template| template.render(&context, UndefinedMode::Capture));
             if let Err(error) = rendered {
                 diagnostics
-                    .push(errors::in_node(&draft, &error, 0).cause(format!("the hook {text:?} cannot be rendered")));
+                    .push(errors::in_node(node, &error, 0).cause(format!("the hook {text:?} cannot be rendered")));
             }
         }
         let found = context.take_capture();
-        drop(context);
         capture.refs.extend(found.refs);
         capture.sources.extend(found.sources);
         capture.macros.extend(found.macros);
-        *node = Arc::unwrap_or_clone(draft);
     }
 
     fn apply_config(&self, node: &mut Node, first_tags: Vec<String>) {
@@ -392,15 +394,11 @@ impl<'a> Parser<'a> {
     }
 
     /// Database, schema and alias, by the macros that decide them.
-    fn name(&self, node: &mut Node, diagnostics: &mut Vec<Diagnostic>) {
-        let custom = |node: &Node, key: &str| node.config.get(key).filter(|value| !value.is_null()).cloned();
-        let parts = [
-            ("database", custom(node, "database")),
-            ("schema", custom(node, "schema")),
-            ("alias", custom(node, "alias")),
-        ];
-        for (part, custom) in parts {
-            let named = self.generate(node, part, custom);
+    fn name(&self, shared: &mut Arc<Node>, diagnostics: &mut Vec<Diagnostic>) {
+        for part in ["database", "schema", "alias"] {
+            let custom = shared.config.get(part).filter(|value| !value.is_null()).cloned();
+            let named = self.generate(shared, part, custom);
+            let node = Arc::make_mut(shared);
             match named {
                 Ok(name) => match part {
                     "database" => node.database = name,
@@ -415,12 +413,13 @@ impl<'a> Parser<'a> {
                 Err(error) => diagnostics.push(errors::in_node(node, &error, 0)),
             }
         }
+        let node = Arc::make_mut(shared);
         if node.resource_type == ResourceType::Snapshot {
-            if let Some(schema) = node.config_str("target_schema") {
-                node.schema = schema.to_owned();
+            if let Some(schema) = node.config_str("target_schema").map(str::to_owned) {
+                node.schema = schema;
             }
-            if let Some(database) = node.config_str("target_database") {
-                node.database = Some(database.to_owned());
+            if let Some(database) = node.config_str("target_database").map(str::to_owned) {
+                node.database = Some(database);
             }
         }
         let stored_test =
@@ -440,7 +439,7 @@ impl<'a> Parser<'a> {
         Ok(catalog.catalog_database)
     }
 
-    fn generate(&self, node: &mut Node, part: &'static str, custom: Option<Json>) -> jinja::Result<Option<String>> {
+    fn generate(&self, node: &Arc<Node>, part: &'static str, custom: Option<Json>) -> jinja::Result<Option<String>> {
         let text = |value: &Json| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         let Some(definition) = self.names.get(&node.package_name, part).cloned() else {
             // What the built-in macros say.
@@ -464,13 +463,12 @@ impl<'a> Parser<'a> {
                 }),
             });
         };
-        let draft = Arc::new(std::mem::take(node));
-        let value = Value::object(NodeObject(Value::from(serde_json::to_value(&*draft).unwrap_or_default())));
+        let value = Value::object(NodeObject { node: Arc::clone(node), members: OnceLock::new() });
         let parts = ContextParts {
             scope: Arc::clone(&self.scope),
             host: self.host.clone(),
             phase: Phase::Name,
-            node: Arc::clone(&draft),
+            node: Arc::clone(node),
         };
         let context = parts.build();
         let args = CallArgs::positional(vec![custom.as_ref().map_or(Value::None, Value::from), value]);
@@ -478,8 +476,6 @@ impl<'a> Parser<'a> {
             let mut state = State::new(&context, UndefinedMode::Strict);
             state.call(&Value::from(definition), args)
         };
-        drop(context);
-        *node = Arc::unwrap_or_clone(draft);
         Ok(match answer? {
             Value::None => None,
             other => Some(other.to_string().trim().to_owned()),
@@ -489,7 +485,17 @@ impl<'a> Parser<'a> {
 
 /// A node as dbt hands it to the macros that give names: attributes, no dict.
 #[derive(Debug)]
-struct NodeObject(Value);
+struct NodeObject {
+    node: Arc<Node>,
+    /// Made when a macro looks at one, which few do.
+    members: OnceLock<Value>,
+}
+
+impl NodeObject {
+    fn members(&self) -> &Value {
+        self.members.get_or_init(|| Value::from(serde_json::to_value(&*self.node).unwrap_or_default()))
+    }
+}
 
 impl Object for NodeObject {
     fn type_name(&self) -> &str {
@@ -497,7 +503,7 @@ impl Object for NodeObject {
     }
 
     fn get_attr(&self, name: &str) -> Option<Value> {
-        self.0.as_dict()?.get(name)
+        self.members().as_dict()?.get(name)
     }
 
     fn is_true(&self) -> bool {
@@ -505,7 +511,7 @@ impl Object for NodeObject {
     }
 
     fn to_json(&self) -> Option<Json> {
-        self.0.to_json().ok()
+        self.members().to_json().ok()
     }
 }
 

@@ -196,7 +196,7 @@ impl<'a> Parser<'a> {
         let of_column = column.into_iter().flat_map(|column| column.tags.iter().cloned());
         let tags: BTreeSet<String> = of_target.chain(of_column).chain(config::texts(configs.get("tags"))).collect();
         let draft = Draft {
-            node,
+            node: Arc::new(node),
             lines_before: 0,
             patch: None,
             tags: tags.into_iter().collect(),
