@@ -37,6 +37,9 @@ def sections(text):
     yield current
 
 
+WARNINGS = ("UnversionedBreakingChange", "NoNodesForSelectionCriteria")
+
+
 class Dbt:
     def __init__(self, project):
         self.project = project
@@ -65,7 +68,7 @@ class Dbt:
             "ls", "-s", criterion, "--state", str(folder), "--output", "json", "--output-keys", "unique_id"
         )
         lines = sorted(json.loads(line)["unique_id"] for line in result.result or [])
-        warned = [e for e in events if e.info.name in ("UnversionedBreakingChange", "NoNodesForSelectionCriteria")]
+        warned = [e for e in events if e.info.name in WARNINGS]
         # dbt tells one change once per comparison that finds it.
         lines += sorted({f"! {told(e.info.msg)}" for e in warned})
         if result.exception:
@@ -94,10 +97,20 @@ class Owlet:
         done = self.run(*arguments, "--log-format", "json", "--log-level", "warn")
         lines = sorted(json.loads(line)["unique_id"] for line in done.stdout.splitlines())
         events = [json.loads(line)["info"] for line in done.stderr.splitlines()]
-        of_level = lambda level: sorted(
-            f"! {told(event['msg'])}" for event in events if event["level"] == level and event["name"] != "NoNodesSelected"
-        )
-        return lines + of_level("warn") + of_level("error")
+        lines += sorted(f"! {told(event['msg'])}" for event in events if event["name"] in WARNINGS)
+        return lines + [f"! {told(event['msg'])}" for event in events if event["level"] == "error"]
+
+
+def age(path, version):
+    """Makes the kept manifest one of an earlier dbt, which spelled the arguments of `config()` as Python prints a syntax tree."""
+    if not path.exists():
+        return
+    kept = json.loads(path.read_text())
+    kept["metadata"]["dbt_version"] = version
+    for node in kept["nodes"].values():
+        for key, value in node["unrendered_config"].items():
+            node["unrendered_config"][key] = f"Keyword(key='{key}', value=Const(value='{value if isinstance(value, str) else ''}'))"
+    path.write_text(json.dumps(kept))
 
 
 def told(message):
@@ -105,7 +118,7 @@ def told(message):
     for colour in ("\x1b[33m", "\x1b[31m", "\x1b[0m"):
         message = message.replace(colour, "")
     lines = [line.strip() for line in message.splitlines() if line.strip()]
-    known = ("Breaking change to contracted", "The selection criterion", "While comparing", "Got a", "Contracted")
+    known = ("Breaking change to contracted", "The selection criterion", "While comparing", "Got a", "Contracted", "Node '")
     for line in lines:
         line = line.removeprefix("[WARNING]: ").removeprefix("[WARNING][UnversionedBreakingChange]: ")
         if line.startswith(known):
@@ -151,6 +164,9 @@ def run_case(case, arguments):
                 dbt.keep(states["dbt"])
                 if owlet:
                     owlet.keep(states["owlet"])
+            elif word == "age":
+                for folder in states.values():
+                    age(folder / "manifest.json", rest)
             elif word == "rm":
                 (project / rest).unlink()
             elif word == "ls":

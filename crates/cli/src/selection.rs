@@ -49,9 +49,9 @@ pub fn select(
         Some(selector) => selector.spec.clone(),
         None => SelectionSpec::from_arguments(&args.select, &args.exclude, indirect).map_err(failed)?,
     };
-    let as_written = session.project.root.project_flags().behaviour("state_modified_compare_more_unrendered_values");
+    let seed_limit = session.settings.maximum_seed_size_mib;
     let comparison =
-        session.previous.as_ref().map(|then| Comparison::new(manifest, then, session.started_at, as_written));
+        session.previous.as_ref().map(|then| Comparison::new(manifest, then, session.started_at, seed_limit));
     let context = SelectionContext {
         state: comparison.as_ref().map_or(&NoState as &dyn SelectionState, |comparison| comparison),
         selectors: Some(&selectors),
@@ -61,7 +61,7 @@ pub fn select(
     };
     let selected = graph.select(&spec, &context);
     for diagnostic in comparison.iter().flat_map(Comparison::take_warnings) {
-        session.warn("UnversionedBreakingChange", diagnostic)?;
+        session.warn(diagnostic.name.unwrap_or("UnversionedBreakingChange"), diagnostic)?;
     }
     let selected = selected.map_err(failed)?;
     for diagnostic in selected.warnings {

@@ -158,7 +158,7 @@ impl Session {
         };
         let target_path = settings.target_path.clone().unwrap_or_else(|| PathBuf::from(&project.root.target_path));
         let target_dir = project_dir.join(target_path);
-        let load = |folder: &Path| PreviousState::load(folder, &project_dir.join(folder), &target_dir);
+        let load = |folder: &Path| PreviousState::load(&project, folder, &project_dir.join(folder), &target_dir);
         let fail_one = |diagnostic: Diagnostic| fail(vec![diagnostic]);
         let previous = settings.state.as_deref().map(load).transpose().map_err(fail_one)?;
         if let Some(folder) = settings.state.as_deref().filter(|folder| project_dir.join(folder) == target_dir) {

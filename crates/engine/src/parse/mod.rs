@@ -68,6 +68,7 @@ use patches::Patches;
 use sources::ParsedSource;
 use test_entries::{Place, test_entries};
 use tests::OnColumn;
+pub(crate) use unrendered::{keeps_as_written, of_first_call};
 
 /// What `ref('x')` or `source('a', 'b')`, written as a text, names.
 pub(crate) fn read_reference(expression: &str) -> Option<Named> {
@@ -97,6 +98,7 @@ pub fn parse(project: &Project, host: &Host) -> (Manifest, Vec<Diagnostic>) {
         docs: &docs,
         created_at,
         names: nodes::NameMacros::new(project, &scope.macros),
+        as_written: unrendered::keeps_as_written(project),
     };
 
     let mut drafts = drafts(&parser, project, &files, &properties, &mut diagnostics);

@@ -39,6 +39,8 @@ pub(super) struct Parser<'a> {
     pub docs: &'a dyn Describe,
     pub created_at: f64,
     pub names: NameMacros,
+    /// [`unrendered::keeps_as_written`]
+    pub as_written: bool,
 }
 
 /// A node with what belongs to its parsing only.
@@ -170,7 +172,7 @@ impl<'a> Parser<'a> {
             tags.extend(config::texts(before.get("tags")));
         }
         let written = self.written(node, template.as_ref(), &capture.config);
-        let mut unrendered = speaking.map(unrendered::of_patch);
+        let mut unrendered = speaking.map(|patch| unrendered::of_patch(patch, self.as_written));
         if is_python_model(node) {
             unrendered.get_or_insert_default().entry("materialized").or_insert_with(|| "table".into());
         }

@@ -2,16 +2,22 @@
 //!
 //! dbt reads a simple model without Jinja (its "static parser"): then the values of `config()` stand as values. Of any other code it
 //! takes the first `config()` and writes the arguments as text; a config that only a macro sets stands rendered.
+//! With `state_modified_compare_more_unrendered_values: false` all calls and entries stand rendered.
 
 use artifacts::{
     JsonMap,
     manifest::{Node, ResourceType},
 };
 use jinja::Template;
-use project::{MergeRule, merge_config};
+use project::{MergeRule, Project, merge_config};
 use serde_json::Value as Json;
 
 use super::{nodes::Parser, patches::Patch};
+
+/// Whether configs are kept and compared as they are written: dbt's flag `state_modified_compare_more_unrendered_values`.
+pub(crate) fn keeps_as_written(project: &Project) -> bool {
+    project.root.project_flags().behaviour("state_modified_compare_more_unrendered_values")
+}
 
 /// What `config()` in a node's code contributes.
 #[derive(Debug, Default)]
@@ -42,13 +48,10 @@ impl Parser<'_> {
             }
             return written;
         }
-        // dbt looks for these letters before it looks for the call.
-        let template = template.filter(|_| node.raw_code.contains("config("));
-        let first = template.and_then(|template| template.calls().iter().find(|call| call.name == "config"));
-        let texts: JsonMap = first
-            .iter()
-            .flat_map(|call| call.written.iter().map(|(key, text)| (key.clone(), text.as_str().into())))
-            .collect();
+        let texts = match template.filter(|_| self.as_written) {
+            Some(template) => of_first_call(&node.raw_code, template),
+            None => JsonMap::new(),
+        };
         Written { call: if texts.is_empty() { rendered.clone() } else { texts }, over: JsonMap::new() }
     }
 
@@ -68,6 +71,14 @@ impl Parser<'_> {
                 .any(|package| self.scope.macros.find_in(package, name).is_some())
         })
     }
+}
+
+/// The arguments of the first `config()` in the code, as text.
+pub(crate) fn of_first_call(code: &str, template: &Template) -> JsonMap {
+    // dbt looks for these letters before it looks for the call.
+    let first = code.contains("config(").then(|| template.calls().iter().find(|call| call.name == "config"));
+    let written = first.flatten().into_iter().flat_map(|call| &call.written);
+    written.map(|(key, text)| (key.clone(), text.as_str().into())).collect()
 }
 
 /// The code with every backslash meaning itself: without Jinja, dbt takes texts as they are written (`'\t'` is two characters).
@@ -90,10 +101,12 @@ pub(super) fn without_escapes(code: &str) -> String {
     out
 }
 
-/// The property file's part: its rendered config, with what `config:` itself says before rendering.
-pub(super) fn of_patch(patch: Patch<'_>) -> JsonMap {
+/// The property file's part: its rendered config, `as_written` with what `config:` itself says before rendering.
+pub(super) fn of_patch(patch: Patch<'_>, as_written: bool) -> JsonMap {
     let mut config = patch.config().into_owned();
-    deep_merge(&mut config, patch.unrendered_config());
+    if as_written {
+        deep_merge(&mut config, patch.unrendered_config());
+    }
     config
 }
 

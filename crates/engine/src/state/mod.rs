@@ -4,7 +4,9 @@
 
 mod compare;
 mod contract;
+mod seeds;
 mod selection;
+mod upgrade;
 
 use std::{
     path::{Path, PathBuf},
@@ -13,8 +15,11 @@ use std::{
 
 use artifacts::{Manifest as Artifact, freshness::FreshnessResults, run_results::RunResults};
 use diagnostic::Diagnostic;
+use project::Project;
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
+
+use crate::parse::keeps_as_written;
 
 pub use selection::Comparison;
 
@@ -28,6 +33,8 @@ pub struct PreviousState {
     pub sources: Option<FreshnessResults>,
     /// sources.json of the target folder: what `source_status:fresher` compares with.
     pub current_sources: Option<FreshnessResults>,
+    /// Whether configs are compared as they are written.
+    as_written: bool,
 }
 
 /// A kind of artifact: its name in schema versions, and the versions that can be read.
@@ -43,14 +50,20 @@ const RUN_RESULTS: Schema = Schema { file: "run_results.json", name: "run-result
 const SOURCES: Schema = Schema { file: "sources.json", name: "sources", oldest: 1, newest: 3 };
 
 impl PreviousState {
-    /// Reads the artifacts of a folder. `named` is the folder in the user's words, for messages.
+    /// Reads the artifacts of a folder, to compare them with `project`. `named` is the folder in the user's words, for messages.
     ///
     /// # Errors
     /// A file that is no JSON, is another kind of artifact, or has a version that is not known.
-    pub fn load(named: &Path, folder: &Path, target: &Path) -> Result<Self, Diagnostic> {
+    pub fn load(project: &Project, named: &Path, folder: &Path, target: &Path) -> Result<Self, Diagnostic> {
+        let as_written = keeps_as_written(project);
+        let mut manifest: Option<Artifact> = read(folder, &MANIFEST)?;
+        if let Some(manifest) = manifest.as_mut().filter(|_| as_written) {
+            upgrade::upgrade(manifest);
+        }
         Ok(Self {
+            as_written,
             folder: named.to_path_buf(),
-            manifest: read(folder, &MANIFEST)?.map(Arc::new),
+            manifest: manifest.map(Arc::new),
             results: read(folder, &RUN_RESULTS)?,
             sources: read(folder, &SOURCES)?,
             current_sources: read(target, &SOURCES)?,

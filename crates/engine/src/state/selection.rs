@@ -11,7 +11,7 @@ use artifacts::{
     manifest::{Disabled, Node},
 };
 use chrono::{DateTime, Utc};
-use diagnostic::{Diagnostic, Severity};
+use diagnostic::{Diagnostic, Location, Severity};
 use graph::{GraphNode, SelectionError, SelectionState};
 use names::UniqueId;
 use serde_json::Value as Json;
@@ -48,9 +48,9 @@ pub struct Comparison<'a> {
     then: &'a PreviousState,
     /// For deprecation dates.
     clock: DateTime<Utc>,
-    /// `state_modified_compare_more_unrendered_values`
-    sources_as_written: bool,
-    /// Macros whose text is another one, or that are new.
+    /// `maximum_seed_size_mib`
+    seed_limit_mib: u64,
+    /// Macros whose text is another one, that are new, or that are gone.
     changed_macros: OnceLock<HashSet<UniqueId>>,
     /// Per macro: whether it or a macro that it calls changed.
     known_macros: Mutex<HashMap<UniqueId, bool>>,
@@ -70,12 +70,12 @@ enum Pair<'a> {
 
 impl<'a> Comparison<'a> {
     /// Compares `now` with `then`.
-    pub fn new(now: &'a Manifest, then: &'a PreviousState, clock: DateTime<Utc>, sources_as_written: bool) -> Self {
+    pub fn new(now: &'a Manifest, then: &'a PreviousState, clock: DateTime<Utc>, seed_limit_mib: u64) -> Self {
         Self {
             now,
             then,
             clock,
-            sources_as_written,
+            seed_limit_mib,
             changed_macros: OnceLock::new(),
             known_macros: Mutex::default(),
             removed_were_checked: OnceLock::new(),
@@ -130,12 +130,16 @@ impl<'a> Comparison<'a> {
     /// dbt: contents, macros, contract. A source, an exposure and the like that are new are not modified.
     fn is_modified(&self, pair: &Pair<'_>) -> Result<bool, SelectionError> {
         Ok(match pair {
-            Pair::Node(_, None) => true,
+            Pair::Node(new, None) => {
+                self.macros_changed(new)?;
+                true
+            }
             Pair::Node(new, Some(old)) => {
                 let contract = self.contract_changed(new, Some(old))?;
-                contract || !same_node(new, old) || self.macros_changed(new)
+                self.tell_of_seed(new, old)?;
+                self.macros_changed(new)? || contract || !same_node(new, old)
             }
-            Pair::Source(new, old) => old.is_some_and(|old| !same_source(new, old, self.sources_as_written)),
+            Pair::Source(new, old) => old.is_some_and(|old| !same_source(new, old, self.then.as_written)),
             Pair::Exposure(new, old) => old.is_some_and(|old| !same_exposure(new, old)),
             Pair::UnitTest(new, old) => {
                 old.is_none_or(|old| !same_unit_test(new, old)) || self.any_changed(&new.depends_on.macros)
@@ -144,8 +148,22 @@ impl<'a> Comparison<'a> {
         })
     }
 
-    fn macros_changed(&self, node: &Node) -> bool {
-        self.any_changed(&node.depends_on.macros)
+    fn macros_changed(&self, node: &Node) -> Result<bool, SelectionError> {
+        let changed = self.any_changed(&node.depends_on.macros);
+        // dbt stops here at the first macro that is not there, unless one before it has changed.
+        if !changed
+            && !self.changed_macros().is_empty()
+            && node.depends_on.macros.iter().any(|id| id.as_str() == "None")
+        {
+            let diagnostic = Diagnostic::error(format!(
+                "Compilation Error\n  Node '{}' (in {}) depends on a macro or test that does not exist. This can happen when a macro or generic test is removed but is still referenced. Check for typos and/or install package dependencies with 'dbt deps'.",
+                node.name, node.original_file_path
+            ))
+            .at(Location::file(&node.original_file_path))
+            .fix("define the test again, or remove it from the property file");
+            return Err(SelectionError::State(Box::new(diagnostic)));
+        }
+        Ok(changed)
     }
 
     fn any_changed(&self, macros: &[UniqueId]) -> bool {
@@ -179,7 +197,12 @@ impl<'a> Comparison<'a> {
             let same = |id: &UniqueId, text: &str| {
                 then.and_then(|then| then.macros.get(id.as_str())).is_some_and(|old| *old.macro_sql == *text)
             };
-            macros.filter(|(id, new)| !same(id, &new.macro_sql)).map(|(id, _)| id.clone()).collect()
+            let changed = macros.filter(|(id, new)| !same(id, &new.macro_sql)).map(|(id, _)| id.clone());
+            let removed = then
+                .into_iter()
+                .flat_map(|then| then.macros.keys())
+                .filter(|id| !own.is_internal(id.as_str()) && !self.now.artifact().macros.contains_key(id.as_str()));
+            changed.chain(removed.cloned()).collect()
         })
     }
 
@@ -194,6 +217,10 @@ impl<'a> Comparison<'a> {
             Some(ContractChange::Harmless) => Ok(true),
             Some(ContractChange::Breaking(changes)) => self.tell(contract::told(new, &changes)).map(|()| true),
         }
+    }
+
+    fn tell_of_seed(&self, new: &Node, old: &Node) -> Result<(), SelectionError> {
+        super::seeds::told(new, old, self.seed_limit_mib).map_or(Ok(()), |warning| self.tell(warning))
     }
 
     fn tell(&self, diagnostic: Diagnostic) -> Result<(), SelectionError> {
@@ -253,7 +280,11 @@ impl SelectionState for Comparison<'_> {
             ("old", _) => existed,
             ("modified", pair) => self.is_modified(pair)?,
             ("unmodified", pair) => !self.is_modified(pair)?,
-            ("modified.body", Pair::Node(new, old)) => old.is_none_or(|old| !same_body(new, old)),
+            ("modified.body", Pair::Node(new, Some(old))) => {
+                self.tell_of_seed(new, old)?;
+                !same_body(new, old)
+            }
+            ("modified.body", Pair::Node(_, None)) => true,
             ("modified.configs", Pair::Node(new, old)) => old.is_none_or(|old| !same_config(new, old)),
             ("modified.configs", Pair::Source(new, old)) => old.is_none_or(|old| !same_source_config(new, old)),
             ("modified.configs", Pair::Exposure(new, old)) => old.is_none_or(|old| !same_exposure_config(new, old)),
@@ -266,9 +297,9 @@ impl SelectionState for Comparison<'_> {
             }
             ("modified.relation", Pair::Node(new, old)) => old.is_none_or(|old| !same_relation(new, old)),
             ("modified.relation", Pair::Source(new, old)) => {
-                old.is_none_or(|old| !same_source_relation(new, old, self.sources_as_written))
+                old.is_none_or(|old| !same_source_relation(new, old, self.then.as_written))
             }
-            ("modified.macros", Pair::Node(new, _)) => self.macros_changed(new),
+            ("modified.macros", Pair::Node(new, _)) => self.macros_changed(new)?,
             ("modified.macros", Pair::UnitTest(new, _)) => self.any_changed(&new.depends_on.macros),
             ("modified.contract", Pair::Node(new, old)) => self.contract_changed(new, *old)?,
             _ => false,

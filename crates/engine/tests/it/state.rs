@@ -6,6 +6,7 @@ use std::path::Path;
 use diagnostic::Severity;
 use engine::state::{Comparison, PreviousState};
 use graph::{IndirectSelection, ResourceType, SelectionContext, SelectionSpec};
+use serde_json::Value as Json;
 use testkit::{Case, Invocation, Section, read_cases};
 
 #[test]
@@ -47,11 +48,26 @@ fn run(root: &Path, command: &str) -> String {
     let state = root.join("state");
     match word {
         "rm" => fs_err::remove_file(root.join(rest)).expect("removed"),
+        "age" => age(&state.join("manifest.json"), rest),
         "keep" => engine::run::write_json(&state.join("manifest.json"), parsed(root).artifact()).expect("written"),
         "ls" => return list(root, rest, &state),
         other => panic!("unknown command {other}"),
     }
     String::new()
+}
+
+/// Makes the kept manifest one of an earlier dbt, which spelled the arguments of `config()` as Python prints a syntax tree.
+fn age(manifest: &Path, version: &str) {
+    let text = fs_err::read_to_string(manifest).expect("readable");
+    let mut kept: Json = serde_json::from_str(&text).expect("JSON");
+    kept["metadata"]["dbt_version"] = version.into();
+    for node in kept["nodes"].as_object_mut().expect("nodes").values_mut() {
+        for (key, value) in node["unrendered_config"].as_object_mut().expect("a mapping") {
+            *value =
+                format!("Keyword(key='{key}', value=Const(value='{}'))", value.as_str().unwrap_or_default()).into();
+        }
+    }
+    fs_err::write(manifest, kept.to_string()).expect("written");
 }
 
 fn parsed(root: &Path) -> engine::Manifest {
@@ -63,8 +79,9 @@ fn parsed(root: &Path) -> engine::Manifest {
 
 fn list(root: &Path, criterion: &str, state: &Path) -> String {
     let manifest = parsed(root);
-    let previous = PreviousState::load(Path::new("state"), state, &root.join("target")).expect("readable");
-    let comparison = Comparison::new(&manifest, &previous, Invocation::now(), true);
+    let project = Invocation::new(root).load().0.expect("a project");
+    let previous = PreviousState::load(&project, Path::new("state"), state, &root.join("target")).expect("readable");
+    let comparison = Comparison::new(&manifest, &previous, Invocation::now(), 1);
     let context = SelectionContext {
         state: &comparison,
         resource_types: Some(ResourceType::OF_LS),
