@@ -129,6 +129,11 @@ pub enum Event {
         index: usize,
         total: usize,
     },
+    /// A batch failed; `error` is the whole of it.
+    BatchFailed {
+        node: Arc<NodeInfo>,
+        error: String,
+    },
     BatchFinished {
         node: UniqueId,
         name: Arc<str>,
@@ -196,6 +201,14 @@ pub enum Event {
     Failed {
         diagnostics: Vec<Diagnostic>,
     },
+    /// A line of progress that is no node's: what `run-operation --sql` does.
+    Progress {
+        level: Level,
+        text: String,
+        status: String,
+        /// How long it took, once it is over.
+        elapsed_seconds: Option<f64>,
+    },
     /// A line without a type of its own.
     Line {
         level: Level,
@@ -225,13 +238,13 @@ impl Event {
                 crate::run::NodeStatus::Warn => Level::Warn,
                 _ => Level::Info,
             },
-            Self::BatchFinished { status: NodeStatus::Error, .. } => Level::Error,
+            Self::BatchFailed { .. } | Self::BatchFinished { status: NodeStatus::Error, .. } => Level::Error,
             // It holds the errors' texts, which have to be seen with `--quiet` too.
             Self::RunFinished { summary } if summary.errors + summary.partial_successes > 0 => Level::Error,
             Self::NothingToDo | Self::NoNodesSelected | Self::Warning { .. } | Self::Deprecations { .. } => Level::Warn,
             Self::Cancelled { .. } | Self::Failed { .. } => Level::Error,
             Self::JinjaLog { info: false, .. } => Level::Debug,
-            Self::Line { level, .. } => *level,
+            Self::Progress { level, .. } | Self::Line { level, .. } => *level,
             _ => Level::Info,
         }
     }

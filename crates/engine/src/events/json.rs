@@ -166,6 +166,7 @@ fn code_and_name(event: &Event) -> (&'static str, &str) {
             _ => ("Q012", "LogModelResult"),
         },
         Event::BatchStarted { .. } => ("Q045", "LogStartBatch"),
+        Event::BatchFailed { .. } => ("W004", "GenericExceptionOnRun"),
         Event::BatchFinished { .. } => ("Q046", "LogBatchResult"),
         Event::Statement { .. } => ("E016", "SQLQuery"),
         Event::StatementStarted { .. } => ("E001", "AdapterEventDebug"),
@@ -180,7 +181,7 @@ fn code_and_name(event: &Event) -> (&'static str, &str) {
         Event::Warning { name, .. } => (warning_code(name), name),
         Event::Deprecations { .. } => ("D028", "DeprecationsSummary"),
         Event::Failed { .. } => ("Z002", "MainEncounteredError"),
-        Event::Line { .. } => ("Z050", "Note"),
+        Event::Progress { .. } | Event::Line { .. } => ("Z050", "Note"),
         Event::CommandCompleted { .. } => ("Q039", "CommandCompleted"),
     }
 }
@@ -266,6 +267,10 @@ fn data(record: &Record, message: &str) -> Value {
         Event::BatchStarted { node, name, index, total } => {
             json!({"description": name, "batch_index": index, "total_batches": total, "node": node})
         }
+        Event::BatchFailed { node, error } => json!({
+            "build_path": "", "exc": format!("Exception on worker thread. {error}"), "unique_id": node.unique_id,
+            "node_info": node_info(node, None, None),
+        }),
         Event::BatchFinished { node, name, index, total, status, elapsed_seconds, message } => json!({
             "description": name, "batch_index": index, "total_batches": total, "node": node,
             "status": if *status == NodeStatus::Success { message.as_str() } else { status.as_str() },
@@ -305,6 +310,7 @@ fn data(record: &Record, message: &str) -> Value {
             json!({"command": command, "success": success, "elapsed": elapsed_seconds, "completed_at": time(record.at)})
         }
         Event::NothingToDo | Event::NoNodesSelected | Event::Phase(_) => json!({}),
+        Event::Progress { .. } => json!({"msg": message}),
         Event::JinjaLog { text, .. } | Event::Print { text } | Event::Line { text, .. } => json!({"msg": text}),
     }
 }

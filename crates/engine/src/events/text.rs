@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use diagnostic::{Diagnostic, Severity};
+use names::UniqueId;
 
 use super::{Event, Level, NodeInfo, Record};
 use crate::{
@@ -100,6 +101,11 @@ pub fn message(event: &Event, layout: Layout) -> Option<String> {
         Event::BatchStarted { name, index, total, .. } => {
             format!("Batch {}", progress(&format!("{index} of {total} START {name}"), "RUN", layout))
         }
+        Event::BatchFailed { node, error } => {
+            let (head, id) =
+                (layout.paint(Color::Red, "[ERROR]: "), node.unique_id.as_ref().map_or("", UniqueId::as_str));
+            format!("{head}Unhandled error while executing {id}\nException on worker thread. {error}")
+        }
         Event::BatchFinished { name, index, total, status, message, elapsed_seconds, .. } => {
             let (words, color) = match status {
                 NodeStatus::Error => ("ERROR creating", Color::Red),
@@ -126,6 +132,14 @@ pub fn message(event: &Event, layout: Layout) -> Option<String> {
         Event::RunFinished { summary } => summary_blocks(summary, layout).join("\n\n"),
         Event::ArtifactWritten { path } => format!("Wrote artifact {}", path.display()),
         Event::JinjaLog { text, .. } | Event::Print { text } | Event::Line { text, .. } => text.clone(),
+        Event::Progress { level, text, status, elapsed_seconds } => {
+            let color = if *level == Level::Error { Color::Red } else { Color::Green };
+            let status = match elapsed_seconds {
+                Some(seconds) => format!("{} in {seconds:.2}s", layout.paint(color, status)),
+                None => status.clone(),
+            };
+            progress(&format!("1 of 1 {text}"), &status, layout)
+        }
         Event::Warning { diagnostic, .. } => {
             format!("{}{diagnostic}", layout.paint(Color::Yellow, "[WARNING]: "))
         }

@@ -14,7 +14,7 @@ use super::{
     errors,
     event_time::{self, BatchSize, Bounds, Window},
     job::Outcome,
-    pointer,
+    node_info, pointer,
     results::NodeFailure,
     write_compiled,
 };
@@ -49,7 +49,7 @@ pub(super) async fn run(context: &Arc<RunContext>, node: &Arc<Node>) -> Result<O
     };
     let mut results = BatchResults::default();
     let mut first_error: Option<String> = None;
-    let total = windows.len();
+    let (total, info) = (windows.len(), Arc::new(node_info::of_node(node)));
     for (index, window) in windows.iter().enumerate() {
         // A retry never starts over: what was built before is kept.
         let incremental = index > 0 || is_incremental || previous.is_some();
@@ -84,6 +84,8 @@ pub(super) async fn run(context: &Arc<RunContext>, node: &Arc<Node>) -> Result<O
             }
             Err(failure) => {
                 results.failed.push(spelled(*window));
+                let told = Event::BatchFailed { node: Arc::clone(&info), error: failure.message.clone() };
+                context.events.emit(told);
                 context.events.emit(ended(NodeStatus::Error, "ERROR".to_owned(), elapsed));
                 first_error.get_or_insert_with(|| format!("batch {}: {}", batch.name, failure.message));
             }
