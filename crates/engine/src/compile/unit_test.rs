@@ -22,10 +22,10 @@ use crate::{adapter::StatementOrigin, context::node::UnitTestInputs, manifest::F
 pub struct UnitTestPlan {
     /// The model under test.
     pub model: UniqueId,
-    /// The query of the actual rows, with its inputs as CTEs.
+    /// The query of the actual rows, with its inputs as CTEs. This is dbt's compiled code of the test.
     pub actual_sql: String,
     /// Both sides in one query: the columns, then `actual_or_expected`, which is `actual` or `expected`.
-    /// This is dbt's compiled code of the test.
+    /// This is what dbt writes to `target/run`.
     pub sql: String,
     /// The columns that are compared.
     pub columns: Vec<String>,

@@ -223,7 +223,22 @@ impl<'a> Parser<'a> {
             }
             _ => true,
         });
-        wanted.map(|model| self.unit_test_of(file, of, Some(model), diagnostics)).collect()
+        let tests: Vec<UnitTest> = wanted.map(|model| self.unit_test_of(file, of, Some(model), diagnostics)).collect();
+        if let (Some(model), true) = (models.first(), tests.is_empty()) {
+            let what = format!(
+                "Parsing Error\n  Unit test '{}' referenced a version of '{}' which was not found.",
+                of.name, model.name
+            );
+            let known: Vec<String> =
+                models.iter().filter_map(|model| model.version.as_ref()).map(crate::manifest::version_text).collect();
+            let error = file.source.error(of.position, what);
+            diagnostics.push(
+                error
+                    .cause(format!("versions of the model are: {}", known.join(", ")))
+                    .fix("correct `versions:` of the unit test"),
+            );
+        }
+        tests
     }
 
     /// The unit test of a model that is off: it is off too, and depends on nothing.

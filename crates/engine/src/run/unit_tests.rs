@@ -5,7 +5,9 @@ use std::sync::Arc;
 use artifacts::manifest::UnitTest;
 
 use super::{
-    NodeStatus, RunContext, blocking,
+    NodeStatus, RunContext,
+    artifact_files::write_text,
+    blocking,
     data_tests::jinja_text,
     job::{Outcome, Stopwatch},
     results::NodeFailure,
@@ -30,8 +32,17 @@ pub(super) async fn run(
     let (compiler, id) = (context.compiler.clone(), test.unique_id.clone());
     let compiling = blocking(move || compiler.unit_test(&id));
     let plan = clock.time("compile", compiling).await.map_err(|error| context.failure(error))?;
-    *compiled =
-        Some(Arc::new(Compiled { id: test.unique_id.clone(), sql: plan.sql.as_str().into(), ..Compiled::default() }));
+    let place = pseudo_path(test);
+    let path = format!("{}/compiled/{}/{place}", context.compiler.host().target_path, test.package_name);
+    let written = write_text(&context.project_dir.join(&path), &plan.actual_sql)
+        .and_then(|()| write_text(&context.target_dir.join("run").join(&test.package_name).join(&place), &plan.sql));
+    written.map_err(|error| context.failure(error))?;
+    *compiled = Some(Arc::new(Compiled {
+        id: test.unique_id.clone(),
+        sql: plan.actual_sql.as_str().into(),
+        path: Some(path),
+        ..Compiled::default()
+    }));
 
     let origin = StatementOrigin { node: Some(test.unique_id.clone()), step: "main".to_owned(), comment: None };
     let executing = context.adapter.execute(&plan.sql, &origin, Some(None));
@@ -59,6 +70,13 @@ pub(super) async fn run(
             ..Outcome::default()
         },
     })
+}
+
+/// Below the file that has the test, dbt thinks of it as a file beside that one: `models/staging/tests.yml/models/staging/no_rows.sql`.
+fn pseudo_path(test: &UnitTest) -> String {
+    let file = &test.original_file_path;
+    let folder = file.rsplit_once('/').map(|(folder, _)| format!("{folder}/")).unwrap_or_default();
+    format!("{file}/{folder}{}.sql", test.name)
 }
 
 /// The two sides of the answer; its last column says which.
