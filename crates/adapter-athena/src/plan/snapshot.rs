@@ -191,7 +191,10 @@ impl<'a> Text<'a> {
             return Ok(());
         }
         Err(errors::mistake(
-            format!("Snapshot target is missing configured columns: {}", missing.join(", ")),
+            format!(
+                "Compilation Error: Snapshot target is missing configured columns (missing \"{}\")",
+                missing.join("\", \"")
+            ),
             format!(
                 "{table} was not made by this snapshot, or with other `snapshot_meta_column_names` or `hard_deletes`"
             ),

@@ -165,7 +165,7 @@ fn out_of_sync(table: &RelationName, changes: &Changes) -> AdapterError {
         changes.retyped.iter().map(|(column, old)| format!("{} ({old} -> {})", column.name, column.raw_type)).collect();
     let retyped = if retyped.is_empty() { "none".to_owned() } else { retyped.join(", ") };
     errors::mistake(
-        "The source and target schemas on this incremental model are out of sync!",
+        "Compilation Error: The source and target schemas on this incremental model are out of sync!",
         format!(
             "columns that {table} lacks: {}\ncolumns that the query lacks: {}\ncolumns with another type: {retyped}",
             names(&changes.added),

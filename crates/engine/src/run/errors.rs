@@ -14,7 +14,14 @@ pub(super) fn of_adapter(node: &Node, error: &AdapterError, compiled: Option<&Co
     {
         diagnostic.location = Some(locate(node, compiled, place));
     }
-    let kind = if error.sql.is_some() { "Database Error" } else { "Runtime Error" };
+    let kind = match diagnostic.what.strip_prefix("Compilation Error: ") {
+        Some(rest) => {
+            diagnostic.what = rest.to_owned();
+            "Compilation Error"
+        }
+        None if error.sql.is_some() => "Database Error",
+        None => "Runtime Error",
+    };
     NodeFailure { message: headed(kind, node, &diagnostic), cancelled: error.cancelled }
 }
 
