@@ -107,7 +107,7 @@ pub(super) async fn run_job(context: Arc<RunContext>, job: Job, info: Arc<NodeIn
     let outcome = match &job {
         Job::Node(node) => run_node(&context, node, &mut clock, &mut compiled).await,
         Job::UnitTest(test) => unit_tests::run(&context, test, &mut clock, &mut compiled).await,
-        Job::Freshness(source) => clock.time("execute", freshness::measure(&context, source)).await,
+        Job::Freshness(source) => clock.time_uncompiled(freshness::measure(&context, source)).await,
         Job::Exposure => Ok(Outcome { status: Some(NodeStatus::NoOp), ..Outcome::default() }),
     };
     result.timing = std::mem::take(&mut clock.timing);
@@ -149,13 +149,13 @@ async fn run_node(
     compiled: &mut Option<Arc<Compiled>>,
 ) -> Result<Outcome, NodeFailure> {
     if context.options.command == RunCommand::Clone {
-        return clock.time("execute", clone::run(context, node)).await;
+        return clock.time_uncompiled(clone::run(context, node)).await;
     }
     if microbatch::is_microbatch(node) {
-        return clock.time("execute", microbatch::run(context, node)).await;
+        return clock.time_uncompiled(microbatch::run(context, node)).await;
     }
     if node.resource_type == ResourceType::Seed {
-        return clock.time("execute", build::build_seed(context, node)).await;
+        return clock.time_uncompiled(build::build_seed(context, node)).await;
     }
     let sql = clock.time("compile", compile(context, node)).await?;
     *compiled = Some(Arc::clone(&sql));
@@ -195,5 +195,11 @@ impl Stopwatch<'_> {
         let done = work.await;
         self.timing.push(Timing { name, started_at, completed_at: self.context.events.now() });
         done
+    }
+
+    /// Of what has nothing to compile, or compiles its parts as it goes, dbt has both phases as well.
+    async fn time_uncompiled<T>(&mut self, work: impl Future<Output = T>) -> T {
+        self.time("compile", async {}).await;
+        self.time("execute", work).await
     }
 }
