@@ -156,6 +156,18 @@ pub enum Command {
 }
 
 impl Command {
+    /// The types of nodes that the command is limited to, where it can be.
+    pub fn types_mut(&mut self) -> Option<&mut ResourceTypeArgs> {
+        Some(match self {
+            Self::Build(args) => &mut args.types,
+            Self::Plan(args) => &mut args.build.types,
+            Self::Test(args) => &mut args.types,
+            Self::Clone(args) => &mut args.types,
+            Self::List(args) => &mut args.types,
+            _ => return None,
+        })
+    }
+
     /// dbt's `which`.
     pub fn name(&self) -> &'static str {
         match self {

@@ -62,7 +62,7 @@ pub fn arguments(command: &Command, global: &GlobalArgs, settings: &Settings, in
     set("indirect_selection", settings.indirect_selection.clone().unwrap_or_else(|| "eager".to_owned()).into());
     set("full_refresh", settings.full_refresh.into());
     set("store_failures", settings.store_failures.into());
-    set("empty", false.into());
+    set("empty", settings.empty.into());
     set("select", json!([]));
     set("exclude", json!([]));
     set("resource_types", json!([]));

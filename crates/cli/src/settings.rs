@@ -49,6 +49,7 @@ pub struct Settings {
     pub indirect_selection: Option<String>,
     pub full_refresh: bool,
     pub store_failures: bool,
+    pub empty: bool,
     pub log_format: LogFormat,
     /// `None`: nothing at all.
     pub log_level: Option<Level>,
@@ -164,6 +165,7 @@ impl Settings {
             },
             full_refresh: lookup.flag(None, "FULL_REFRESH", false)?,
             store_failures: lookup.flag(None, "STORE_FAILURES", false)?,
+            empty: lookup.flag(None, "EMPTY", false)?,
             event_time_start: lookup.text("EVENT_TIME_START"),
             event_time_end: lookup.text("EVENT_TIME_END"),
             sample: lookup.text("SAMPLE"),
@@ -198,6 +200,15 @@ impl Settings {
 
     /// Takes over what the command's own flags say.
     pub fn with_command(mut self, command: &Command) -> Self {
+        self.empty &= match command {
+            Command::Build(args) => !args.no_empty,
+            Command::Plan(args) => !args.build.no_empty,
+            Command::Run(args) => !args.no_empty,
+            Command::Seed(args) => !args.no_empty,
+            Command::Snapshot(args) => !args.no_empty,
+            Command::Compile(args) => !args.no_empty,
+            _ => false,
+        };
         let event_time = match command {
             Command::Build(args) => Some(&args.event_time),
             Command::Plan(args) => Some(&args.build.event_time),

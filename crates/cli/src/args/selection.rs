@@ -50,6 +50,19 @@ pub struct ResourceTypeArgs {
     pub exclude_resource_type: Vec<String>,
 }
 
+impl ResourceTypeArgs {
+    /// What the command line leaves open is the environment's to say; `setting` looks a variable up by its name behind the prefix.
+    pub fn fill<'a>(&mut self, setting: impl Fn(&str) -> Option<&'a str>) {
+        let named =
+            [(&mut self.resource_type, "RESOURCE_TYPES"), (&mut self.exclude_resource_type, "EXCLUDE_RESOURCE_TYPES")];
+        for (types, name) in named {
+            if let (true, Some(words)) = (types.is_empty(), setting(name)) {
+                types.extend(words.split_whitespace().map(str::to_owned));
+            }
+        }
+    }
+}
+
 /// Only rows of a span of event time.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Event time")]
@@ -63,4 +76,23 @@ pub struct EventTimeArgs {
     /// Limit refs and sources with an event_time: '3 days', or '{start: 2024-01-01, end: 2024-02-01}'
     #[arg(long, value_name = "SPAN")]
     pub sample: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn types_that_the_command_line_leaves_open_are_the_environments() {
+        let mut types = ResourceTypeArgs { resource_type: vec!["model".to_owned()], ..ResourceTypeArgs::default() };
+        types.fill(|name| match name {
+            "RESOURCE_TYPES" => Some("seed"),
+            "EXCLUDE_RESOURCE_TYPES" => Some("unit_test test"),
+            _ => None,
+        });
+        assert_eq!(
+            (types.resource_type, types.exclude_resource_type),
+            (vec!["model".to_owned()], vec!["unit_test".to_owned(), "test".to_owned()])
+        );
+    }
 }

@@ -77,7 +77,7 @@ pub struct Reported;
 ///
 /// # Errors
 /// When it could not run: exit code 2.
-pub async fn dispatch(cli: Cli, environment: Environment) -> anyhow::Result<Outcome> {
+pub async fn dispatch(mut cli: Cli, environment: Environment) -> anyhow::Result<Outcome> {
     if let Some(message) = not_yet(&cli.command) {
         anyhow::bail!("{message}");
     }
@@ -85,6 +85,9 @@ pub async fn dispatch(cli: Cli, environment: Environment) -> anyhow::Result<Outc
         return exec_supervised().await;
     }
     let current_dir = std::env::current_dir().context("finding the current folder")?;
+    if let Some(types) = cli.command.types_mut() {
+        types.fill(|name| environment.setting(name));
+    }
     let mut settings = Settings::resolve(&cli.global, &environment, &current_dir)?.with_command(&cli.command);
     // A clone is of what another state has, whether or not it is asked to defer.
     settings.defer |= matches!(cli.command, Command::Clone(_));
