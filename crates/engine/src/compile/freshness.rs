@@ -13,6 +13,8 @@ use crate::{
     parse::errors,
 };
 
+const BARE_TABLE: &str = "Deprecated functionality\n\nThe 'collect_freshness' macro signature has changed to return the full query result, rather than just a table of values. See the v1.5 migration guide for details on how to update your custom macro: https://docs.getdbt.com/guides/migration/versions/upgrading-to-v1.5";
+
 /// What the warehouse said of a source's age.
 #[derive(Debug)]
 pub(crate) struct NewestRow {
@@ -51,7 +53,12 @@ impl Compiler {
         let answer = state
             .call(&found, CallArgs { positional: Vec::new(), keyword: keyword.into_iter().collect() })
             .map_err(|error| errors::in_node(&node, &error, 0))?;
-        // Macros of older projects answer the table alone.
+        // Macros of older projects answer the table alone, which says nothing of the statement.
+        let is_bare = answer.downcast_ref::<Table>().is_some();
+        if is_bare {
+            let told = self.host.events.deprecated("CollectFreshnessReturnSignature", BARE_TABLE);
+            told.map_err(Diagnostic::error)?;
+        }
         let table = answer.as_dict().and_then(|answer| answer.get("table")).unwrap_or(answer);
         let Some(table) = table.downcast_ref::<Table>() else {
             return Err(Diagnostic::error(format!(
@@ -63,7 +70,7 @@ impl Compiler {
         };
         Ok(Some(NewestRow {
             rows: table.rows().map(<[Value]>::to_vec).collect(),
-            response: context.take_capture().main_response,
+            response: context.take_capture().main_response.filter(|_| !is_bare),
         }))
     }
 }
