@@ -8,6 +8,7 @@ use jinja::{CallArgs, Error, Result, State, Template, Value};
 
 use super::{
     Relation, Table,
+    metric::MetricReference,
     node::{Context, Phase, StoredResult, node_relation, result_value, table_data},
 };
 
@@ -79,11 +80,19 @@ pub(super) fn source(context: &Context, _: &mut State<'_>, args: CallArgs) -> Re
 /// `metric`.
 pub(super) fn metric(context: &Context, _: &mut State<'_>, args: CallArgs) -> Result<Value> {
     let parts: Vec<String> = args.positional.iter().map(ToString::to_string).collect();
-    let name = parts.last().cloned().unwrap_or_default();
+    let mut metric = MetricReference {
+        name: parts.last().cloned().unwrap_or_default(),
+        package: (parts.len() > 1).then(|| parts[0].clone()),
+        fields: None,
+    };
     if context.is_parsing() {
         context.capture().metrics.push(parts);
+    } else if let Some(compiler) = &context.0.compiler {
+        let manifest = compiler.manifest();
+        let found = metric.find(&manifest.artifact().metrics, &context.0.package, manifest.root_package());
+        metric.fields = found.cloned();
     }
-    Ok(name.into())
+    Ok(Value::object(metric))
 }
 
 /// `function`.

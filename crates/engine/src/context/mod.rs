@@ -10,6 +10,7 @@ mod exceptions;
 mod flags;
 mod host;
 mod macros;
+mod metric;
 pub(crate) mod node;
 pub(crate) mod record;
 mod reference;

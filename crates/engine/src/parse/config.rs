@@ -269,6 +269,12 @@ fn finish(kind: ResourceType, config: &mut JsonMap) {
         ResourceType::Model => freshness(config),
         _ => {}
     }
+    // These two are classes of dbt's, which keep nothing else.
+    for (key, members) in [("contract", ["enforced", "alias_types"]), ("docs", ["show", "node_color"])] {
+        if let Some(Json::Object(written)) = config.get_mut(key) {
+            written.retain(|member, _| members.contains(&member.as_str()));
+        }
+    }
     // YAML reads `on` and `off` as booleans.
     if let Some(Json::Bool(flag)) = config.get("static_analysis") {
         let word = if *flag { "on" } else { "off" };
