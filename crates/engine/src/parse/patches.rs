@@ -225,6 +225,9 @@ impl<'a> Patches<'a> {
                     .named("NoNodeForYamlKey")
                     .cause(format!("no file of package '{}' is named '{name}'", patch.file.package))
                     .fix(match near {
+                        Some(near) if near == name => {
+                            format!("move the entry to another section: '{name}' is of another kind")
+                        }
                         Some(near) => format!("did you mean '{near}'?"),
                         None => "correct the name, or remove the entry".to_owned(),
                     }),
