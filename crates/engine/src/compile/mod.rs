@@ -3,6 +3,7 @@
 //! Everything here is synchronous and may wait for the warehouse: call it on a blocking thread.
 
 mod ctes;
+mod data_test;
 mod freshness;
 mod hooks;
 mod materialization;

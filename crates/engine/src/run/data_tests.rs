@@ -6,7 +6,9 @@ use artifacts::manifest::Node;
 use jinja::Value;
 use names::RelationName;
 
-use super::{MaterializationSource, NodeStatus, RunContext, build, errors, job::Outcome, results::NodeFailure};
+use super::{
+    MaterializationSource, NodeStatus, RunContext, blocking, build, errors, job::Outcome, results::NodeFailure,
+};
 use crate::{
     Compiled,
     adapter::{Materialization, StatementOrigin},
@@ -15,7 +17,7 @@ use crate::{
 /// Runs a data test: stores its rows when it is asked to, counts them, and judges.
 pub(super) async fn run(
     context: &Arc<RunContext>,
-    node: &Node,
+    node: &Arc<Node>,
     compiled: &Arc<Compiled>,
 ) -> Result<Outcome, NodeFailure> {
     let config = node.config.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
@@ -38,7 +40,10 @@ pub(super) async fn run(
         main_sql = format!("select * from {}", in_dml(&relation));
         stored = Some(in_dml(&relation));
     }
-    let sql = config.counting_sql(&main_sql);
+    let sql = match context.compiler.has_own_test_sql() {
+        true => own_sql(context, node, &config, main_sql).await?,
+        false => config.counting_sql(&main_sql),
+    };
     let origin = StatementOrigin { node: Some(node.unique_id.clone()), step: "main".to_owned(), comment };
     let (response, table) = context.adapter.execute(&sql, &origin, Some(None)).await.map_err(failed)?;
     let counted = Counted::read(&table, node).map_err(|message| NodeFailure { message, cancelled: false })?;
@@ -56,6 +61,21 @@ pub(super) async fn run(
         freshness: None,
         batch_results: None,
     })
+}
+
+/// The counting query, as a macro of the project writes it.
+async fn own_sql(
+    context: &Arc<RunContext>,
+    node: &Arc<Node>,
+    config: &TestConfig,
+    main_sql: String,
+) -> Result<String, NodeFailure> {
+    let (compiler, test, config) = (context.compiler.clone(), Arc::clone(node), config.clone());
+    let parts = move || {
+        let parts = [config.fail_calc.as_str(), config.warn_if.as_str(), config.error_if.as_str()];
+        compiler.own_test_sql(&test, &main_sql, parts)
+    };
+    blocking(parts).await.map_err(|error| context.failure(error))
 }
 
 /// The relation as a query names it.
