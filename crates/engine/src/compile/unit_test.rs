@@ -261,12 +261,20 @@ impl Compiler {
             let answer = Value::from(answer);
             match name.split_once('.') {
                 None if known.scope(&model.package_name).contains_key(name.as_str()) => {
+                    // A macro of dbt's is replaced under its qualified name as well.
+                    let global = crate::context::GLOBAL_PACKAGE;
+                    if known.find_in(global, name).is_some() {
+                        let replaced = packages.entry(global.to_owned()).or_default();
+                        replaced.insert(name.clone(), constant(answer.clone()));
+                    }
                     extra.insert(name.clone(), constant(answer));
                 }
                 None if context.lookup(name).is_some() => {
                     extra.insert(name.clone(), answer);
                 }
                 None => {}
+                // The plain name counts more.
+                Some((package, name)) if package == crate::context::GLOBAL_PACKAGE && overrides.contains_key(name) => {}
                 Some((package, name)) => {
                     packages.entry(package.to_owned()).or_default().insert(name.to_owned(), constant(answer.clone()));
                     let own = package == self.manifest.root_package() || package == crate::context::GLOBAL_PACKAGE;

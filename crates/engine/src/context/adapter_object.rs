@@ -121,7 +121,8 @@ impl AdapterObject {
         let [name, namespace] = args.bind("dispatch", ["macro_name", "macro_namespace"], 1)?;
         let namespace = namespace.filter(|namespace| !namespace.is_none()).map(|namespace| namespace.to_string());
         let inner = &self.0.0;
-        let found = inner.scope.macros.dispatch(&inner.package, &text(name), namespace.as_deref())?;
+        let package = inner.node.test_metadata.is_none().then_some(inner.package.as_str());
+        let found = inner.scope.macros.dispatch(package, &text(name), namespace.as_deref())?;
         if let Some(replaced) = inner.extra.get(&*found.name) {
             return Ok(replaced.clone());
         }

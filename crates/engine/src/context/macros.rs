@@ -147,11 +147,11 @@ impl MacroRegistry {
         vec![None]
     }
 
-    /// `adapter.dispatch(name, namespace)` in a node of `package`.
+    /// `adapter.dispatch(name, namespace)` in a node of `package`; `None` stands for a generic test, which finds macros of all packages.
     ///
     /// # Errors
     /// No macro of that name for this adapter; a dotted name.
-    pub fn dispatch(&self, package: &str, name: &str, namespace: Option<&str>) -> Result<Arc<MacroDef>> {
+    pub fn dispatch(&self, package: Option<&str>, name: &str, namespace: Option<&str>) -> Result<Arc<MacroDef>> {
         if let Some((suggested, rest)) = name.split_once('.') {
             return Err(Error::host(diagnostic::Diagnostic::error(format!(
                 "In adapter.dispatch, got a macro name of \"{name}\", but \".\" is not a valid macro name component. Did you mean `adapter.dispatch(\"{rest}\", macro_namespace=\"{suggested}\")`?"
@@ -162,7 +162,7 @@ impl MacroRegistry {
             for prefix in self.prefixes() {
                 let full = format!("{prefix}__{name}");
                 let found = match place {
-                    None => self.find(package, &full),
+                    None => package.map_or_else(|| self.of_all(&full), |package| self.find(package, &full)),
                     Some(place) => self.find_in(place, &full),
                 };
                 if let Some(found) = found {
@@ -179,6 +179,14 @@ impl MacroRegistry {
             "In dispatch: No macro named '{name}' found within namespace: {within}\n    Searched for: {}",
             searched.join(", ")
         ))))
+    }
+
+    /// The macro of this name that dispatch without a namespace finds in generic tests: the root project's, any package's, the internal ones.
+    ///
+    /// Source: dbt Core 1.12, `TestMacroNamespace.get_from_package`.
+    fn of_all(&self, name: &str) -> Option<&Arc<MacroDef>> {
+        let root = self.packages.get(&self.root).and_then(|root| root.get(name));
+        root.or_else(|| self.last_of_packages.get(name)).or_else(|| self.global.get(name))
     }
 
     /// What `depends_on` understands by a name in a macro or test of `package`: that package's own, then the root project's, any
@@ -217,7 +225,7 @@ impl MacroRegistry {
                         add(&name, found);
                     }
                     let found = match &namespace {
-                        Some(namespace) => self.dispatch(package, &name, Some(namespace)).ok(),
+                        Some(namespace) => self.dispatch(Some(package), &name, Some(namespace)).ok(),
                         None => {
                             let full = self.prefixes().map(|prefix| format!("{prefix}__{name}"));
                             full.iter().find_map(|full| self.named("", full)).cloned()

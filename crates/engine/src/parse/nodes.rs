@@ -547,7 +547,7 @@ impl NameMacros {
                     let name = format!("generate_{part}_name");
                     let found = macros.find(package, &name).cloned().filter(own);
                     // The built-in macro dispatches, in the root project.
-                    let dispatched = || macros.dispatch(&project.root.name, &name, None).ok().filter(own);
+                    let dispatched = || macros.dispatch(Some(&project.root.name), &name, None).ok().filter(own);
                     Some((part, found.or_else(dispatched)?))
                 })
                 .collect()
