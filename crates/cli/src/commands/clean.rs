@@ -1,39 +1,65 @@
 //! `clean`: deletes what `clean-targets` names, and nothing outside of the project.
 
-use std::path::{Component, Path, PathBuf};
+use std::{
+    path::{Component, Path, PathBuf},
+    sync::Arc,
+};
 
 use anyhow::bail;
-use engine::events::Level;
+use engine::{context::YamlContext, events::Level};
+use project::DbtProject;
 
-use super::Outcome;
-use crate::{args::CleanArgs, session::Session};
+use super::{Outcome, Reported};
+use crate::{
+    args::CleanArgs,
+    environment::Environment,
+    session::{self, Opening},
+    settings::Settings,
+};
 
-/// Deletes the folders.
-pub fn run(session: &Session, args: &CleanArgs) -> anyhow::Result<Outcome> {
-    let root = &session.project.root;
+/// Deletes the folders. Needs neither a profile nor the packages, as it comes before `deps` where somebody starts afresh.
+pub fn run(
+    args: &CleanArgs,
+    opening: &Opening,
+    settings: &Settings,
+    environment: &Environment,
+) -> anyhow::Result<Outcome> {
+    let project_dir = settings.need_project()?;
+    let lookup = {
+        let environment = environment.clone();
+        Arc::new(move |name: &str| environment.get(name).map(str::to_owned))
+    };
+    // Without a profile every member of `target` is empty.
+    let renderer = YamlContext::for_project(lookup, settings.vars.clone(), Some(&serde_json::Map::new()));
+    let (root, diagnostics) = DbtProject::load(project_dir, "", &renderer);
+    session::report(&opening.events, settings, diagnostics)?;
+    let Some(root) = root else { return Err(Reported.into()) };
+
     let mut protected: Vec<&String> = [&root.model_paths, &root.seed_paths, &root.test_paths, &root.analysis_paths]
         .into_iter()
         .chain([&root.macro_paths, &root.snapshot_paths])
         .flatten()
         .collect();
     protected.dedup();
+    let target_path = settings.target_path.clone().unwrap_or_else(|| PathBuf::from(&root.target_path));
     let targets: Vec<PathBuf> = match root.clean_targets.as_slice() {
-        [] => vec![session.target_dir.clone()],
-        targets => targets.iter().map(|target| session.project_dir.join(target)).collect(),
+        [] => vec![project_dir.join(target_path)],
+        targets => targets.iter().map(|target| project_dir.join(target)).collect(),
     };
     // All are checked before the first is deleted.
     for target in &targets {
-        check(target, &session.project_dir, &protected, args.no_clean_project_files_only)?;
+        check(target, project_dir, &protected, args.no_clean_project_files_only)?;
     }
+    let events = &opening.events;
     for target in targets {
-        let shown = target.strip_prefix(&session.project_dir).unwrap_or(&target).display();
-        session.events.line(Level::Info, format!("Checking {shown}/*"));
+        let shown = target.strip_prefix(project_dir).unwrap_or(&target).display();
+        events.line(Level::Info, format!("Checking {shown}/*"));
         if target.is_dir() {
             fs_err::remove_dir_all(&target)?;
-            session.events.line(Level::Info, format!("Cleaned {shown}/*"));
+            events.line(Level::Info, format!("Cleaned {shown}/*"));
         }
     }
-    session.events.line(Level::Info, "Finished cleaning all paths.");
+    events.line(Level::Info, "Finished cleaning all paths.");
     Ok(Outcome::Success)
 }
 

@@ -165,6 +165,7 @@ async fn with_project(
     match &cli.command {
         Command::Debug(args) => return debug::run(args, opening, settings, environment).await,
         Command::Deps(args) => return deps::run(args, &opening, &settings, &environment).await,
+        Command::Clean(args) => return clean::run(args, &opening, &settings, &environment),
         Command::Docs(DocsCommand::Serve(args)) => return docs::serve(args, &opening, &settings).await,
         Command::Retry { .. } => {
             let previous = retry::Previous::load(&mut settings, &mut opening)?;
@@ -200,7 +201,6 @@ async fn with_project(
         Command::Show(args) => show::run(&session, args).await,
         Command::RunOperation(args) => operation::run(&session, args).await,
         Command::Docs(DocsCommand::Generate(args)) => docs::generate(&session, args).await,
-        Command::Clean(args) => clean::run(&session, args),
         Command::Plan(args) => plan::run(&session, args).await,
         Command::Sql(args) => sql::in_project(&session, args).await,
         other => anyhow::bail!("`owlet {}` needs no project", other.name()),
