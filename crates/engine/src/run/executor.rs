@@ -119,8 +119,8 @@ impl<'a> Execution<'a> {
     }
 
     fn emit_started(&self, index: usize, info: &Arc<NodeInfo>, thread: &str) {
-        // dbt says of an exposure only that there was nothing to do.
-        if info.resource_type == "exposure" {
+        // dbt says of an exposure and of a saved query only that there was nothing to do.
+        if matches!(info.resource_type.as_str(), "exposure" | "saved_query") {
             return;
         }
         let (node, thread) = (Arc::clone(info), thread.to_owned());

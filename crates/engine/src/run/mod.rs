@@ -69,6 +69,7 @@ impl RunCommand {
                 ResourceType::Seed,
                 ResourceType::Test,
                 ResourceType::UnitTest,
+                ResourceType::SavedQuery,
                 ResourceType::Exposure,
                 ResourceType::Function,
             ],

@@ -121,6 +121,21 @@ pub(super) fn of_exposure(exposure: &Exposure) -> NodeInfo {
     }
 }
 
+/// A saved query as the manifest has it, which is only listed too.
+pub(super) fn of_saved_query(query: &Json) -> NodeInfo {
+    let text = |key: &str| query.get(key).and_then(Json::as_str).unwrap_or_default().to_owned();
+    let name = text("name");
+    NodeInfo {
+        unique_id: Some(UniqueId::new(text("unique_id"))),
+        resource_type: "saved_query".to_owned(),
+        original_file_path: text("original_file_path"),
+        path: text("path"),
+        label: format!("saved query {name}"),
+        name,
+        ..NodeInfo::default()
+    }
+}
+
 /// What the last line counts: `2 project hooks, 1 seed, 4 table models`, in dbt's order.
 pub(super) fn spoken_counts(results: &RunResults) -> Vec<(String, usize)> {
     let mut counts: Vec<(&str, String, usize)> = Vec::new();
