@@ -112,8 +112,11 @@ pub fn resource_types(args: &ResourceTypeArgs, of_command: &[ResourceType]) -> a
 }
 
 fn resource_type(word: &str, of_command: &[ResourceType]) -> anyhow::Result<Vec<ResourceType>> {
-    if matches!(word, "all" | "default") {
-        return Ok(of_command.to_vec());
+    match word {
+        "all" => return Ok(of_command.to_vec()),
+        // `ls` can tell analyses, and does so when it is asked to.
+        "default" => return Ok(of_command.iter().copied().filter(|kind| *kind != ResourceType::Analysis).collect()),
+        _ => {}
     }
     match ResourceType::from_str(word) {
         // One that the command has nothing to do with selects nothing, as `test --exclude-resource-type model` shows.

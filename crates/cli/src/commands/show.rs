@@ -60,7 +60,7 @@ pub async fn run(session: &Session, args: &ShowArgs) -> anyhow::Result<Outcome> 
                 compiled.map_err(|error| session.fail(error))?.sql.to_string()
             }
         };
-        queries.push((Some(id), node.map(|node| node.name.clone()), sql));
+        queries.push((Some(id), node.as_deref().map(shown_name), sql));
     }
     let started = Instant::now();
     let mut results = Vec::new();
@@ -76,6 +76,15 @@ pub async fn run(session: &Session, args: &ShowArgs) -> anyhow::Result<Outcome> 
     connection.close().await;
     session.write_results(results, started.elapsed())?;
     Ok(Outcome::Success)
+}
+
+/// A model's version belongs to its name.
+fn shown_name(node: &artifacts::manifest::Node) -> String {
+    match &node.version {
+        Some(serde_json::Value::String(version)) => format!("{}.v{version}", node.name),
+        Some(version) => format!("{}.v{version}", node.name),
+        None => node.name.clone(),
+    }
 }
 
 /// A query of a node, its id and name, or one that is nobody's.
