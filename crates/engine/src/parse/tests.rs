@@ -104,6 +104,19 @@ pub(super) fn report_outdated(
     }
 }
 
+/// dbt warns of a test's header until the flag says that it is meant.
+fn unasked_header(target: &Target<'_>, test: &TestDefinition) -> Diagnostic {
+    let file = &target.file.source;
+    let what = format!(
+        "Custom key `sql_header` found in `config` at path `models.config` in file `{}`. Custom config keys should move into the `config.meta`.",
+        file.file
+    );
+    file.warning(test.position, what)
+        .named("CustomKeyInConfigDeprecation")
+        .cause("the header of a test has no effect unless `require_sql_header_in_test_configs` is set, and none on Athena, which takes one statement")
+        .fix("remove it")
+}
+
 impl<'a> Parser<'a> {
     /// A test as a node.
     pub fn parse_test(&self, target: &Target<'_>, column: Option<OnColumn<'_>>, test: &TestDefinition) -> ParsedNode {
@@ -178,6 +191,10 @@ impl<'a> Parser<'a> {
                 node.depends_on.macros.push(UniqueId::new("None"));
                 diagnostics.push(self.missing_test(target, test));
             }
+        }
+        let has_header = test.config.get("sql_header").is_some_and(|header| !header.is_null());
+        if has_header && !self.project.root.project_flags().behaviour("require_sql_header_in_test_configs") {
+            diagnostics.push(unasked_header(target, test));
         }
         match self.docs.describe(&test.description, package) {
             Ok((description, blocks)) => {
