@@ -186,17 +186,14 @@ impl ConfigTrees {
 
     /// Dotted paths (`models.shop.staging`) that no resource of their kind lies under. `fqns_of` gives the fqns of all
     /// resources of a kind, disabled ones too.
-    pub fn unused_paths(&self, fqns_of: &dyn Fn(ConfigKind) -> Vec<Vec<String>>) -> Vec<String> {
+    pub fn unused_paths(&self, is_used: &dyn Fn(ConfigKind, &[&str]) -> bool) -> Vec<String> {
         let mut unused = Vec::new();
-        for (kind, tree) in &self.trees {
-            let fqns = fqns_of(*kind);
+        for (kind, tree) in self.trees.iter().filter(|(kind, _)| *kind != ConfigKind::Analyses) {
             let mut paths = Vec::new();
             tree.rendered.collect_paths(&mut Vec::new(), &mut paths);
-            for path in paths {
-                let used = fqns.iter().any(|fqn| path.len() <= fqn.len() && path.iter().zip(fqn).all(|(a, b)| a == b));
-                if !used {
-                    unused.push(std::iter::once(kind.key()).chain(path).collect::<Vec<_>>().join("."));
-                }
+            for path in paths.into_iter().filter(|path| !is_used(*kind, path)) {
+                let key = kind.key().replace('-', "_");
+                unused.push(std::iter::once(key.as_str()).chain(path).collect::<Vec<_>>().join("."));
             }
         }
         unused

@@ -163,13 +163,9 @@ impl DbtProject {
         let path = root.join("dbt_project.yml");
         let file = if shown.is_empty() { "dbt_project.yml".to_owned() } else { format!("{shown}/dbt_project.yml") };
         match fs_err::read_to_string(&path) {
-            Ok(text) => {
-                let (mut project, mut diagnostics) = Self::parse(root, SourceText::new(file, text), renderer);
-                if let Some(project) = &mut project {
-                    read_vars_file(project, shown, &mut diagnostics);
-                }
-                (project, diagnostics)
-            }
+            // dbt reads the variables' file of the root project only.
+            Ok(text) if shown.is_empty() => load_with_vars_file(root, SourceText::new(file, text), renderer),
+            Ok(text) => Self::parse(root, SourceText::new(file, text), renderer),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => (None, vec![missing_project(&path)]),
             Err(error) => (None, vec![unreadable(&file, &error)]),
         }
@@ -207,28 +203,46 @@ impl DbtProject {
     }
 }
 
-/// `vars.yml` takes the place of `vars:`.
-fn read_vars_file(project: &mut DbtProject, shown: &str, diagnostics: &mut Vec<Diagnostic>) {
-    let file = if shown.is_empty() { "vars.yml".to_owned() } else { format!("{shown}/vars.yml") };
-    let text = match fs_err::read_to_string(project.path("vars.yml")) {
+/// `vars.yml` takes the place of `vars:`, and the texts of dbt_project.yml see its variables.
+fn load_with_vars_file(
+    root: &Path,
+    source: SourceText,
+    renderer: &dyn RenderYaml,
+) -> (Option<DbtProject>, Vec<Diagnostic>) {
+    let mut found = Vec::new();
+    let vars = read_vars_file(root, &mut found);
+    let knowing = vars.as_ref().and_then(|(_, vars)| renderer.with_variables(vars));
+    let (mut project, mut diagnostics) = DbtProject::parse(root, source, knowing.as_deref().unwrap_or(renderer));
+    diagnostics.extend(found);
+    if let (Some(project), Some((location, vars))) = (&mut project, vars) {
+        if project.vars.is_empty() {
+            project.vars = vars;
+        } else {
+            let what = "Runtime Error\n  Variables cannot be defined in both vars.yml and dbt_project.yml";
+            let fix = "move all variables into one of the two files";
+            diagnostics.push(Diagnostic::error(what).at(location).fix(fix));
+        }
+    }
+    (project, diagnostics)
+}
+
+/// What stands below `vars:` in `vars.yml`, and where; `None` when that is nothing.
+fn read_vars_file(root: &Path, diagnostics: &mut Vec<Diagnostic>) -> Option<(Location, Map)> {
+    let file = "vars.yml";
+    let text = match fs_err::read_to_string(root.join(file)) {
         Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return,
-        Err(error) => return diagnostics.push(unreadable(&file, &error)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return None,
+        Err(error) => {
+            diagnostics.push(unreadable(file, &error));
+            return None;
+        }
     };
-    let source = SourceText::new(file, text);
+    let source = SourceText::new(file.to_owned(), text);
     let (node, more) = yaml::parse_file(&source.file, &source.text);
     diagnostics.extend(more);
-    let Some(node) = node.filter(|node| !node.value.is_null()) else { return };
-    let Some(mut fields) = Fields::new(&node, source.file.clone(), &source, diagnostics) else { return };
-    let vars = fields.mapping("vars");
-    if !vars.is_empty() && !project.vars.is_empty() {
-        let what = "Runtime Error\n  Variables cannot be defined in both vars.yml and dbt_project.yml".to_owned();
-        fields.report(node.position, what, None, "move all variables into one of the two files");
-        return;
-    }
-    if !vars.is_empty() {
-        project.vars = vars;
-    }
+    let node = node.filter(|node| !node.value.is_null())?;
+    let vars = Fields::new(&node, file.to_owned(), &source, diagnostics)?.mapping("vars");
+    (!vars.is_empty()).then(|| (source.location(node.position), vars))
 }
 
 pub(crate) fn missing_project(path: &Path) -> Diagnostic {

@@ -34,6 +34,11 @@ pub trait RenderYaml: Sync {
     /// # Errors
     /// When the Jinja is wrong or asks for something that is not there.
     fn render(&self, text: &str, path: &str) -> Result<Value, RenderError>;
+
+    /// The same renderer, knowing `variables` besides its own, which go before them; `None` when it knows none anyway.
+    fn with_variables(&self, _variables: &Map) -> Option<Box<dyn RenderYaml>> {
+        None
+    }
 }
 
 /// Takes every text as it is: for files that dbt does not render, and for tests.

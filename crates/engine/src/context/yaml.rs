@@ -115,7 +115,7 @@ impl YamlContext {
             Some(value) => Ok(value),
             None => Err(Error::host(
                 diagnostic::Diagnostic::error(format!("Required var '{name}' not found in config"))
-                    .cause("only variables given with --vars, and in property files those of dbt_project.yml, are known here")
+                    .cause("only variables given with --vars or in vars.yml, and in property files those of dbt_project.yml, are known here")
                     .fix(format!("pass --vars '{{{name}: …}}', or give a default: var('{name}', …)")),
             )),
         }
@@ -169,6 +169,15 @@ impl RenderYaml for YamlContext {
             Ok(value) => Ok(to_yaml(&reveal_secrets(value, &self.environment))),
             Err(error) => Err(render_error(&error)),
         }
+    }
+
+    fn with_variables(&self, variables: &yaml::Map) -> Option<Box<dyn RenderYaml>> {
+        let Variables::CommandLine(given) = &self.variables else { return None };
+        let mut merged = variables.clone();
+        for (name, value) in given.iter() {
+            merged.insert(name, value.clone());
+        }
+        Some(Box::new(Self { variables: Variables::CommandLine(Arc::new(merged)), ..self.clone() }))
     }
 }
 

@@ -50,7 +50,7 @@ use indexmap::IndexMap;
 use jinja::{BlockKind, extract_blocks};
 use md5::{Digest as _, Md5};
 use names::UniqueId;
-use project::{FileKind, Project, ProjectFiles, PropertyFile, ReadOptions};
+use project::{ConfigKind, FileKind, Project, ProjectFiles, PropertyFile, ReadOptions};
 use rayon::prelude::*;
 use serde_json::Value as Json;
 use sha2::Sha256;
@@ -179,21 +179,43 @@ pub fn parse(project: &Project, host: &Host) -> (Manifest, Vec<Diagnostic>) {
 }
 
 fn report_unused_paths(project: &Project, artifact: &artifacts::Manifest, diagnostics: &mut Vec<Diagnostic>) {
-    let disabled = || artifact.disabled.values().flatten();
-    let nodes =
-        artifact.nodes.values().chain(artifact.functions.values()).chain(disabled().filter_map(|entry| match entry {
-            Disabled::Node(node) => Some(node),
-            _ => None,
-        }));
-    let sources = artifact.sources.values().chain(disabled().filter_map(|entry| match entry {
-        Disabled::Source(source) => Some(source),
-        _ => None,
-    }));
-    let sources = sources.map(|source| (ResourceType::Source, source.fqn.as_slice()));
-    let exposures = artifact.exposures.values().map(|exposure| (ResourceType::Exposure, exposure.fqn.as_slice()));
-    let unit_tests = artifact.unit_tests.values().map(|test| (ResourceType::UnitTest, test.fqn.as_slice()));
-    let others = sources.chain(exposures).chain(unit_tests);
-    validate::unused_config_paths(project, nodes.map(|node| &**node), others, diagnostics);
+    let mut used: HashMap<ConfigKind, Vec<&[String]>> = HashMap::new();
+    let mut add = |kind, fqn| used.entry(kind).or_default().push(fqn);
+    for node in artifact.nodes.values().chain(artifact.functions.values()) {
+        // Analyses and operations take the configs of models and are none.
+        let kind = config::tree_of(project, node.resource_type);
+        if kind != ConfigKind::Models || node.resource_type == ResourceType::Model {
+            add(kind, node.fqn.as_slice());
+        }
+    }
+    artifact.sources.values().for_each(|source| add(ConfigKind::Sources, &source.fqn));
+    artifact.exposures.values().for_each(|exposure| add(ConfigKind::Exposures, &exposure.fqn));
+    artifact.unit_tests.values().for_each(|test| add(ConfigKind::UnitTests, &test.fqn));
+    let semantic: Vec<(ConfigKind, Vec<String>)> = [
+        (ConfigKind::Metrics, &artifact.metrics),
+        (ConfigKind::SemanticModels, &artifact.semantic_models),
+        (ConfigKind::SavedQueries, &artifact.saved_queries),
+    ]
+    .into_iter()
+    .flat_map(|(kind, resources)| resources.values().map(move |resource| (kind, json_fqn(resource))))
+    .collect();
+    semantic.iter().for_each(|(kind, fqn)| add(*kind, fqn));
+    let disabled: Vec<Vec<String>> = artifact.disabled.values().flatten().map(disabled_fqn).collect();
+    let disabled: Vec<&[String]> = disabled.iter().map(Vec::as_slice).collect();
+    validate::unused_config_paths(project, &used, &disabled, diagnostics);
+}
+
+fn json_fqn(resource: &Json) -> Vec<String> {
+    let parts = resource.get("fqn").and_then(Json::as_array).into_iter().flatten();
+    parts.filter_map(Json::as_str).map(str::to_owned).collect()
+}
+
+fn disabled_fqn(entry: &Disabled) -> Vec<String> {
+    match entry {
+        Disabled::Node(node) => node.fqn.clone(),
+        Disabled::Source(source) => source.fqn.clone(),
+        Disabled::Other(resource) => json_fqn(resource),
+    }
 }
 
 fn created_at(host: &Host) -> f64 {

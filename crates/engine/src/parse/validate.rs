@@ -10,7 +10,7 @@ use diagnostic::{Diagnostic, Location};
 use project::{ConfigKind, Project};
 use serde_json::Value as Json;
 
-use super::{colors, config::tree_of};
+use super::colors;
 
 /// Everything that is wrong with the configs of the enabled nodes.
 pub(super) fn validate<'a>(nodes: impl Iterator<Item = &'a Node>, diagnostics: &mut Vec<Diagnostic>) {
@@ -420,20 +420,19 @@ fn fixed_materialization(node: &Node, only: &str, diagnostics: &mut Vec<Diagnost
     }
 }
 
-/// Paths of config trees in the root project file that no resource lies under.
-pub(super) fn unused_config_paths<'a>(
+/// Paths of config trees in the root project file that no resource of their kind lies under, and no disabled one of any kind.
+///
+/// Source: dbt Core 1.12, `warn_for_unused_resource_config_paths`.
+pub(super) fn unused_config_paths(
     project: &Project,
-    nodes: impl Iterator<Item = &'a Node>,
-    others: impl Iterator<Item = (ResourceType, &'a [String])>,
+    used: &HashMap<ConfigKind, Vec<&[String]>>,
+    disabled: &[&[String]],
     diagnostics: &mut Vec<Diagnostic>,
 ) {
-    let mut fqns: HashMap<ConfigKind, Vec<Vec<String>>> = HashMap::new();
-    for (kind, fqn) in nodes.map(|node| (node.resource_type, node.fqn.as_slice())).chain(others) {
-        fqns.entry(tree_of(project, kind)).or_default().push(fqn.to_vec());
-    }
-    // A project without a resource of a kind may still say something about all of them.
-    let unused = project.root.configs.unused_paths(&|kind| fqns.get(&kind).cloned().unwrap_or_default());
-    let unused: Vec<String> = unused.into_iter().filter(|path| path.contains('.')).collect();
+    let unused = project.root.configs.unused_paths(&|kind, path| {
+        let used = used.get(&kind).into_iter().flatten();
+        used.chain(disabled).any(|fqn| path.len() <= fqn.len() && path.iter().zip(*fqn).all(|(a, b)| a == b))
+    });
     if unused.is_empty() {
         return;
     }

@@ -63,9 +63,12 @@ pub(super) fn take_tests(fields: &mut Fields<'_>, renderer: &dyn RenderYaml) -> 
     nodes.iter().filter_map(|node| read_test(fields, node, renderer)).collect()
 }
 
-/// The same, telling an absent list from an empty one.
+/// The same, telling an absent list (or null) from an empty one.
 pub(super) fn take_tests_if_any(fields: &mut Fields<'_>, renderer: &dyn RenderYaml) -> Option<Vec<TestDefinition>> {
-    (fields.has("data_tests") || fields.has("tests")).then(|| take_tests(fields, renderer))
+    let is_written =
+        ["data_tests", "tests"].iter().any(|key| fields.peek(key).is_some_and(|list| !list.value.is_null()));
+    let tests = take_tests(fields, renderer);
+    is_written.then_some(tests)
 }
 
 fn take_test_nodes(fields: &mut Fields<'_>) -> Vec<Node> {

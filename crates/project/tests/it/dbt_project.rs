@@ -138,6 +138,9 @@ fn variables_may_have_a_file_of_their_own() {
     let yes = |_: &str, _: &str| -> Result<Value, RenderError> { Ok(Value::Bool(true)) };
     let (selectors, _) = project::read_selectors_file(&project, &yes);
     assert_eq!(selectors.unwrap()["selectors"][0]["default"], true);
+    // The file is the root project's; a package has its variables in dbt_project.yml.
+    let (package, _) = DbtProject::load(directory.path(), "packages/shop", &Verbatim);
+    assert!(package.unwrap().vars.is_empty());
     write("dbt_project.yml", "name: shop\nvars: {b: 1}\n");
     assert!(load().1[0].what.contains("both vars.yml and dbt_project.yml"));
 }
