@@ -35,6 +35,8 @@ pub struct RunResult {
     pub compiled_code: Option<String>,
     pub relation_name: Option<String>,
     pub batch_results: Option<BatchResults>,
+    /// Only functions with overloads have them.
+    pub overload_results: Option<OverloadResults>,
 }
 
 /// When a phase of a node began and ended.
@@ -45,6 +47,14 @@ pub struct Timing {
     pub name: String,
     pub started_at: Option<String>,
     pub completed_at: Option<String>,
+}
+
+/// The overloads of a function, by the name of their files.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct OverloadResults {
+    pub successful: Vec<String>,
+    pub failed: Vec<String>,
 }
 
 /// The batches of a microbatch model, each `[start, end]`.

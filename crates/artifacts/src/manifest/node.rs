@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr, sync::Arc};
 
 use indexmap::IndexMap;
 use names::{RelationName, UniqueId};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value as Json;
 
 use super::{
@@ -90,7 +90,12 @@ impl FromStr for ResourceType {
 #[serde(default)]
 pub struct Node {
     pub database: Option<String>,
+    /// Empty of a node whose `generate_schema_name` answered none.
+    #[serde(deserialize_with = "null_as_empty")]
     pub schema: String,
+    /// `schema` is written as null.
+    #[serde(skip)]
+    pub is_without_schema: bool,
     pub name: String,
     pub resource_type: ResourceType,
     pub package_name: String,
@@ -152,6 +157,10 @@ pub struct Node {
     // Functions.
     #[serde(flatten, deserialize_with = "read_function")]
     pub function: Option<Box<FunctionParts>>,
+}
+
+fn null_as_empty<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
 /// What compiling adds to a node.

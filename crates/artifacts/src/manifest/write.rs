@@ -20,7 +20,7 @@ impl Serialize for Node {
             }
         }
         map.serialize_entry("database", &self.database)?;
-        map.serialize_entry("schema", &self.schema)?;
+        map.serialize_entry("schema", &(!self.is_without_schema).then_some(&self.schema))?;
         map.serialize_entry("name", &self.name)?;
         map.serialize_entry("resource_type", &self.resource_type)?;
         map.serialize_entry("package_name", &self.package_name)?;

@@ -6,6 +6,7 @@ use std::{
 };
 
 use anyhow::bail;
+use diagnostic::Diagnostic;
 use engine::{context::YamlContext, events::Level};
 use project::DbtProject;
 
@@ -51,6 +52,14 @@ pub fn run(
         check(target, project_dir, &protected, args.no_clean_project_files_only)?;
     }
     let events = &opening.events;
+    let is_cleaned = |path: &str| root.clean_targets.iter().any(|target| target == path);
+    if is_cleaned("dbt_modules") && !is_cleaned(&root.packages_install_path) {
+        let what = "The default package install path has changed from `dbt_modules` to `dbt_packages`.";
+        let diagnostic = Diagnostic::warning(what)
+            .named("PackageInstallPathDeprecation")
+            .fix("name `dbt_packages` in `clean-targets` and .gitignore, or set `packages-install-path: dbt_modules`");
+        session::report(events, settings, vec![diagnostic])?;
+    }
     for target in targets {
         let shown = target.strip_prefix(project_dir).unwrap_or(&target).display();
         events.line(Level::Info, format!("Checking {shown}/*"));

@@ -160,6 +160,16 @@ pub async fn compile_all(
     Ok(compiled)
 }
 
+/// For dbt, compiling is also an execution, which takes no time.
+fn with_execution(timing: Option<Timing>) -> Vec<Timing> {
+    let execution = timing.as_ref().map(|compiled| Timing {
+        name: "execute",
+        started_at: compiled.completed_at,
+        ..compiled.clone()
+    });
+    timing.into_iter().chain(execution).collect()
+}
+
 /// All are successes: nodes without SQL of their own, such as seeds, as well.
 fn results(
     compiler: &Compiler,
@@ -176,7 +186,7 @@ fn results(
         let code = code.get(id);
         let result = NodeResult {
             status: NodeStatus::Success,
-            timing: timing.cloned().into_iter().collect(),
+            timing: with_execution(timing.cloned()),
             execution_time: took.unwrap_or_default(),
             compiled_code: code.map(|compiled| compiled.sql.to_string()),
             relation_name: code

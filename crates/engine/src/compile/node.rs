@@ -7,6 +7,7 @@ use diagnostic::Diagnostic;
 use indexmap::IndexMap;
 use jinja::{Template, UndefinedMode, Value};
 use names::UniqueId;
+use serde_json::Value as Json;
 
 use super::{Batch, Compiled, Compiler, ctes};
 use crate::{
@@ -152,13 +153,20 @@ impl Compiler {
             sql: Arc::from(sql),
             extra_ctes,
             path: Some(self.write_path(node, "compiled")),
-            relation_name: node.relation_name.clone(),
+            relation_name: node.relation_name.clone().or_else(|| self.relation_of_failures(node)),
             macros: context.capture().macros.iter().cloned().collect(),
             sql_header: node.config_str("sql_header").map(str::to_owned),
             overload_bodies,
             foreign_keys: node.foreign_keys().map(|to| self.foreign_key(node, to)).collect::<Result<_, _>>()?,
         };
         Ok((compiled, context))
+    }
+
+    /// The relation of a test whose failures `--store-failures` keeps; what its config says is known since it was read.
+    fn relation_of_failures(&self, node: &Node) -> Option<String> {
+        let is_on = self.host.flags.get("store_failures").and_then(Json::as_bool).unwrap_or(false);
+        let is_test = node.resource_type == ResourceType::Test;
+        (is_on && is_test).then(|| node_relation(self.manifest.scope(), node).render())
     }
 
     /// The relation that a foreign key's `to` names: the other state's with `--defer`, unless the model is one of those built here.

@@ -408,6 +408,7 @@ impl<'a> Parser<'a> {
                         if name.is_none() {
                             diagnostics.push(without_schema(node, self.scope.needs_schema));
                         }
+                        node.is_without_schema = name.is_none();
                         node.schema = name.unwrap_or_default();
                     }
                     _ => node.alias = name.unwrap_or_else(|| node.name.clone()),
@@ -419,6 +420,7 @@ impl<'a> Parser<'a> {
         if node.resource_type == ResourceType::Snapshot {
             if let Some(schema) = node.config_str("target_schema").map(str::to_owned) {
                 node.schema = schema;
+                node.is_without_schema = false;
             }
             if let Some(database) = node.config_str("target_database").map(str::to_owned) {
                 node.database = Some(database);

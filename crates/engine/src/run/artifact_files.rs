@@ -68,6 +68,8 @@ fn run_result(result: &NodeResult) -> RunResult {
         compiled_code: result.compiled_code.clone(),
         relation_name: result.relation_name.clone().filter(|_| has_code),
         batch_results: result.batch_results.clone(),
+        // No function is built together with its overloads.
+        overload_results: None,
     }
 }
 
