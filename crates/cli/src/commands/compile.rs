@@ -9,6 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use chrono::{DateTime, Utc};
 use engine::{
     Compiled, Compiler,
     events::{Event, Level, NodeInfo, Phase},
@@ -153,21 +154,18 @@ pub async fn compile_all(
             tell_ephemeral || !compiler.manifest().node(id.as_str()).is_some_and(|node| node.is_ephemeral())
         };
         let told: Vec<UniqueId> = selected.iter().filter(told).cloned().collect();
-        let results = results(compiler, &told, &compiled, &timings, started.elapsed());
+        let results = results(compiler, &told, &compiled, &timings, session.events.now(), started.elapsed());
         session.write("run_results.json", &run_results_artifact(&results, compiler.host(), &session.events))?;
     }
     session.events.line(Level::Debug, format!("Compiled {} nodes", compiled.len()));
     Ok(compiled)
 }
 
-/// For dbt, compiling is also an execution, which takes no time.
-fn with_execution(timing: Option<Timing>) -> Vec<Timing> {
-    let execution = timing.as_ref().map(|compiled| Timing {
-        name: "execute",
-        started_at: compiled.completed_at,
-        ..compiled.clone()
-    });
-    timing.into_iter().chain(execution).collect()
+/// For dbt, compiling is also an execution, which takes no time; both take none of what has no SQL.
+fn with_execution(compiled: Option<Timing>, now: DateTime<Utc>) -> Vec<Timing> {
+    let compiled = compiled.unwrap_or(Timing { name: "compile", started_at: now, completed_at: now });
+    let executed = Timing { name: "execute", started_at: compiled.completed_at, ..compiled.clone() };
+    vec![compiled, executed]
 }
 
 /// All are successes: nodes without SQL of their own, such as seeds, as well.
@@ -176,6 +174,7 @@ fn results(
     selected: &[UniqueId],
     compiled: &[Arc<Compiled>],
     timings: &HashMap<UniqueId, Timing>,
+    now: DateTime<Utc>,
     elapsed: Duration,
 ) -> RunResults {
     let code: HashMap<&UniqueId, &Arc<Compiled>> = compiled.iter().map(|node| (&node.id, node)).collect();
@@ -186,7 +185,7 @@ fn results(
         let code = code.get(id);
         let result = NodeResult {
             status: NodeStatus::Success,
-            timing: with_execution(timing.cloned()),
+            timing: with_execution(timing.cloned(), now),
             execution_time: took.unwrap_or_default(),
             compiled_code: code.map(|compiled| compiled.sql.to_string()),
             relation_name: code
