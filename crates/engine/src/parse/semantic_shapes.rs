@@ -28,7 +28,13 @@ pub(super) fn optional(written: Option<&Json>, shape: &dyn Fn(&Json) -> Json) ->
 }
 
 fn text(value: &Json) -> Json {
-    value.as_str().map_or_else(|| Json::String(value.to_string()), Json::from)
+    match value {
+        Json::String(text) => text.as_str().into(),
+        // As Python spells them.
+        Json::Bool(true) => "True".into(),
+        Json::Bool(false) => "False".into(),
+        other => Json::String(other.to_string()),
+    }
 }
 
 /// A word of a fixed list, which dbt takes in any case.
