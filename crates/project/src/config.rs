@@ -184,8 +184,7 @@ impl ConfigTrees {
         self.get(kind).into_iter().flat_map(|tree| tree.unrendered.resolve(fqn))
     }
 
-    /// Dotted paths (`models.shop.staging`) that no resource of their kind lies under. `fqns_of` gives the fqns of all
-    /// resources of a kind, disabled ones too.
+    /// Dotted paths (`models.shop.staging`) of which `is_used` says no; what is said of analyses is never one, as in dbt.
     pub fn unused_paths(&self, is_used: &dyn Fn(ConfigKind, &[&str]) -> bool) -> Vec<String> {
         let mut unused = Vec::new();
         for (kind, tree) in self.trees.iter().filter(|(kind, _)| *kind != ConfigKind::Analyses) {
