@@ -79,12 +79,26 @@ pub struct Opening {
     pub arguments: Map<String, Json>,
 }
 
+/// Variables `DBT_ENV_CUSTOM_ENV_*` by their names without the prefix, which artifacts and the JSON log repeat.
+fn custom_variables(environment: &Environment) -> IndexMap<String, String> {
+    let own =
+        |(name, value): (&String, &String)| Some((name.strip_prefix("DBT_ENV_CUSTOM_ENV_")?.to_owned(), value.clone()));
+    let mut found: Vec<(String, String)> = environment.all().iter().filter_map(own).collect();
+    found.sort();
+    found.into_iter().collect()
+}
+
 /// Makes the listeners and says that the command began.
-pub fn begin(cli: &Cli, settings: &Settings, invocation: &str) -> anyhow::Result<Opening> {
+pub fn begin(cli: &Cli, settings: &Settings, environment: &Environment, invocation: &str) -> anyhow::Result<Opening> {
     let started_at = Utc::now();
     let invocation_id = uuid::Uuid::new_v4().to_string();
     let arguments = arguments_json::arguments(&cli.command, &cli.global, settings, invocation);
     let layout = Layout { printer_width: settings.printer_width, colors: settings.colors };
+    let shared = Invocation {
+        invocation_id: invocation_id.clone(),
+        pid: std::process::id(),
+        extra: custom_variables(environment),
+    };
     let mut listeners: Vec<Arc<dyn Listener>> = vec![Arc::new(Terminal::new(TerminalOptions {
         stream: if cli.command.prints_data() { Stream::Stderr } else { Stream::Stdout },
         format: settings.log_format,
@@ -96,7 +110,7 @@ pub fn begin(cli: &Cli, settings: &Settings, invocation: &str) -> anyhow::Result
         print: settings.print,
         layout,
         progress: settings.progress,
-        invocation: Invocation { invocation_id: invocation_id.clone(), pid: std::process::id() },
+        invocation: shared.clone(),
     }))];
     if let (Some(project_dir), Some(least)) = (&settings.project_dir, settings.log_level_file) {
         let folder = project_dir.join(settings.log_path.as_deref().unwrap_or(Path::new("logs")));
@@ -108,7 +122,7 @@ pub fn begin(cli: &Cli, settings: &Settings, invocation: &str) -> anyhow::Result
                 least,
                 most_bytes: settings.log_file_max_bytes,
                 layout: Layout { printer_width: settings.printer_width, colors: settings.colors_file },
-                invocation: Invocation { invocation_id: invocation_id.clone(), pid: std::process::id() },
+                invocation: shared,
             },
         )?));
     }
@@ -304,16 +318,7 @@ impl Session {
         runtime: Option<tokio::runtime::Handle>,
         selected: Vec<UniqueId>,
     ) -> Host {
-        let metadata_env: IndexMap<String, String> = {
-            let mut found: Vec<(String, String)> = self
-                .environment
-                .all()
-                .iter()
-                .filter_map(|(name, value)| Some((name.strip_prefix("DBT_ENV_CUSTOM_ENV_")?.to_owned(), value.clone())))
-                .collect();
-            found.sort();
-            found.into_iter().collect()
-        };
+        let metadata_env = custom_variables(&self.environment);
         let project_flags = self.project.root.project_flags();
         let mut flags = self.arguments.clone();
         flags.extend(project_flags.behaviours().map(|(name, on)| (name.to_owned(), on.into())));

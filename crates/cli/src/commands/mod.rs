@@ -120,7 +120,7 @@ pub async fn dispatch(mut cli: Cli, environment: Environment) -> anyhow::Result<
     }
     settings.need_project()?;
     let started = std::time::Instant::now();
-    let opening = session::begin(&cli, &settings, &invocation())?;
+    let opening = session::begin(&cli, &settings, &environment, &invocation())?;
     let events = opening.events.clone();
     let (deprecations, rules) = (Arc::clone(&settings.deprecations), settings.warnings.clone());
     if selects_by_models() {

@@ -1,5 +1,6 @@
 //! dbt's structured log: one JSON object per event, `{"data": …, "info": …}` with sorted keys.
 
+use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
 
 use diagnostic::Severity;
@@ -13,6 +14,8 @@ pub struct Invocation {
     pub invocation_id: String,
     /// The process id.
     pub pid: u32,
+    /// Environment variables `DBT_ENV_CUSTOM_ENV_*`, without the prefix.
+    pub extra: IndexMap<String, String>,
 }
 
 /// The lines of at least this level: dbt tells some of our events as several of its own. None for events that its log does not have.
@@ -38,7 +41,7 @@ impl Part<'_> {
             "info": {
                 "category": "",
                 "code": self.code,
-                "extra": {},
+                "extra": invocation.extra,
                 "invocation_id": invocation.invocation_id,
                 "level": self.level.as_str(),
                 "msg": self.message,

@@ -209,7 +209,8 @@ struct Lines {
 
 impl Listener for Lines {
     fn hear(&self, record: &Record) {
-        let invocation = json::Invocation { invocation_id: String::new(), pid: 1 };
+        let invocation =
+            json::Invocation { invocation_id: String::new(), pid: 1, extra: indexmap::IndexMap::default() };
         for line in json::lines(record, &invocation, Level::Debug) {
             let line: serde_json::Value = serde_json::from_str(&line).expect("a line of JSON");
             if let Some(group) = line["data"].get("group") {

@@ -1,6 +1,6 @@
 //! One property file.
 
-use diagnostic::Diagnostic;
+use diagnostic::{Diagnostic, Severity};
 use serde_json::{Map as JsonMap, Value as Json};
 
 use super::exposure::{read_exposure, read_group};
@@ -100,7 +100,11 @@ impl PropertyFile {
             fields.take("anchors");
             for section in SECTIONS {
                 for node in take_section(section, &mut fields) {
+                    let before = fields.diagnostics.len();
                     file.read_entry(section, &node, &mut fields, renderer);
+                    if section == "data_tests" && pass_over(&mut fields, before) {
+                        break;
+                    }
                 }
             }
             fields.report_top_level(&SECTIONS);
@@ -137,6 +141,18 @@ impl PropertyFile {
             _ => self.saved_queries.extend(read_raw(entry, section, fields)),
         }
     }
+}
+
+/// Whether an entry of `data_tests:` has a mistake among the diagnostics after `before`: dbt only warns, and reads no more of the section.
+fn pass_over(fields: &mut Fields<'_>, before: usize) -> bool {
+    let file = &fields.source.file;
+    let mut found = false;
+    for mistake in fields.diagnostics.iter_mut().skip(before).filter(|found| found.severity == Severity::Error) {
+        found = true;
+        mistake.severity = Severity::Warning;
+        mistake.what = format!("Unable to parse 'data_tests' section of file '{file}'\n{}", mistake.what);
+    }
+    found
 }
 
 fn take_section(section: &str, fields: &mut Fields<'_>) -> Vec<Node> {
