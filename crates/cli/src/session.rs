@@ -603,6 +603,10 @@ impl RenderEvents for TemplateEvents {
         self.events.emit(Event::Print { text: message.to_owned() });
     }
 
+    fn note(&self, name: &'static str, message: &str) {
+        self.events.emit(Event::Note { name, text: message.to_owned() });
+    }
+
     fn warn(&self, message: &str) -> Result<(), String> {
         self.warning("JinjaLogWarning", message)
     }

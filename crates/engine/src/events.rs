@@ -209,6 +209,11 @@ pub enum Event {
         /// How long it took, once it is over.
         elapsed_seconds: Option<f64>,
     },
+    /// Something worth knowing, by the name of dbt's event.
+    Note {
+        name: &'static str,
+        text: String,
+    },
     /// A line without a type of its own.
     Line {
         level: Level,

@@ -39,6 +39,10 @@ impl RenderEvents for Heard {
         self.push(format!("print: {message}"));
     }
 
+    fn note(&self, name: &'static str, message: &str) {
+        self.push(format!("{name}: {message}"));
+    }
+
     fn warn(&self, message: &str) -> Result<(), String> {
         self.push(format!("warn: {message}"));
         Ok(())

@@ -7,6 +7,7 @@ use diagnostic::Diagnostic;
 use indexmap::IndexMap;
 use jinja::{Template, UndefinedMode, Value};
 use names::UniqueId;
+use project::{properties::VersionNumber, yaml};
 use serde_json::Value as Json;
 
 use super::{Batch, Compiled, Compiler, ctes};
@@ -304,6 +305,9 @@ impl Compiler {
         let Some(target) = self.manifest.node(id.as_str()) else {
             return Err(Diagnostic::error(format!("'{id}' is not in the manifest")));
         };
+        if wanted.version.is_none() && target.version.is_some() {
+            self.tell_newer_version(node, target);
+        }
         if target.is_ephemeral() {
             if node.resource_type == ResourceType::Operation || inner.is_macro {
                 return Err(Diagnostic::error(format!(
@@ -322,6 +326,27 @@ impl Compiler {
         };
         relation.filter = self.row_filter(context, target.config_str("event_time"));
         Ok(relation)
+    }
+
+    /// Tells of a version that a reference without one does not mean yet: it is newer than the latest.
+    fn tell_newer_version(&self, node: &Node, target: &Node) {
+        let number = |version: &Json| VersionNumber::of(&yaml::Value::from_json(version));
+        let siblings = self.manifest.artifact().nodes.values().filter(|other| other.name == target.name);
+        let newest = siblings.filter_map(|other| number(other.version.as_ref()?)).max();
+        let latest = target.latest_version.as_ref().and_then(number);
+        let Some((newest, latest)) = newest.zip(latest).filter(|(newest, latest)| newest > latest) else { return };
+        let (name, package) = (&target.name, &target.package_name);
+        let text = format!(
+            "While compiling '{}':\n\
+             Found an unpinned reference to versioned model '{name}' in project '{package}'.\n\
+             Resolving to latest version: {name}.v{latest}\n\
+             A prerelease version {newest} is available. It has not yet been marked 'latest' by its maintainer.\n\
+             When that happens, this reference will resolve to {name}.v{newest} instead.\n\n  \
+             Try out v{newest}: {{{{ ref('{package}', '{name}', v='{newest}') }}}}\n  \
+             Pin to  v{latest}: {{{{ ref('{package}', '{name}', v='{latest}') }}}}\n",
+            node.name
+        );
+        self.host.events.note("UnpinnedRefNewVersionAvailable", &text);
     }
 
     /// The other state's relation, where it stands in for this one.

@@ -21,6 +21,8 @@ pub trait RenderEvents: Send + Sync {
     /// # Errors
     /// The message, where warnings are errors.
     fn warn(&self, message: &str) -> Result<(), String>;
+    /// Something worth knowing, by the name of its event.
+    fn note(&self, _name: &'static str, _message: &str) {}
     /// Something that dbt will not accept for ever, by the name of its event.
     ///
     /// # Errors

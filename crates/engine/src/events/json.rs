@@ -184,6 +184,7 @@ fn code_and_name(event: &Event) -> (&'static str, &str) {
         Event::Warning { name, .. } => (warning_code(name), name),
         Event::Deprecations { .. } => ("D028", "DeprecationsSummary"),
         Event::Failed { .. } => ("Z002", "MainEncounteredError"),
+        Event::Note { name, .. } => (warning_code(name), name),
         Event::Progress { .. } | Event::Line { .. } => ("Z050", "Note"),
         Event::CommandCompleted { .. } => ("Q039", "CommandCompleted"),
     }
@@ -217,6 +218,7 @@ fn warning_code(name: &str) -> &'static str {
         "MissingArgumentsPropertyInGenericTestDeprecation" => "D039",
         "DuplicateNameDistinctNodeTypesDeprecation" => "D040",
         "GenerateSchemaNameNullValueDeprecation" => "D044",
+        "UnpinnedRefNewVersionAvailable" => "I064",
         "MFConverterIssue" => "I078",
         _ => "",
     }
@@ -314,7 +316,9 @@ fn data(record: &Record, message: &str) -> Value {
         }
         Event::NothingToDo | Event::NoNodesSelected | Event::Phase(_) => json!({}),
         Event::Progress { .. } => json!({"msg": message}),
-        Event::JinjaLog { text, .. } | Event::Print { text } | Event::Line { text, .. } => json!({"msg": text}),
+        Event::JinjaLog { text, .. } | Event::Print { text } | Event::Note { text, .. } | Event::Line { text, .. } => {
+            json!({"msg": text})
+        }
     }
 }
 

@@ -131,7 +131,9 @@ pub fn message(event: &Event, layout: Layout) -> Option<String> {
         ),
         Event::RunFinished { summary } => summary_blocks(summary, layout).join("\n\n"),
         Event::ArtifactWritten { path } => format!("Wrote artifact {}", path.display()),
-        Event::JinjaLog { text, .. } | Event::Print { text } | Event::Line { text, .. } => text.clone(),
+        Event::JinjaLog { text, .. } | Event::Print { text } | Event::Note { text, .. } | Event::Line { text, .. } => {
+            text.clone()
+        }
         Event::Progress { level, text, status, elapsed_seconds } => {
             let color = if *level == Level::Error { Color::Red } else { Color::Green };
             let status = match elapsed_seconds {
