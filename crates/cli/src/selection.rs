@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use anyhow::bail;
-use diagnostic::Diagnostic;
+use diagnostic::{Diagnostic, Location};
 use engine::{Manifest, state::Comparison};
 use graph::{
     Graph, IndirectSelection, NoState, ResourceType, SelectionContext, SelectionSpec, SelectionState, Selectors,
@@ -90,7 +90,22 @@ fn selectors(session: &Session, indirect: IndirectSelection) -> anyhow::Result<S
     let (file, diagnostics) = project::read_selectors_file(&session.project.root, &session.renderer());
     session.report(diagnostics)?;
     let file = file.unwrap_or_else(|| serde_json::json!({"selectors": []}));
-    Selectors::parse(&file, indirect).map_err(|error| session.fail(error.diagnostic()))
+    Selectors::parse(&file, indirect).map_err(|error| session.fail(error.diagnostic().at(place_of(session, &error))))
+}
+
+/// Where selectors.yml is wrong: at the name of the selector, if it is in one.
+fn place_of(session: &Session, error: &graph::SelectionError) -> Location {
+    const FILE: &str = "selectors.yml";
+    let text = fs_err::read_to_string(session.project.root.path(FILE)).unwrap_or_default();
+    let name = match error {
+        graph::SelectionError::InvalidSelectorFile { selector: Some(name), .. } => name.as_str(),
+        _ => "selectors",
+    };
+    let line = text.lines().position(|line| {
+        let is_whole = |at: usize| !line[at + name.len()..].starts_with(|c: char| c.is_alphanumeric() || c == '_');
+        line.find(name).is_some_and(is_whole)
+    });
+    Location::in_source(FILE, &text, line.unwrap_or(0) + 1, None)
 }
 
 /// `--resource-type` and `--exclude-resource-type` among the types of the command.

@@ -195,8 +195,12 @@ impl WarningRules {
 const DEPRECATIONS: &str = "Deprecations";
 
 /// Warnings that dbt only tells, whatever the rules say.
-const NEVER_ERRORS: [&str; 3] =
-    ["FreshnessConfigProblem", "SelectExcludeIgnoredWithSelectorWarning", "SpacesInResourceNameDeprecation"];
+const NEVER_ERRORS: [&str; 4] = [
+    "FreshnessConfigProblem",
+    "InvalidDisabledTargetInTestNode",
+    "SelectExcludeIgnoredWithSelectorWarning",
+    "SpacesInResourceNameDeprecation",
+];
 
 /// Warnings that neither become errors nor are silenced with `require_all_warnings_handled_by_warn_error: false`. Source: dbt Core 1.12.0, where they are told.
 const ONLY_TOLD: [&str; 3] = ["MFConverterIssue", "MicrobatchModelNoEventTimeInputs", "SemanticValidationFailure"];

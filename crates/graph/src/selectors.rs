@@ -4,7 +4,8 @@ use indexmap::IndexMap;
 use serde_json::{Map as JsonMap, Value as Json, json};
 
 use crate::criterion::{Criterion, parse_method};
-use crate::select::SelectionError;
+use crate::methods;
+use crate::select::{SelectionError, nearest};
 use crate::spec::{IndirectSelection, SelectionSpec};
 
 /// One entry of `selectors:`.
@@ -38,8 +39,8 @@ impl Selectors {
     pub fn parse(file: &Json, indirect_selection: IndirectSelection) -> Result<Self, SelectionError> {
         let wrong = |reason: &str| error(None, reason);
         let entries = match file.get("selectors") {
-            None | Some(Json::Null) => return Ok(Self::default()),
             Some(Json::Array(entries)) => entries,
+            None => return Err(wrong("it has no `selectors`")),
             Some(_) => return Err(wrong("`selectors` must be a list")),
         };
         let mut definitions: IndexMap<String, &Json> = IndexMap::new();
@@ -57,7 +58,6 @@ impl Selectors {
             let is_default = match entry.get("default") {
                 None | Some(Json::Null) => false,
                 Some(Json::Bool(flag)) => *flag,
-                Some(Json::String(text)) => matches!(text.to_lowercase().as_str(), "true" | "yes" | "on"),
                 Some(_) => return Err(error(Some(name), "`default` must be true or false")),
             };
             let description = entry.get("description").and_then(Json::as_str).map(str::to_owned);
@@ -147,6 +147,7 @@ impl Reader<'_> {
     /// A text is one criterion: blanks and commas have no meaning here, other than on the command line.
     fn text(&mut self, text: &str) -> Read {
         let criterion = Criterion::parse(text, self.indirect_selection)?;
+        self.known_method(&criterion)?;
         let normalized = criterion.to_json();
         Ok((SelectionSpec::Criterion(criterion), normalized))
     }
@@ -167,12 +168,14 @@ impl Reader<'_> {
         match object.iter().next() {
             Some((method, Json::String(value))) if object.len() == 1 => {
                 let criterion = Criterion::of(method, value, self.indirect_selection);
+                self.known_method(&criterion)?;
                 let normalized = criterion.to_json();
                 Ok((SelectionSpec::Criterion(criterion), normalized))
             }
             Some((method, value)) if object.len() == 1 && !value.is_object() && !value.is_array() => {
                 let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
                 let criterion = Criterion::of(method, &value, self.indirect_selection);
+                self.known_method(&criterion)?;
                 let normalized = criterion.to_json();
                 Ok((SelectionSpec::Criterion(criterion), normalized))
             }
@@ -247,6 +250,7 @@ impl Reader<'_> {
         } else {
             let mut criterion = Criterion::of(method, &value, mode);
             criterion.method = parse_method(method);
+            self.known_method(&criterion)?;
             criterion.childrens_parents = self.flag(object, "childrens_parents")?;
             criterion.parents = self.depth(object, "parents")?;
             criterion.children = self.depth(object, "children")?;
@@ -264,6 +268,18 @@ impl Reader<'_> {
             object.insert("exclude".to_owned(), json);
         }
         Ok((without(spec, Some(exclude), mode), normalized))
+    }
+
+    fn known_method(&self, criterion: &Criterion) -> Result<(), SelectionError> {
+        let name = &criterion.method.name;
+        match methods::NAMES.contains(&name.as_str()) {
+            true => Ok(()),
+            false => {
+                let near = nearest(name, methods::NAMES.iter().copied());
+                let hint = near.map_or_else(String::new, |near| format!("; did you mean '{near}'?"));
+                Err(self.wrong(format!("'{name}' is not a valid method name{hint}")))
+            }
+        }
     }
 
     fn flag(&self, object: &JsonMap<String, Json>, key: &str) -> Result<bool, SelectionError> {

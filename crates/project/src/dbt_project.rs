@@ -10,6 +10,7 @@ use crate::config::{ConfigKind, ConfigTree, ConfigTrees};
 use crate::fields::Fields;
 use crate::flags::ProjectFlags;
 use crate::properties::Quoting;
+use crate::properties::types;
 use crate::render::{RenderYaml, Step, render_tree};
 use crate::source::SourceText;
 use crate::spelling::{meant, misspelt_config};
@@ -281,6 +282,7 @@ fn read(root: &Path, source: &SourceText, mut fields: Fields<'_>, unrendered: &N
     let name = read_name(&mut fields)?;
     check_config_version(&mut fields);
     check_version(&mut fields);
+    types::check(&mut fields, types::PROJECT);
     let mut project = DbtProject {
         root: root.to_owned(),
         version: fields.text("version"),
@@ -471,7 +473,7 @@ fn check_config_version(fields: &mut Fields<'_>) {
 
 /// A list of directories without trailing slashes. `old` is the key's deprecated name.
 fn paths(fields: &mut Fields<'_>, key: &str, old: Option<&str>, default: &[&str]) -> Vec<String> {
-    let mut written = fields.has(key);
+    let mut written = fields.peek(key).is_some_and(|node| !node.value.is_null());
     let mut found = fields.texts(key);
     if let Some(old) = old
         && let Some(node) = fields.peek(old)
@@ -524,12 +526,14 @@ fn read_quoting(fields: &mut Fields<'_>) -> Quoting {
     let Some(mut quoting) = fields.nested(&node, "quoting in dbt_project.yml") else { return Quoting::default() };
     let database = quoting.bool("database");
     let project = quoting.bool("project");
-    Quoting {
+    let read = Quoting {
         database: database.or(project),
         schema: quoting.bool("schema"),
         identifier: quoting.bool("identifier"),
-        column: quoting.bool("column"),
-    }
+        column: None,
+    };
+    quoting.refuse_rest("quoting", &["database", "schema", "identifier", "project"]);
+    read
 }
 
 fn read_requirement(fields: &mut Fields<'_>) -> VersionRequirement {
@@ -579,16 +583,16 @@ fn read_query_comment(fields: &mut Fields<'_>) -> QueryComment {
             let Some(mut comment) = fields.nested(&node, "query-comment in dbt_project.yml") else {
                 return QueryComment::Default;
             };
+            types::check(&mut comment, types::QUERY_COMMENT);
             let written = comment.has("comment");
             let text = comment.text("comment");
+            let append = comment.bool("append").unwrap_or(false);
+            let job_label = comment.bool("job-label").unwrap_or(false);
+            comment.refuse_rest("query-comment", &["comment", "append", "job-label"]);
             if written && text.as_deref().is_none_or(str::is_empty) {
                 return QueryComment::Disabled;
             }
-            QueryComment::Custom {
-                comment: text,
-                append: comment.bool("append").unwrap_or(false),
-                job_label: comment.bool("job-label").unwrap_or(false),
-            }
+            QueryComment::Custom { comment: text, append, job_label }
         }
         _ => {
             fields.wrong("query-comment", "a string or a mapping", &node);

@@ -55,6 +55,11 @@ impl<'a> Fields<'a> {
         self.peek(key).is_some()
     }
 
+    /// Whether the mapping has the key, taken or not.
+    pub fn was_there(&self, key: &str) -> bool {
+        self.map.index_of(key).is_some()
+    }
+
     /// Takes a key as it is; null counts as present.
     pub fn take(&mut self, key: &str) -> Option<Node> {
         let index = self.map.index_of(key)?;

@@ -275,6 +275,14 @@ fn read_package(fields: &mut Fields<'_>, node: &Node) -> Option<(PackageSpec, Op
                 entry.report(node.position, what, None, "add `version: [\">=1.0.0\", \"<2.0.0\"]`");
                 return None;
             };
+            if !address.contains('/') {
+                let why = format!(
+                    "{address} was not found in the package index. Packages on the index require a namespace, e.g dbt-labs/dbt_utils"
+                );
+                let cause = Some("the hub's packages are named by their owner and their name".to_owned());
+                entry.report(node.position, malformed(&why), cause, "write `package: namespace/name`");
+                return None;
+            }
             let install_prerelease =
                 if entry.has("install_prerelease") { entry.bool("install_prerelease") } else { Some(false) };
             PackageSpec::Hub { package: address, version, install_prerelease }

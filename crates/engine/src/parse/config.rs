@@ -6,6 +6,8 @@ use artifacts::{JsonMap, manifest::ResourceType};
 use project::{ConfigKind, Project, merge_config};
 use serde_json::{Value as Json, json};
 
+use super::config_types;
+
 /// The layers between the defaults and the final config.
 #[derive(Debug, Default)]
 pub(super) struct Layers<'a> {
@@ -105,7 +107,7 @@ pub(super) fn resolve_unrendered(
 }
 
 /// [`known_configs`] of each type, made once.
-fn defaults(kind: ResourceType) -> &'static JsonMap {
+pub(super) fn defaults(kind: ResourceType) -> &'static JsonMap {
     static OF_TYPE: [OnceLock<JsonMap>; 32] = [const { OnceLock::new() }; 32];
     OF_TYPE[kind as usize].get_or_init(|| known_configs(kind))
 }
@@ -257,28 +259,11 @@ fn finish(kind: ResourceType, config: &mut JsonMap) {
             }
         }
     }
-    if let Some(Json::Array(tags)) = config.get_mut("tags") {
-        for tag in tags {
-            if !tag.is_string() {
-                *tag = Json::String(tag.to_string());
-            }
-        }
-    }
+    config_types::conform(kind, config);
     match kind {
         ResourceType::Test => store_failures(config),
         ResourceType::Model => freshness(config),
         _ => {}
-    }
-    // These two are classes of dbt's, which keep nothing else.
-    for (key, members) in [("contract", ["enforced", "alias_types"]), ("docs", ["show", "node_color"])] {
-        if let Some(Json::Object(written)) = config.get_mut(key) {
-            written.retain(|member, _| members.contains(&member.as_str()));
-        }
-    }
-    // YAML reads `on` and `off` as booleans.
-    if let Some(Json::Bool(flag)) = config.get("static_analysis") {
-        let word = if *flag { "on" } else { "off" };
-        config.insert("static_analysis".to_owned(), word.into());
     }
 }
 
@@ -311,11 +296,11 @@ fn store_failures(config: &mut JsonMap) {
     }
 }
 
-/// A hook as `{sql, transaction, index}`.
+/// A hook as `{sql, transaction, index}`; what is none has a null in place of its SQL.
 pub(super) fn hook_mapping(hook: &Json) -> Json {
     let from = |map: &JsonMap| {
         json!({
-            "sql": map.get("sql").cloned().unwrap_or_else(|| "".into()),
+            "sql": map.get("sql").cloned().unwrap_or(Json::Null),
             "transaction": map.get("transaction").cloned().unwrap_or(Json::Bool(true)),
             "index": map.get("index").cloned().unwrap_or(Json::Null),
         })
@@ -323,10 +308,11 @@ pub(super) fn hook_mapping(hook: &Json) -> Json {
     match hook {
         Json::Object(map) => from(map),
         Json::String(text) => match serde_json::from_str::<Json>(text) {
-            Ok(Json::Object(map)) if map.contains_key("sql") => from(&map),
-            _ => json!({"sql": text, "transaction": true, "index": null}),
+            Ok(Json::Object(map)) => from(&map),
+            Ok(_) => from(&JsonMap::new()),
+            Err(_) => json!({"sql": text, "transaction": true, "index": null}),
         },
-        other => json!({"sql": other.to_string(), "transaction": true, "index": null}),
+        _ => from(&JsonMap::new()),
     }
 }
 

@@ -8,6 +8,8 @@ mod built_in;
 mod checksums;
 mod colors;
 mod config;
+mod config_places;
+mod config_types;
 mod deprecated;
 mod docs;
 pub(crate) mod errors;
@@ -156,11 +158,13 @@ pub fn parse(project: &Project, host: &Host) -> (Manifest, Vec<Diagnostic>) {
     semantic::add(&parser, &properties, &mut artifact, &lookup, &mut diagnostics);
     resolve::primary_keys(&mut artifact);
     let unique_names = project.root.project_flags().behaviour("require_unique_project_resource_names");
-    resolve::check(&artifact, unique_names, &mut diagnostics);
+    let config_places =
+        config_places::ConfigPlaces { project, files: &properties, lines_before: &lines_before, entries: &places };
+    resolve::check(&artifact, unique_names, &config_places, &mut diagnostics);
     resolve::maps(&mut artifact);
     deprecated::report(&artifact, host.started_at, &mut diagnostics);
     let nodes = artifact.nodes.values().chain(artifact.functions.values());
-    validate::validate(nodes.map(|node| &**node), &mut diagnostics);
+    validate::validate(nodes.map(|node| &**node), &config_places, &mut diagnostics);
     validate::enabled(&artifact, &mut diagnostics);
     validate::unfiltered_microbatch(&artifact, &mut diagnostics);
     unit_test_rows::check(&artifact, &lookup, &project.root.name, &mut diagnostics);

@@ -131,13 +131,15 @@ impl<'a> Parser<'a> {
         let mut named = Named::default();
         for expression in &of.depends_on {
             if !read_reference(expression, &mut named) {
+                let what = format!("Invalid depends_on of exposure '{}': {expression}", of.name);
+                // A name that nothing defines renders as nothing: dbt passes it over.
+                let is_name = expression.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '.' | ' '));
+                let told = match is_name {
+                    true => file.source.warning(of.position, what),
+                    false => file.source.error(of.position, format!("Parsing Error\n  {what}")),
+                };
                 diagnostics.push(
-                    file.source
-                        .error(
-                            of.position,
-                            format!("Parsing Error\n  Invalid depends_on of exposure '{}': {expression}", of.name),
-                        )
-                        .cause("an exposure depends on `ref('…')`, `source('…', '…')` or `metric('…')`")
+                    told.cause("an exposure depends on `ref('…')`, `source('…', '…')` or `metric('…')`")
                         .fix("write one of these, as a string"),
                 );
             }

@@ -69,8 +69,11 @@ impl<'a> Patch<'a> {
 
     /// As a moment: a date is its midnight.
     pub fn deprecation_date(&self) -> Option<String> {
-        let of_version = self.version.and_then(|version| version.deprecation_date.as_deref());
-        let written = of_version.or(self.node.deprecation_date.as_deref())?;
+        // What is said of the model is not about its versions.
+        let written = match self.version {
+            Some(version) => version.deprecation_date.as_deref()?,
+            None => self.node.deprecation_date.as_deref()?,
+        };
         let moment = match written.parse::<NaiveDate>() {
             Ok(date) => date.and_time(NaiveTime::MIN).and_utc().fixed_offset(),
             Err(_) => match DateTime::parse_from_rfc3339(written) {
@@ -139,7 +142,11 @@ impl<'a> Patches<'a> {
             let patch = Patch { file, node, version: None };
             let key = key(&node.name);
             diagnostics.extend(which_one(ResourceType::Model, &key.0, &node.name, patch, homes));
-            if let Some(earlier) = self.models.insert(key, patch) {
+            // Of what is not there dbt takes any number.
+            let is_known = homes.is_known(ResourceType::Model, &node.name);
+            if let Some(earlier) = self.models.insert(key, patch)
+                && is_known
+            {
                 diagnostics.push(duplicate("model", patch, earlier));
             }
             return;

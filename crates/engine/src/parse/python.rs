@@ -30,7 +30,8 @@ struct Call {
 pub(super) fn capture(node: &Node, context: &Context) -> Result<Capture, Diagnostic> {
     let code = node.raw_code.as_ref();
     if project::has_jinja(code) {
-        return Err(problem(node, None, "No jinja in python model code is allowed".to_owned())
+        let line = node.raw_code.find("{{").or_else(|| node.raw_code.find("{%")).map(|at| line_of(&node.raw_code, at));
+        return Err(problem(node, line, "No jinja in python model code is allowed".to_owned())
             .fix("call `dbt.ref`, `dbt.source` and `dbt.config` in place of templates; write `{ {` where Python wants two braces"));
     }
     let module = parse_module(code).map_err(|error| {
@@ -111,6 +112,11 @@ fn problem(node: &Node, line: Option<usize>, what: String) -> Diagnostic {
         .at(location)
 }
 
+/// The line of `def model`, or the first.
+fn line_of_model(code: &str) -> usize {
+    code.lines().position(|line| line.starts_with("def model")).map_or(1, |index| index + 1)
+}
+
 fn line_of(code: &str, offset: usize) -> usize {
     code.bytes().take(offset).filter(|byte| *byte == b'\n').count() + 1
 }
@@ -152,10 +158,11 @@ fn validate(node: &Node, module: &ast::ModModule) -> Result<(), Diagnostic> {
     models.visit_body(&module.body);
     if models.count != 1 {
         let what = format!("dbt allows exactly one model defined per python file, found {}", models.count);
-        return Err(problem(node, None, what).fix("define one function `model(dbt, session)` in the file"));
+        return Err(problem(node, Some(line_of_model(&node.raw_code)), what)
+            .fix("define one function `model(dbt, session)` in the file"));
     }
     if !models.errors.is_empty() {
-        return Err(problem(node, None, models.errors.join("\n"))
+        return Err(problem(node, Some(line_of_model(&node.raw_code)), models.errors.join("\n"))
             .fix("write `def model(dbt, session):` and return one data frame at its end"));
     }
     Ok(())

@@ -65,11 +65,14 @@ pub(super) fn resolve(artifact: &mut Artifact, resolver: &Resolver<'_>, diagnost
             match resolver.lookup.find_source(&source[0], &source[1], &exposure.package_name, resolver.root) {
                 Found::One(id) => push(&mut ids, id),
                 _ => diagnostics.push(
-                    Diagnostic::warning(format!(
-                        "Exposure '{}' ({}) depends on a source named '{}.{}' which was not found",
-                        exposure.unique_id, exposure.original_file_path, source[0], source[1]
+                    Diagnostic::error(format!(
+                        "Compilation Error\n  Exposure '{}' ({}) depends on a source named '{}.{}' which {}",
+                        exposure.unique_id,
+                        exposure.original_file_path,
+                        source[0],
+                        source[1],
+                        resolver.state_of(&format!("{}.{}", source[0], source[1]))
                     ))
-                    .named("NodeNotFoundOrDisabled")
                     .at(resolver.of_exposure(exposure))
                     .fix(
                         match nearest(&format!("{}.{}", source[0], source[1]), resolver.lookup.source_names()) {
@@ -97,11 +100,13 @@ pub(super) fn resolve(artifact: &mut Artifact, resolver: &Resolver<'_>, diagnost
                     push(&mut ids, id);
                 }
                 _ => diagnostics.push(
-                    Diagnostic::warning(format!(
-                        "Exposure '{}' ({}) depends on a node named '{}' which was not found",
-                        exposure.unique_id, exposure.original_file_path, of.name
+                    Diagnostic::error(format!(
+                        "Compilation Error\n  Exposure '{}' ({}) depends on a node named '{}' which {}",
+                        exposure.unique_id,
+                        exposure.original_file_path,
+                        of.name,
+                        resolver.state_of(&of.name)
                     ))
-                    .named("NodeNotFoundOrDisabled")
                     .at(resolver.of_exposure(exposure))
                     .fix(match nearest(&of.name, resolver.lookup.ref_names()) {
                         Some(near) => format!("did you mean '{near}'?"),
@@ -197,6 +202,10 @@ impl Resolver<'_> {
         location(node, line, self.lines_before.get(&node.unique_id).copied().unwrap_or(0))
     }
 
+    fn state_of(&self, name: &str) -> &'static str {
+        if self.disabled.contains(name) { "is disabled" } else { "was not found" }
+    }
+
     /// A test without its parent is kept, and does nothing; anything else cannot be built.
     fn problem(node: &Node, what: String) -> Diagnostic {
         if node.resource_type == ResourceType::Test {
@@ -249,7 +258,14 @@ impl Resolver<'_> {
     fn missing_source(&self, node: &Node, name: &str, table: &str) -> Option<Diagnostic> {
         let is_disabled = self.disabled.contains(&format!("{name}.{table}"));
         if is_disabled && node.resource_type == ResourceType::Test {
-            return None;
+            let what = format!("{} depends on a source named '{name}.{table}' which is disabled", Self::whose(node));
+            return Some(
+                Diagnostic::warning(what)
+                    .named("InvalidDisabledTargetInTestNode")
+                    .at(self.at(node, "source", &[name, table]))
+                    .cause("the test is switched off with the source")
+                    .fix("enable the source, or remove the test"),
+            );
         }
         let wanted = format!("{name}.{table}");
         let near = nearest(&wanted, self.lookup.source_names());
@@ -359,7 +375,12 @@ impl Resolver<'_> {
 }
 
 /// Groups that do not exist, and relations that two nodes would build.
-pub(super) fn check(artifact: &Artifact, unique_names: bool, diagnostics: &mut Vec<Diagnostic>) {
+pub(super) fn check(
+    artifact: &Artifact,
+    unique_names: bool,
+    places: &super::config_places::ConfigPlaces<'_>,
+    diagnostics: &mut Vec<Diagnostic>,
+) {
     let groups: HashSet<&str> = artifact.groups.values().map(|group| group.name.as_str()).collect();
     let mut relations: HashMap<String, &Node> = HashMap::new();
     let mut names: HashMap<(&str, &str), &Node> = HashMap::new();
@@ -374,7 +395,7 @@ pub(super) fn check(artifact: &Artifact, unique_names: bool, diagnostics: &mut V
                     "Parsing Error\n  Invalid group '{group}', expected one of {}",
                     listed(&groups)
                 ))
-                .at(Location::file(&node.original_file_path))
+                .at(places.of(node, "group"))
                 .cause(format!("'{}' is in a group that no property file defines", node.unique_id))
                 .fix("define it below `groups:`, or correct the name"),
             );

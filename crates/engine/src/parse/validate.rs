@@ -1,6 +1,6 @@
 //! What a node's final config must agree with: contracts, snapshots, microbatch, incremental models.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, ops::Deref};
 
 use artifacts::{
     JsonMap,
@@ -10,11 +10,16 @@ use diagnostic::{Diagnostic, Location};
 use project::{ConfigKind, Project};
 use serde_json::Value as Json;
 
-use super::colors;
+use super::{colors, config_places::ConfigPlaces, config_types};
 
 /// Everything that is wrong with the configs of the enabled nodes.
-pub(super) fn validate<'a>(nodes: impl Iterator<Item = &'a Node>, diagnostics: &mut Vec<Diagnostic>) {
+pub(super) fn validate<'a>(
+    nodes: impl Iterator<Item = &'a Node>,
+    places: &ConfigPlaces<'_>,
+    diagnostics: &mut Vec<Diagnostic>,
+) {
     for node in nodes {
+        let node = &Checked { node, places };
         match node.resource_type {
             ResourceType::Model => {
                 primary_key(node, diagnostics);
@@ -23,7 +28,6 @@ pub(super) fn validate<'a>(nodes: impl Iterator<Item = &'a Node>, diagnostics: &
                 public_ephemeral(node, diagnostics);
                 freshness(node, diagnostics);
                 one_of(node, "on_error", &["skip_children", "continue"], diagnostics);
-                pointer(node, diagnostics);
             }
             ResourceType::Snapshot => snapshot(node, diagnostics),
             ResourceType::Seed => fixed_materialization(node, "seed", diagnostics),
@@ -36,34 +40,35 @@ pub(super) fn validate<'a>(nodes: impl Iterator<Item = &'a Node>, diagnostics: &
     }
 }
 
+/// A node, and where its configs are written.
+struct Checked<'a> {
+    node: &'a Node,
+    places: &'a ConfigPlaces<'a>,
+}
+
+impl Deref for Checked<'_> {
+    type Target = Node;
+
+    fn deref(&self) -> &Node {
+        self.node
+    }
+}
+
 /// Configs that mean nothing in another type.
-fn types(node: &Node, diagnostics: &mut Vec<Diagnostic>) {
-    const BOOLEANS: [&str; 2] = ["enabled", "full_refresh"];
-    const MAPPINGS: [&str; 7] = ["meta", "persist_docs", "docs", "contract", "column_types", "grants", "quoting"];
-    let mut report = |key: &str, value: &Json, expected: &str, fix: &str| {
-        let problem = format!("Invalid config: at path ['{key}']: {value} is not {expected}");
-        diagnostics.push(
-            wrong(node, &problem)
-                .cause(format!("`{key}` of dbt_project.yml, of a property file or of config() has this value"))
-                .fix(fix),
-        );
-    };
-    for key in BOOLEANS {
-        if let Some(value) = node.config.get(key).filter(|value| !value.is_null() && !value.is_boolean()) {
-            report(key, value, "true or false", &format!("write `{key}: true` or `{key}: false`, without quotes"));
-        }
-    }
-    for key in MAPPINGS {
-        if let Some(value) = node.config.get(key).filter(|value| !value.is_null() && !value.is_object()) {
-            report(key, value, "a mapping", &format!("write `{key}: {{…: …}}`"));
-        }
-    }
+fn types(node: &Checked<'_>, diagnostics: &mut Vec<Diagnostic>) {
+    diagnostics.extend(config_types::mistakes(node.resource_type, &node.config).map(|mistake| {
+        let config_types::Mistake { key, expected, fix } = mistake;
+        let value = node.config.get(key).unwrap_or(&Json::Null);
+        wrong(node, key, &format!("Invalid config: at path ['{key}']: {value} is not {expected}"))
+            .cause(format!("`{key}` of dbt_project.yml, of a property file or of config() has this value"))
+            .fix(fix)
+    }));
 }
 
 /// `enabled` of what is no node.
 pub(super) fn enabled(artifact: &artifacts::Manifest, diagnostics: &mut Vec<Diagnostic>) {
     let mut check = |kind: &str, name: &str, path: &str, enabled: Option<&Json>| {
-        let Some(value) = enabled.filter(|value| !value.is_null() && !value.is_boolean()) else { return };
+        let Some(value) = enabled.filter(|value| !value.is_boolean()) else { return };
         let what = format!(
             "Parsing Error in {kind} {name} ({path})\n  Invalid config: at path ['enabled']: {value} is not true or false"
         );
@@ -96,12 +101,13 @@ pub(super) fn enabled(artifact: &artifacts::Manifest, diagnostics: &mut Vec<Diag
     }
 }
 
-fn wrong(node: &Node, problem: &str) -> Diagnostic {
+/// A mistake in the config `key`.
+fn wrong(node: &Checked<'_>, key: &str, problem: &str) -> Diagnostic {
     Diagnostic::error(format!(
         "Parsing Error in {} {} ({})\n  {problem}",
         node.resource_type, node.name, node.original_file_path
     ))
-    .at(Location::file(&node.original_file_path))
+    .at(node.places.of(node, key))
 }
 
 fn is_set(config: &JsonMap, key: &str) -> bool {
@@ -109,7 +115,7 @@ fn is_set(config: &JsonMap, key: &str) -> bool {
 }
 
 /// `docs: {node_color: …}` is a colour of CSS.
-fn node_color(node: &Node, diagnostics: &mut Vec<Diagnostic>) {
+fn node_color(node: &Checked<'_>, diagnostics: &mut Vec<Diagnostic>) {
     let Some(color) = node.docs.node_color.as_deref() else { return };
     let is_hex = color
         .strip_prefix('#')
@@ -118,13 +124,15 @@ fn node_color(node: &Node, diagnostics: &mut Vec<Diagnostic>) {
         let problem = format!(
             "Invalid color name for docs.node_color: {color}. It is neither a valid HTML color name nor a valid HEX code."
         );
-        diagnostics
-            .push(wrong(node, &problem).fix("write a name such as `lightskyblue`, or three or six digits: '#87cefa'"));
+        diagnostics.push(
+            wrong(node, "node_color", &problem)
+                .fix("write a name such as `lightskyblue`, or three or six digits: '#87cefa'"),
+        );
     }
 }
 
 /// A model has one primary key: one column's, or the model's own.
-fn primary_key(node: &Node, diagnostics: &mut Vec<Diagnostic>) {
+fn primary_key(node: &Checked<'_>, diagnostics: &mut Vec<Diagnostic>) {
     let is_key = |constraints: &[Constraint]| constraints.iter().any(|constraint| constraint.kind == "primary_key");
     let columns: Vec<&str> =
         node.columns.values().filter(|column| is_key(&column.constraints)).map(|column| column.name.as_str()).collect();
@@ -134,13 +142,15 @@ fn primary_key(node: &Node, diagnostics: &mut Vec<Diagnostic>) {
             "Found {} columns ([{names}]) with primary key constraints defined. Primary keys for multiple columns must be defined as a model level constraint.",
             columns.len()
         );
-        diagnostics
-            .push(wrong(node, &problem).fix("write one constraint below the model: {type: primary_key, columns: […]}"));
+        diagnostics.push(
+            wrong(node, "constraints", &problem)
+                .fix("write one constraint below the model: {type: primary_key, columns: […]}"),
+        );
     }
     if !columns.is_empty() && is_key(&node.constraints) {
         diagnostics.push(
             wrong(
-                node,
+                node, "constraints",
                 "Primary key constraints defined at the model level and the columns level. Primary keys can be defined at the model level or the column level, not both.",
             )
             .fix("remove one of the two"),
@@ -148,13 +158,13 @@ fn primary_key(node: &Node, diagnostics: &mut Vec<Diagnostic>) {
     }
 }
 
-fn contract(node: &Node, diagnostics: &mut Vec<Diagnostic>) {
+fn contract(node: &Checked<'_>, diagnostics: &mut Vec<Diagnostic>) {
     if !node.contract.enforced {
         return;
     }
     if node.language != "sql" {
         diagnostics.push(
-            wrong(node, &format!("Language Error: Expected 'sql' but found '{}'", node.language))
+            wrong(node, "contract", &format!("Language Error: Expected 'sql' but found '{}'", node.language))
                 .cause("a contract is compared with the columns of the model's query")
                 .fix("write the model in SQL, or set `contract: {enforced: false}`"),
         );
@@ -173,23 +183,27 @@ fn contract(node: &Node, diagnostics: &mut Vec<Diagnostic>) {
     }
     if !matches!(node.materialized(), "table" | "view" | "incremental") {
         diagnostics.push(
-            wrong(node, "Only SQL table, view, and incremental models are supported for contracts")
+            wrong(node, "contract", "Only SQL table, view, and incremental models are supported for contracts")
                 .cause(format!("the model is materialized as '{}'", node.materialized()))
                 .fix("change `materialized`, or set `contract: {enforced: false}`"),
         );
     }
     if node.columns.is_empty() {
         diagnostics.push(
-            wrong(node, "Constraints must be defined in a `yml` schema configuration file like `schema.yml`.")
-                .cause("the contract is enforced, and no property file lists the model's columns")
-                .fix("add `columns:` with a `data_type` each"),
+            wrong(
+                node,
+                "contract",
+                "Constraints must be defined in a `yml` schema configuration file like `schema.yml`.",
+            )
+            .cause("the contract is enforced, and no property file lists the model's columns")
+            .fix("add `columns:` with a `data_type` each"),
         );
     }
     let on_change = node.config_str("on_schema_change").unwrap_or("ignore");
     if node.materialized() == "incremental" && !matches!(on_change, "append_new_columns" | "fail") {
         diagnostics.push(
             wrong(
-                node,
+                node, "on_schema_change",
                 &format!(
                     "Invalid value for on_schema_change: {on_change}. Models materialized as incremental with contracts enabled must set on_schema_change to 'append_new_columns' or 'fail'"
                 ),
@@ -236,7 +250,7 @@ pub(super) fn unfiltered_microbatch(artifact: &artifacts::Manifest, diagnostics:
     }
 }
 
-fn microbatch(node: &Node, diagnostics: &mut Vec<Diagnostic>) {
+fn microbatch(node: &Checked<'_>, diagnostics: &mut Vec<Diagnostic>) {
     if !is_microbatch(node) {
         return;
     }
@@ -248,7 +262,7 @@ fn microbatch(node: &Node, diagnostics: &mut Vec<Diagnostic>) {
                 format!("Microbatch model '{}' must provide '{key}' ({expected}) config.", node.name)
             };
             diagnostics.push(
-                wrong(node, &problem)
+                wrong(node, key, &problem)
                     .cause("the strategy `microbatch` cuts the model into batches of time")
                     .fix(format!("set `{key}`")),
             );
@@ -269,7 +283,7 @@ fn microbatch(node: &Node, diagnostics: &mut Vec<Diagnostic>) {
     );
 }
 
-fn freshness(node: &Node, diagnostics: &mut Vec<Diagnostic>) {
+fn freshness(node: &Checked<'_>, diagnostics: &mut Vec<Diagnostic>) {
     let Some(build_after) = node.config("freshness").and_then(|freshness| freshness.get("build_after")) else { return };
     let is_set = |key: &str| build_after.get(key).is_some_and(|value| !value.is_null());
     for (there, missing) in [("count", "period"), ("period", "count")] {
@@ -277,6 +291,7 @@ fn freshness(node: &Node, diagnostics: &mut Vec<Diagnostic>) {
             diagnostics.push(
                 wrong(
                     node,
+                    "freshness",
                     &format!("`freshness.build_after` must have a value for `{missing}` if a `{there}` is provided"),
                 )
                 .fix(format!("add `{missing}`")),
@@ -292,7 +307,7 @@ fn freshness(node: &Node, diagnostics: &mut Vec<Diagnostic>) {
     if !is_right {
         diagnostics.push(
             wrong(
-                node,
+                node, "freshness",
                 &format!(
                     "Field \"build_after\" of type ModelBuildAfter in ModelFreshness has invalid value {build_after}"
                 ),
@@ -302,26 +317,10 @@ fn freshness(node: &Node, diagnostics: &mut Vec<Diagnostic>) {
     }
 }
 
-fn pointer(node: &Node, diagnostics: &mut Vec<Diagnostic>) {
-    let Some(pointer) = node.config("latest_version_pointer") else { return };
-    let key = "latest_version_pointer";
-    let is_right = pointer.as_object().is_some_and(|pointer| {
-        pointer.get("enabled").is_none_or(|enabled| enabled.is_null() || enabled.is_boolean())
-            && pointer.get("alias").is_none_or(|alias| alias.is_null() || alias.is_string())
-    });
-    if !is_right {
-        diagnostics.push(
-            wrong(node, &format!("Invalid config: at path ['{key}']: {pointer} is not a mapping of enabled and alias"))
-                .cause("dbt takes no `true` or `false` in its place")
-                .fix(format!("write `{key}: {{enabled: true}}`")),
-        );
-    }
-}
-
-fn one_of(node: &Node, key: &str, known: &[&str], diagnostics: &mut Vec<Diagnostic>) {
+fn one_of(node: &Checked<'_>, key: &str, known: &[&str], diagnostics: &mut Vec<Diagnostic>) {
     if let Some(value) = node.config(key).filter(|value| !value.as_str().is_some_and(|value| known.contains(&value))) {
         diagnostics.push(
-            wrong(node, &format!("Field \"{key}\" has invalid value {value}"))
+            wrong(node, key, &format!("Field \"{key}\" has invalid value {value}"))
                 .fix(format!("write one of {}", known.join(", "))),
         );
     }
@@ -334,11 +333,12 @@ fn is_iso_time(text: &str) -> bool {
         || formats.iter().any(|format| chrono::NaiveDateTime::parse_from_str(text, format).is_ok())
 }
 
-fn public_ephemeral(node: &Node, diagnostics: &mut Vec<Diagnostic>) {
+fn public_ephemeral(node: &Checked<'_>, diagnostics: &mut Vec<Diagnostic>) {
     if node.is_ephemeral() && node.access.as_deref() == Some("public") {
         diagnostics.push(
             wrong(
                 node,
+                "access",
                 &format!(
                     "Node {} with 'ephemeral' materialization has an invalid value (public) for the access field",
                     node.unique_id
@@ -350,23 +350,27 @@ fn public_ephemeral(node: &Node, diagnostics: &mut Vec<Diagnostic>) {
     }
 }
 
-fn access(node: &Node, diagnostics: &mut Vec<Diagnostic>) {
+fn access(node: &Checked<'_>, diagnostics: &mut Vec<Diagnostic>) {
     if let Some(access) = &node.access
         && !matches!(access.as_str(), "private" | "protected" | "public")
     {
         diagnostics.push(
-            wrong(node, &format!("Node {} has an invalid value ({access}) for the access field", node.unique_id))
-                .fix("write `private`, `protected` or `public`"),
+            wrong(
+                node,
+                "access",
+                &format!("Node {} has an invalid value ({access}) for the access field", node.unique_id),
+            )
+            .fix("write `private`, `protected` or `public`"),
         );
     }
 }
 
-fn snapshot(node: &Node, diagnostics: &mut Vec<Diagnostic>) {
+fn snapshot(node: &Checked<'_>, diagnostics: &mut Vec<Diagnostic>) {
     fixed_materialization(node, "snapshot", diagnostics);
     let config = &node.config;
     if !is_set(config, "strategy") || !is_set(config, "unique_key") {
         diagnostics.push(
-            wrong(node, "Snapshots must be configured with a 'strategy' and 'unique_key'.")
+            wrong(node, "strategy", "Snapshots must be configured with a 'strategy' and 'unique_key'.")
                 .cause("a snapshot needs to know which row is which, and when one has changed")
                 .fix("set `strategy: timestamp` (with `updated_at`) or `strategy: check` (with `check_cols`), and `unique_key`"),
         );
@@ -383,6 +387,7 @@ fn snapshot(node: &Node, diagnostics: &mut Vec<Diagnostic>) {
                 diagnostics.push(
                     wrong(
                         node,
+                        "check_cols",
                         "A snapshot configured with the check strategy must specify a check_cols configuration.",
                     )
                     .fix("set `check_cols: all` or a list of columns"),
@@ -394,6 +399,7 @@ fn snapshot(node: &Node, diagnostics: &mut Vec<Diagnostic>) {
                 diagnostics.push(
                     wrong(
                         node,
+                        "strategy",
                         "A snapshot configured with the timestamp strategy must specify an updated_at configuration.",
                     )
                     .fix("set `updated_at` to the column that says when a row was changed"),
@@ -401,7 +407,7 @@ fn snapshot(node: &Node, diagnostics: &mut Vec<Diagnostic>) {
             }
             if is_set(config, "check_cols") {
                 diagnostics.push(
-                    wrong(node, "A 'timestamp' snapshot should not have 'check_cols'")
+                    wrong(node, "check_cols", "A 'timestamp' snapshot should not have 'check_cols'")
                         .fix("remove `check_cols`, or use `strategy: check`"),
                 );
             }
@@ -410,12 +416,16 @@ fn snapshot(node: &Node, diagnostics: &mut Vec<Diagnostic>) {
     }
 }
 
-fn fixed_materialization(node: &Node, only: &str, diagnostics: &mut Vec<Diagnostic>) {
+fn fixed_materialization(node: &Checked<'_>, only: &str, diagnostics: &mut Vec<Diagnostic>) {
     if node.materialized() != only {
         diagnostics.push(
-            wrong(node, &format!("A {} must have a materialized value of '{only}'", node.resource_type))
-                .cause(format!("it is set to '{}'", node.materialized()))
-                .fix("remove `materialized`"),
+            wrong(
+                node,
+                "materialized",
+                &format!("A {} must have a materialized value of '{only}'", node.resource_type),
+            )
+            .cause(format!("it is set to '{}'", node.materialized()))
+            .fix("remove `materialized`"),
         );
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::State;
 use crate::syntax::ast::{Arguments, Comparison, Expr, ExprKind};
 use crate::value::Slice;
-use crate::{CallArgs, Dict, DictMap, Error, Key, Result, Value};
+use crate::{CallArgs, Dict, DictMap, Error, ErrorKind, Key, Result, Value};
 
 impl State<'_> {
     pub(super) fn evaluate(&mut self, expr: &Expr) -> Result<Value> {
@@ -37,12 +37,14 @@ impl State<'_> {
             | ExprKind::Attribute(..)
             | ExprKind::Item(..)
             | ExprKind::Call(..) => self.evaluate(expr),
-            ExprKind::Filter(of, _, filter, arguments) => {
+            ExprKind::Filter(of, name, filter, arguments) => {
+                let filter = filter.ok_or_else(|| unknown("filter", name))?;
                 let of = self.evaluate(of)?;
                 let args = self.evaluate_arguments(arguments)?;
                 filter(self, of, args)
             }
-            ExprKind::Test(of, _, test, arguments) => {
+            ExprKind::Test(of, name, test, arguments) => {
+                let test = test.ok_or_else(|| unknown("test", name))?;
                 let of = self.evaluate(of)?;
                 let args = self.evaluate_arguments(arguments)?;
                 test(self, &of, args).map(Value::Bool)
@@ -218,4 +220,8 @@ pub(crate) fn compare(left: &Value, comparison: Comparison, right: &Value) -> Re
         Comparison::In => right.contains(left),
         Comparison::NotIn => right.contains(left).map(|found| !found),
     }
+}
+
+fn unknown(kind: &str, name: &str) -> Error {
+    Error::new(ErrorKind::Runtime, format!("No {kind} named {}.", Value::from(name).repr()))
 }

@@ -128,8 +128,9 @@ pub(crate) enum ExprKind {
     Item(Box<Expr>, Box<Expr>),
     Slice(Box<Expr>, Box<[Option<Expr>; 3]>),
     Call(Box<Expr>, Box<Arguments>),
-    Filter(Box<Expr>, Arc<str>, Filter, Box<Arguments>),
-    Test(Box<Expr>, Arc<str>, Test, Box<Arguments>),
+    /// Without a filter of that name it is an error where it is reached, as in Jinja where it stands in a macro or a branch.
+    Filter(Box<Expr>, Arc<str>, Option<Filter>, Box<Arguments>),
+    Test(Box<Expr>, Arc<str>, Option<Test>, Box<Arguments>),
     Operate(Operator, Box<Expr>, Box<Expr>),
     Compare(Box<Expr>, Vec<(Comparison, Expr)>),
     And(Box<Expr>, Box<Expr>),
@@ -138,7 +139,11 @@ pub(crate) enum ExprKind {
     Negate(Box<Expr>),
     Positive(Box<Expr>),
     Concat(Vec<Expr>),
-    Conditional { condition: Box<Expr>, then: Box<Expr>, otherwise: Option<Box<Expr>> },
+    Conditional {
+        condition: Box<Expr>,
+        then: Box<Expr>,
+        otherwise: Option<Box<Expr>>,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -427,9 +427,7 @@ impl<'s> Parser<'s> {
         let line = self.line();
         let name = self.dotted_name()?;
         let arguments = if self.at_sign("(") { self.arguments()? } else { Arguments::default() };
-        let Some(filter) = crate::filters::filter(&name) else {
-            return Err(Error::syntax(format!("No filter named {}.", Value::str(name).repr()), line));
-        };
+        let filter = crate::filters::filter(&name);
         self.expr(ExprKind::Filter(Box::new(of), Arc::from(name), filter, Box::new(arguments)), line)
     }
 
@@ -458,9 +456,7 @@ impl<'s> Parser<'s> {
             }
             _ => Arguments::default(),
         };
-        let Some(test) = crate::filters::test(&name) else {
-            return Err(Error::syntax(format!("No test named {}.", Value::str(name).repr()), line));
-        };
+        let test = crate::filters::test(&name);
         let node = self.expr(ExprKind::Test(Box::new(of), Arc::from(name), test, Box::new(arguments)), line)?;
         if negated { self.expr(ExprKind::Not(Box::new(node)), line) } else { Ok(node) }
     }

@@ -7,6 +7,7 @@ use serde_json::{Map as JsonMap, Value as Json};
 use super::semantic;
 use super::shape::Shape;
 use super::tests::{TestDefinition, take_tests};
+use super::types;
 use crate::fields::Fields;
 use crate::render::RenderYaml;
 use crate::yaml::{Node, Position};
@@ -130,6 +131,7 @@ pub(super) fn read_column(fields: &mut Fields<'_>, node: &Node, renderer: &dyn R
     let mut entry = fields.nested(node, of)?;
     let name = entry.name("columns")?;
     entry.of = format!("column '{name}' of {}", entry.of.trim_start_matches("a column of "));
+    types::check(&mut entry, types::COLUMN);
     let config = entry.json("config");
     let mut meta = entry.json("meta");
     let mut tags = entry.texts("tags");

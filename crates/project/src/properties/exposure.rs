@@ -2,6 +2,7 @@
 
 use serde_json::{Map as JsonMap, Value as Json};
 
+use super::types;
 use crate::config::Config;
 use crate::fields::Fields;
 use crate::yaml::{Map, Node, Position};
@@ -60,6 +61,7 @@ pub(super) fn read_exposure(entry: &Node, unrendered: &Node, fields: &mut Fields
     let mut exposure = fields.nested(entry, "an entry of exposures")?;
     let name = exposure.name("exposures")?;
     exposure.of = format!("exposure '{name}'");
+    types::check(&mut exposure, types::EXPOSURE);
     let exposure_type = one_of(&mut exposure, "type", &["dashboard", "notebook", "analysis", "ml", "application"]);
     if exposure_type.is_none() && exposure.peek("type").is_none() {
         let what = format!(
@@ -104,6 +106,7 @@ pub(super) fn read_group(entry: &Node, fields: &mut Fields<'_>) -> Option<GroupP
     let mut group = fields.nested(entry, "an entry of groups")?;
     let name = group.name("groups")?;
     group.of = format!("group '{name}'");
+    types::check(&mut group, types::GROUP);
     let read = GroupProperties {
         position: entry.position,
         owner: take_owner(&mut group),
@@ -117,7 +120,16 @@ pub(super) fn read_group(entry: &Node, fields: &mut Fields<'_>) -> Option<GroupP
 }
 
 fn take_owner(fields: &mut Fields<'_>) -> JsonMap<String, Json> {
-    let owner = fields.json("owner");
+    let owner = match fields.take_some("owner") {
+        Some(node) => {
+            let of = format!("owner of {}", fields.of);
+            if let Some(mut owner) = fields.nested(&node, of) {
+                types::check(&mut owner, types::OWNER);
+            }
+            node.value.as_map().map(Map::to_json).unwrap_or_default()
+        }
+        None => JsonMap::new(),
+    };
     if !owner.contains_key("name") && !owner.contains_key("email") {
         let what =
             format!("Parsing Error\n  {} owner must have at least one of 'name' or 'email'.", capitalized(&fields.of));

@@ -3,6 +3,7 @@
 use serde_json::{Map as JsonMap, Value as Json};
 
 use super::node::take_config;
+use super::types;
 use crate::config::Config;
 use crate::fields::Fields;
 use crate::yaml::{Node, Position};
@@ -39,6 +40,7 @@ pub(super) fn read_macro(entry: &Node, fields: &mut Fields<'_>) -> Option<MacroP
     let mut entry_fields = fields.nested(entry, "an entry of macros")?;
     let name = entry_fields.name("macros")?;
     entry_fields.of = format!("macro '{name}'");
+    types::check(&mut entry_fields, types::MACRO);
     let nodes = entry_fields.list("arguments");
     let arguments = nodes.iter().filter_map(|node| read_argument(&mut entry_fields, node)).collect();
     let read = MacroProperties {
@@ -71,6 +73,7 @@ fn take_macro_config(fields: &mut Fields<'_>) -> Config {
 fn read_argument(fields: &mut Fields<'_>, node: &Node) -> Option<MacroArgument> {
     let of = format!("an argument of {}", fields.of);
     let mut entry = fields.nested(node, of)?;
+    types::check(&mut entry, types::MACRO_ARGUMENT);
     let read = MacroArgument {
         name: entry.name("arguments")?,
         data_type: entry.text("type"),

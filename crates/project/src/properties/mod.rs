@@ -14,6 +14,7 @@ mod semantic;
 mod shape;
 mod source;
 mod tests;
+pub(crate) mod types;
 mod unit_test;
 mod versions;
 

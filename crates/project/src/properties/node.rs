@@ -8,6 +8,7 @@ use super::raw::{RawProperties, read_flat_metric};
 use super::semantic;
 use super::shape::Shape;
 use super::tests::{TestDefinition, take_tests};
+use super::types;
 use super::versions::{VersionNumber, VersionProperties, take_versions};
 use crate::config::Config;
 use crate::fields::Fields;
@@ -110,6 +111,8 @@ pub(super) fn read_node(
     let mut entry_fields = fields.nested(entry, format!("an entry of {section}"))?;
     let name = entry_fields.name(section)?;
     entry_fields.of = format!("{} '{name}'", singular(section));
+    let has_tests = !matches!(section, "analyses" | "data_tests" | "tests");
+    types::check(&mut entry_fields, if has_tests { types::NODE } else { types::UNTESTED_NODE });
     let config = take_config(&mut entry_fields);
     let unrendered_config = unrendered.value.as_map().map(unrendered_config).unwrap_or_default();
     let versions = take_versions(&mut entry_fields, unrendered, renderer);
@@ -184,6 +187,7 @@ pub(super) fn singular(section: &str) -> &str {
 
 /// `config:` with the moved keys in it; a key in both places is an error.
 pub(super) fn take_config(fields: &mut Fields<'_>) -> Config {
+    check_docs(fields);
     let mut config = fields.mapping("config");
     fields.report_config_slips(&config);
     for key in MOVED_TO_CONFIG {
@@ -200,6 +204,18 @@ pub(super) fn take_config(fields: &mut Fields<'_>) -> Config {
         config.insert(key, value);
     }
     config.to_json()
+}
+
+/// `docs:` beside `config:`; what it says below it is checked when configs are merged.
+fn check_docs(fields: &mut Fields<'_>) {
+    let Some(node) = fields.peek("docs").cloned() else { return };
+    let of = format!("docs of {}", fields.of);
+    let Some(mut docs) = fields.nested(&node, of) else { return };
+    types::check(&mut docs, types::DOCS);
+    for (key, _) in types::DOCS {
+        docs.take(key);
+    }
+    docs.refuse_rest("docs", &["show", "node_color"]);
 }
 
 /// What `config:` itself says before rendering; keys beside it only count rendered.
@@ -226,9 +242,6 @@ pub(super) fn take_deprecation_date(fields: &mut Fields<'_>) -> Option<String> {
 
 fn latest_version(fields: &mut Fields<'_>, versions: &[VersionProperties]) -> Option<VersionNumber> {
     let written = fields.take_some("latest_version");
-    if versions.is_empty() {
-        return None;
-    }
     let Some(node) = written else { return versions.iter().map(|version| version.v.clone()).max() };
     let number = VersionNumber::of(&node.value);
     if let Some(number) = &number

@@ -4,6 +4,7 @@ use serde_json::{Map as JsonMap, Value as Json};
 
 use super::columns::{ColumnProperties, take_columns};
 use super::tests::{TestDefinition, take_tests};
+use super::types;
 use crate::config::Config;
 use crate::fields::Fields;
 use crate::render::RenderYaml;
@@ -248,6 +249,8 @@ pub(super) fn read_source(
     let mut source = fields.nested(entry, "an entry of sources")?;
     let name = source.name("sources")?;
     source.of = format!("source '{name}'");
+    types::check(&mut source, types::SOURCE);
+    check_config_freshness(&mut source);
     let raw_tables = below(unrendered, "tables").and_then(Value::as_seq).unwrap_or_default();
     let tables = source.list("tables");
     let tables = tables
@@ -338,6 +341,8 @@ fn read_table(
     let mut table = source.nested(entry, format!("a table of {of}"))?;
     let name = table.name("tables")?;
     table.of = format!("table '{name}' of {of}");
+    types::check(&mut table, types::TABLE);
+    check_config_freshness(&mut table);
     let (loaded_at_field, loaded_at_query) = take_loaded_at(&mut table);
     let external = table.take_some("external");
     let external = match external {
@@ -407,11 +412,21 @@ fn take_quoting(fields: &mut Fields<'_>) -> Quoting {
     let Some(node) = fields.take_some("quoting") else { return Quoting::default() };
     let of = format!("quoting of {}", fields.of);
     let Some(mut quoting) = fields.nested(&node, of) else { return Quoting::default() };
+    types::check(&mut quoting, types::QUOTING);
     Quoting {
         database: quoting.bool("database"),
         schema: quoting.bool("schema"),
         identifier: quoting.bool("identifier"),
         column: quoting.bool("column"),
+    }
+}
+
+/// Says what is wrong with the freshness below `config:`.
+fn check_config_freshness(fields: &mut Fields<'_>) {
+    let Some(node) = fields.peek("config").cloned() else { return };
+    let of = fields.of.clone();
+    if let Some(mut config) = fields.nested(&node, of) {
+        take_freshness(&mut config);
     }
 }
 

@@ -2,6 +2,7 @@
 
 use serde_json::{Map as JsonMap, Value as Json};
 
+use super::types;
 use super::versions::VersionNumber;
 use crate::config::Config;
 use crate::fields::Fields;
@@ -119,6 +120,14 @@ pub(super) fn read_unit_test(entry: &Node, fields: &mut Fields<'_>) -> Option<Un
     let mut test = fields.nested(entry, "an entry of unit_tests")?;
     let name = test.name("unit_tests")?;
     test.of = format!("unit test '{name}'");
+    types::check(&mut test, types::UNIT_TEST);
+    if !test.was_there("given") {
+        let what = format!(
+            "Parsing Error\n  Invalid unit_tests config given in {}: 'given' is missing on {}",
+            test.source.file, test.of
+        );
+        test.report(entry.position, what, None, "add `given: []`, or the inputs");
+    }
     let Some(model) = test.text("model") else {
         let what = format!(
             "Parsing Error\n  Invalid unit_tests config given in {}: 'model' is missing on {}",
@@ -170,6 +179,7 @@ const UNIT_TEST_KEYS: &[&str] = &["name", "model", "given", "expect", "descripti
 fn read_given(fields: &mut Fields<'_>, node: &Node) -> Option<Given> {
     let of = format!("a given input of {}", fields.of);
     let mut given = fields.nested(node, of)?;
+    types::check(&mut given, types::UNIT_TEST_INPUT);
     let Some(input) = given.text("input") else {
         let what = format!("Parsing Error\n  {} has no 'input'", given.of);
         given.report(node.position, what, None, "add `input: ref('…')`, `input: source('…', '…')` or `input: this`");
@@ -236,6 +246,7 @@ fn take_overrides(fields: &mut Fields<'_>) -> Overrides {
     let Some(node) = fields.take_some("overrides") else { return Overrides::default() };
     let of = format!("overrides of {}", fields.of);
     let Some(mut overrides) = fields.nested(&node, of) else { return Overrides::default() };
+    types::check(&mut overrides, types::OVERRIDES);
     let read = Overrides {
         macros: overrides.mapping("macros"),
         vars: overrides.mapping("vars"),

@@ -8,6 +8,7 @@ use serde_json::{Map as JsonMap, Value as Json};
 use super::columns::{ColumnProperties, Constraint, read_column, take_constraints};
 use super::node::{NodeProperties, take_config, take_deprecation_date, unrendered_config};
 use super::tests::{TestDefinition, take_tests_if_any};
+use super::types;
 use crate::config::Config;
 use crate::fields::Fields;
 use crate::render::RenderYaml;
@@ -203,6 +204,7 @@ fn read_version(
         return None;
     };
     entry.of = format!("version {v} of {}", entry.of.trim_start_matches("a version of "));
+    types::check(&mut entry, types::VERSION);
     let constraints = entry.has("constraints").then(|| take_constraints(&mut entry));
     Some(VersionProperties {
         position: node.position,

@@ -53,9 +53,9 @@ fn every_mistake_is_reported_at_once() {
         ),
         [
             "Runtime Error: Got an unexpected project version=3, expected 2",
-            "Parsing Error: 'model-paths' of dbt_project.yml must be a string or a list of strings, not a mapping",
-            "Runtime Error: \"soon\" is not a valid semantic version.",
+            "Parsing Error: 'model-paths' of dbt_project.yml must be a list of strings, not a mapping",
             "Parsing Error: 'restrict-access' of dbt_project.yml must be true or false, not a string",
+            "Runtime Error: \"soon\" is not a valid semantic version.",
         ]
     );
 }

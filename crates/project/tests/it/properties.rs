@@ -285,8 +285,8 @@ unit_tests: [{name: u, model: m}]
         [
             "Parsing Error: The schema file at models/schema.yml is invalid because a list element for 'models' does not have a name attribute.",
             "Parsing Error: The schema file at models/schema.yml is invalid because a list element for 'models' is not a dictionary",
+            "Parsing Error: 'columns' of model 'orders' must be a list of mappings, not a mapping",
             "Parsing Error: In models/schema.yml: found meta dictionary in 'config' dictionary and as top-level key of model 'orders'.",
-            "Parsing Error: 'columns' of model 'orders' must be a list, not a mapping",
             "Parsing Error: Invalid test config: cannot have both 'tests' and 'data_tests' defined on model 'orders'",
             "Parsing Error: Invalid test config given in models/schema.yml: test definition dictionary must have exactly one key, got 2 (c, d)",
             "Parsing Error: Invalid test config given in models/schema.yml: test arguments must be a dict, got a string (value e)",
@@ -298,12 +298,13 @@ unit_tests: [{name: u, model: m}]
             "Parsing Error: The schema file at models/schema.yml is invalid because the value of 'sources' is not a list",
             "Parsing Error: 'report' is not one of the values for type of exposure 'e'",
             "Parsing Error: Exposure 'e' owner must have at least one of 'name' or 'email'.",
+            "Parsing Error: Invalid unit_tests config given in models/schema.yml: 'given' is missing on unit test 'u'",
             "Parsing Error: Invalid unit_tests config given in models/schema.yml: 'expect' is missing on unit test 'u'",
         ]
     );
     let (_, diagnostics) = parse("models:\n  - name: a\n    columns: 5\n");
     assert_eq!(
         diagnostics[0].to_string(),
-        "Parsing Error\n  'columns' of model 'a' must be a list, not an integer\n  at models/schema.yml:3:14\n   3 |     columns: 5\n     |              ^\n  cause: models/schema.yml has an integer here\n  fix:   write a list"
+        "Parsing Error\n  'columns' of model 'a' must be a list of mappings, not an integer\n  at models/schema.yml:3:14\n   3 |     columns: 5\n     |              ^\n  cause: models/schema.yml has an integer here\n  fix:   write a list of mappings"
     );
 }
