@@ -249,6 +249,8 @@ def double_line(source, rng):
 
 @kind
 def cut_properties(source, rng):
+    if not source.properties:
+        return None
     path = rng.choice(source.properties)
     return {path: source.files[path][: rng.randrange(len(source.files[path]) or 1)]}
 

@@ -133,12 +133,17 @@ fn load_packages(root: &DbtProject, renderer: &dyn RenderYaml, diagnostics: &mut
     diagnostics.extend(more);
     let lock = PackagesFile::load_lock(&root.root, &Verbatim).0.filter(|lock| !lock.packages.is_empty());
     report_missing(&asked, lock.as_ref(), &folders, root, diagnostics);
+    let all_installed = folders.len() >= asked.packages.len();
     let mut waiting = vec![asked];
     while let Some(file) = waiting.pop() {
         for entry in &file.packages {
             let PackageSpec::Local { path } = &entry.spec else { continue };
             // Relative to the root project, also in the file of another package.
             let directory = root.path(path);
+            // Copied where its local packages are not, a project has them where they were installed.
+            if all_installed && !is_project(&directory) {
+                continue;
+            }
             let (package, found) = DbtProject::load(&directory, path, renderer);
             let Some(package) = package else {
                 diagnostics.push(

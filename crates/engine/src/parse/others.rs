@@ -379,6 +379,16 @@ impl<'a> Parser<'a> {
                 continue;
             }
             let Some(found) = macros.get_mut(id.as_str()) else { continue };
+            if let Some(earlier) = &found.patch_path {
+                let what = format!(
+                    "Compilation Error\n  dbt found two schema.yml entries for the same macro in package {} named {}. Macros may only be described a single time.",
+                    file.package, of.name
+                );
+                let earlier = earlier.rsplit_once("://").map_or(earlier.as_str(), |(_, path)| path);
+                let error = file.source.error(of.position, what).cause(format!("{earlier} describes it too"));
+                diagnostics.push(error.fix("join the two entries"));
+                continue;
+            }
             let mut describe = |text: &str| match self.docs.describe(text, &file.package) {
                 Ok((text, _)) => text,
                 Err(error) => {

@@ -19,6 +19,22 @@ fn load(root: &Path) -> (Option<Project>, Vec<String>) {
 }
 
 #[test]
+fn a_local_package_that_is_installed_may_be_gone() {
+    let directory = tempfile::tempdir().unwrap();
+    write(
+        directory.path(),
+        &[
+            ("shop/dbt_project.yml", "name: shop\n"),
+            ("shop/packages.yml", "packages:\n  - local: ../utils\n"),
+            ("shop/dbt_packages/utils/dbt_project.yml", "name: utils\n"),
+        ],
+    );
+    let (project, whats) = load(&directory.path().join("shop"));
+    assert!(whats.is_empty(), "{whats:?}");
+    assert_eq!(project.unwrap().packages.iter().map(|package| package.name.as_str()).collect::<Vec<_>>(), ["utils"]);
+}
+
+#[test]
 fn local_packages_need_no_deps_and_bring_their_own() {
     let directory = tempfile::tempdir().unwrap();
     write(
