@@ -239,7 +239,7 @@ impl Manifest {
             fqn: exposure.fqn.clone(),
             tags: exposure.tags.clone(),
             original_file_path: exposure.original_file_path.clone(),
-            config: Json::Object(exposure.config.clone()),
+            config: Arc::new(exposure.config.clone()),
             meta: Json::Object(exposure.meta.clone()),
             depends_on: exposure.depends_on.nodes.clone(),
             ..GraphNode::default()
@@ -252,7 +252,7 @@ impl Manifest {
             fqn: test.fqn.clone(),
             tags: texts(test.config.get("tags")),
             original_file_path: test.original_file_path.clone(),
-            config: Json::Object(test.config.clone()),
+            config: Arc::new(test.config.clone()),
             version: test.version.as_ref().map(version_text),
             tested_node: test.tested_node().cloned(),
             depends_on: test.depends_on.nodes.clone(),
@@ -358,7 +358,7 @@ fn graph_node(node: &Node) -> GraphNode {
             .patch_path
             .as_ref()
             .map(|path| path.split_once("://").map_or(path.as_str(), |(_, path)| path).to_owned()),
-        config: Json::Object(node.config.clone()),
+        config: node.config.shared(),
         meta: Json::Object(node.meta.clone()),
         version: node.version.as_ref().map(version_text),
         latest_version: node.latest_version.as_ref().map(version_text),
@@ -384,7 +384,7 @@ fn graph_source(source: &Source) -> GraphNode {
         fqn: source.fqn.clone(),
         tags: source.tags.clone(),
         original_file_path: source.original_file_path.clone(),
-        config: Json::Object(source.config.clone()),
+        config: Arc::new(source.config.clone()),
         meta: Json::Object(source.meta.clone()),
         source_name: Some(source.source_name.clone()),
         ..GraphNode::default()
@@ -401,7 +401,7 @@ fn graph_json(kind: graph::ResourceType, id: &str, resource: &Json) -> GraphNode
         fqn: texts(resource.get("fqn")),
         tags: texts(resource.get("tags")),
         original_file_path: text("original_file_path"),
-        config: resource.get("config").cloned().unwrap_or_default(),
+        config: Arc::new(resource.get("config").and_then(Json::as_object).cloned().unwrap_or_default()),
         meta: resource.get("meta").cloned().unwrap_or_default(),
         depends_on: json_parents(resource),
         ..GraphNode::default()

@@ -203,13 +203,9 @@ fn config_matches(node: &GraphNode, path: &[String], value: &str) -> bool {
     ) {
         return false;
     }
-    let mut found = &node.config;
-    for key in path {
-        match found.get(key) {
-            Some(below) => found = below,
-            None => return false,
-        }
-    }
+    let Some((first, below)) = path.split_first() else { return false };
+    let found = below.iter().fold(node.config.get(first), |found, key| found?.get(key));
+    let Some(found) = found else { return false };
     let truth = match value.to_lowercase().as_str() {
         "true" => Some(true),
         "false" => Some(false),

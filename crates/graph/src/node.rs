@@ -1,7 +1,9 @@
 //! What selection and ordering look at.
 
+use std::sync::Arc;
+
 use names::UniqueId;
-use serde_json::Value as Json;
+use serde_json::{Map as JsonMap, Value as Json};
 
 use crate::resource_type::ResourceType;
 
@@ -34,7 +36,7 @@ pub struct GraphNode {
     /// The property file that describes it, relative to the package's root (without `package://`).
     pub patch_path: Option<String>,
     /// The final config.
-    pub config: Json,
+    pub config: Arc<JsonMap<String, Json>>,
     /// `meta`, for resources that keep it outside the config (sources, exposures).
     pub meta: Json,
     /// The version of a versioned model, as text.

@@ -1,5 +1,6 @@
 //! manifest.json, version 12: everything the project defines, and how it hangs together.
 
+mod config;
 mod function;
 mod node;
 mod parts;
@@ -13,6 +14,7 @@ use names::UniqueId;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
+pub use config::NodeConfig;
 pub use function::{FunctionArgument, FunctionOverload, FunctionParts, FunctionReturns};
 pub use node::{CompiledCode, ExtraCte, Node, ResourceType, TestMetadata};
 pub use parts::{

@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 
 use super::{
     Checksum, Column, Constraint, Contract, DependsOn, Docs, FunctionArgument, FunctionOverload, FunctionParts,
-    FunctionReturns, Ref,
+    FunctionReturns, NodeConfig, Ref,
 };
 use crate::JsonMap;
 
@@ -105,7 +105,7 @@ pub struct Node {
     pub fqn: Vec<String>,
     pub alias: String,
     pub checksum: Checksum,
-    pub config: JsonMap,
+    pub config: NodeConfig,
     pub tags: Vec<String>,
     pub description: String,
     pub columns: IndexMap<String, Column>,

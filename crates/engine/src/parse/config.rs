@@ -41,6 +41,47 @@ pub(super) fn tree_of(project: &Project, kind: ResourceType) -> ConfigKind {
     }
 }
 
+/// What the project files say of one resource.
+pub(super) struct FileLayers<'a> {
+    /// The package's own, from the root of its tree down.
+    own: Vec<&'a JsonMap>,
+    /// The root project's about a package: they count more than what the resource says itself.
+    root: Vec<&'a JsonMap>,
+}
+
+impl<'a> FileLayers<'a> {
+    pub fn new(project: &'a Project, kind: ResourceType, package: &str, fqn: &'a [String]) -> Self {
+        let tree = tree_of(project, kind);
+        let own = project.get(package).map(|own| own.configs.resolve(tree, fqn).collect());
+        let about_package = (package != project.root.name).then(|| project.root.configs.resolve(tree, fqn).collect());
+        Self { own: own.unwrap_or_default(), root: about_package.unwrap_or_default() }
+    }
+
+    /// What tells them from others: the layers' addresses, as they stay where they are as long as the project is.
+    pub fn addresses(&self) -> [Vec<usize>; 2] {
+        [&self.own, &self.root].map(|layers| layers.iter().map(|layer| std::ptr::from_ref(*layer).addr()).collect())
+    }
+
+    /// The final config: defaults, project files, property file, `config()`.
+    pub fn resolve(&self, kind: ResourceType, layers: &Layers<'_>) -> JsonMap {
+        let mut config = defaults(kind).clone();
+        let said = [layers.patch, layers.call].into_iter().flatten();
+        for layer in self.own.iter().copied().chain(said).chain(self.root.iter().copied()) {
+            // Of a model only a freshness with `build_after` is one.
+            let is_none = |freshness: &Json| freshness.get("build_after").is_none();
+            let kept = (kind == ResourceType::Model && layer.get("freshness").is_some_and(is_none))
+                .then(|| config.get("freshness").cloned())
+                .flatten();
+            merge_config(&mut config, layer);
+            if let Some(kept) = kept {
+                config.insert("freshness".to_owned(), kept);
+            }
+        }
+        finish(kind, &mut config);
+        config
+    }
+}
+
 /// The final config of a node of `package`.
 pub(super) fn resolve(
     project: &Project,
@@ -49,28 +90,7 @@ pub(super) fn resolve(
     fqn: &[String],
     layers: &Layers<'_>,
 ) -> JsonMap {
-    let mut config = defaults(kind).clone();
-    let tree = tree_of(project, kind);
-    let mut merge = |layer: &JsonMap| {
-        // Of a model only a freshness with `build_after` is one.
-        let is_none = |freshness: &Json| freshness.get("build_after").is_none();
-        let kept = (kind == ResourceType::Model && layer.get("freshness").is_some_and(is_none))
-            .then(|| config.get("freshness").cloned())
-            .flatten();
-        merge_config(&mut config, layer);
-        if let Some(kept) = kept {
-            config.insert("freshness".to_owned(), kept);
-        }
-    };
-    if let Some(own) = project.get(package) {
-        own.configs.resolve(tree, fqn).for_each(&mut merge);
-    }
-    [layers.patch, layers.call].into_iter().flatten().for_each(&mut merge);
-    if package != project.root.name {
-        project.root.configs.resolve(tree, fqn).for_each(&mut merge);
-    }
-    finish(kind, &mut config);
-    config
+    FileLayers::new(project, kind, package, fqn).resolve(kind, layers)
 }
 
 /// The same before rendering: what `state:modified` compares.

@@ -28,6 +28,7 @@ mod semantic_links;
 mod semantic_osi;
 mod semantic_problems;
 mod semantic_shapes;
+mod shared_configs;
 mod slips;
 mod source_overrides;
 mod sources;
@@ -101,6 +102,7 @@ pub fn parse(project: &Project, host: &Host) -> (Manifest, Vec<Diagnostic>) {
         created_at,
         names: nodes::NameMacros::new(project, &scope.macros),
         as_written: unrendered::keeps_as_written(project),
+        configs: shared_configs::SharedConfigs::default(),
     };
 
     let mut drafts = drafts(&parser, project, &files, &properties, &mut diagnostics);

@@ -21,7 +21,9 @@ use super::{
     config::{self, Layers},
     errors,
     patches::{self, AsWritten, Describe, Patch},
-    python, unrendered,
+    python,
+    shared_configs::SharedConfigs,
+    unrendered,
 };
 use crate::{
     context::{
@@ -41,6 +43,7 @@ pub(super) struct Parser<'a> {
     pub names: NameMacros,
     /// [`unrendered::keeps_as_written`]
     pub as_written: bool,
+    pub configs: SharedConfigs,
 }
 
 /// A node with what belongs to its parsing only.
@@ -157,7 +160,7 @@ impl<'a> Parser<'a> {
         // A config of another package's property file is resolved as if the node were that package's.
         let speaker = speaking.map(|patch| patch.file.package.as_str());
         let layers = Layers { patch: patch_config.as_deref(), call: Some(&capture.config) };
-        node.config = config::resolve(
+        node.config = self.configs.resolve(
             self.project,
             node.resource_type,
             speaker.unwrap_or(&node.package_name),

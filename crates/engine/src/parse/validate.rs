@@ -1,6 +1,9 @@
 //! What a node's final config must agree with: contracts, snapshots, microbatch, incremental models.
 
-use std::{collections::HashMap, ops::Deref};
+use std::{
+    collections::{HashMap, HashSet},
+    ops::Deref,
+};
 
 use artifacts::{
     JsonMap,
@@ -18,6 +21,8 @@ pub(super) fn validate<'a>(
     places: &ConfigPlaces<'_>,
     diagnostics: &mut Vec<Diagnostic>,
 ) {
+    // Nodes share configs: one in which nothing is wrong is looked at once.
+    let mut sound = HashSet::new();
     for node in nodes {
         let node = &Checked { node, places };
         match node.resource_type {
@@ -35,7 +40,13 @@ pub(super) fn validate<'a>(
             _ => {}
         }
         access(node, diagnostics);
-        types(node, diagnostics);
+        let (config, before) = (std::ptr::from_ref::<JsonMap>(&node.config), diagnostics.len());
+        if !sound.contains(&config) {
+            types(node, diagnostics);
+            if diagnostics.len() == before {
+                sound.insert(config);
+            }
+        }
         node_color(node, diagnostics);
     }
 }
@@ -231,7 +242,7 @@ pub(super) fn unfiltered_microbatch(artifact: &artifacts::Manifest, diagnostics:
     }
     let has_event_time = |id: &names::UniqueId| {
         let config = artifact.nodes.get(id).map(|node| &node.config);
-        let config = config.or_else(|| artifact.sources.get(id).map(|source| &source.config));
+        let config = config.map(|config| &**config).or_else(|| artifact.sources.get(id).map(|source| &source.config));
         config.is_some_and(|config| is_set(config, "event_time"))
     };
     for node in artifact.nodes.values().filter(|node| is_microbatch(node)) {

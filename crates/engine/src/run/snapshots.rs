@@ -126,7 +126,7 @@ mod tests {
     use super::*;
 
     fn node(config: Value) -> Node {
-        Node { config: config.as_object().cloned().expect("an object"), ..Node::default() }
+        Node { config: config.as_object().cloned().expect("an object").into(), ..Node::default() }
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! The project `tests/select/shop`, as dbt Core 1.12.0 parsed it (`shop.json`), as a graph.
 
+use std::sync::Arc;
+
 use graph::{Graph, GraphNode, ResourceType, TestKind};
 use serde_json::Value as Json;
 
@@ -32,7 +34,7 @@ fn node(json: &Json) -> GraphNode {
         tags: texts("tags"),
         original_file_path: text("path").unwrap(),
         patch_path: text("patch_path"),
-        config: json["config"].clone(),
+        config: Arc::new(json["config"].as_object().cloned().unwrap_or_default()),
         version: text("version"),
         latest_version: text("latest_version"),
         access: text("access"),

@@ -174,22 +174,27 @@ impl Arguments {
 }
 
 impl ExprKind {
-    /// The expressions right below.
-    pub(crate) fn children(&self) -> Vec<&Expr> {
+    /// Tells the expressions right below, in their order.
+    pub(crate) fn each_child<'a>(&'a self, tell: &mut impl FnMut(&'a Expr)) {
         match self {
-            ExprKind::Const(_) | ExprKind::Name(_) => Vec::new(),
-            ExprKind::List(items) | ExprKind::Tuple(items) | ExprKind::Concat(items) => items.iter().collect(),
-            ExprKind::Dict(entries) => entries.iter().flat_map(|(key, value)| [key, value]).collect(),
-            ExprKind::Attribute(of, _) => vec![of],
-            ExprKind::Not(of) | ExprKind::Negate(of) | ExprKind::Positive(of) => vec![of],
-            ExprKind::Item(a, b) | ExprKind::Operate(_, a, b) | ExprKind::And(a, b) | ExprKind::Or(a, b) => vec![a, b],
-            ExprKind::Slice(of, parts) => std::iter::once(&**of).chain(parts.iter().flatten()).collect(),
+            ExprKind::Const(_) | ExprKind::Name(_) => {}
+            ExprKind::List(items) | ExprKind::Tuple(items) | ExprKind::Concat(items) => items.iter().for_each(tell),
+            ExprKind::Dict(entries) => entries.iter().flat_map(|(key, value)| [key, value]).for_each(tell),
+            ExprKind::Attribute(of, _) | ExprKind::Not(of) | ExprKind::Negate(of) | ExprKind::Positive(of) => tell(of),
+            ExprKind::Item(a, b) | ExprKind::Operate(_, a, b) | ExprKind::And(a, b) | ExprKind::Or(a, b) => {
+                [a, b].into_iter().for_each(|child| tell(child));
+            }
+            ExprKind::Slice(of, parts) => std::iter::once(&**of).chain(parts.iter().flatten()).for_each(tell),
             ExprKind::Call(of, arguments)
             | ExprKind::Filter(of, _, _, arguments)
-            | ExprKind::Test(of, _, _, arguments) => std::iter::once(&**of).chain(arguments.expressions()).collect(),
-            ExprKind::Compare(first, rest) => std::iter::once(&**first).chain(rest.iter().map(|(_, e)| e)).collect(),
+            | ExprKind::Test(of, _, _, arguments) => {
+                std::iter::once(&**of).chain(arguments.expressions()).for_each(tell);
+            }
+            ExprKind::Compare(first, rest) => {
+                std::iter::once(&**first).chain(rest.iter().map(|(_, e)| e)).for_each(tell);
+            }
             ExprKind::Conditional { condition, then, otherwise } => {
-                [&**condition, &**then].into_iter().chain(otherwise.as_deref()).collect()
+                [&**condition, &**then].into_iter().chain(otherwise.as_deref()).for_each(tell);
             }
         }
     }
@@ -223,7 +228,11 @@ impl Expr {
             {
                 false
             }
-            other => other.children().into_iter().all(Expr::is_constant),
+            other => {
+                let mut is_constant = true;
+                other.each_child(&mut |child| is_constant = is_constant && child.is_constant());
+                is_constant
+            }
         }
     }
 

@@ -115,11 +115,7 @@ fn in_expr(expr: &Expr, calls: &mut Vec<StaticCall>) {
             line: expr.line,
         });
     }
-    if !matches!(expr.kind, ExprKind::Const(_) | ExprKind::Name(_)) {
-        for child in expr.kind.children() {
-            in_expr(child, calls);
-        }
-    }
+    expr.kind.each_child(&mut |child| in_expr(child, calls));
 }
 
 fn dotted(function: &Expr) -> Option<String> {

@@ -14,7 +14,9 @@ const MAX_DEPTH: u32 = 400;
 impl<'s> Parser<'s> {
     /// A node of the tree, refused when the tree gets too deep.
     pub(super) fn expr(&self, kind: ExprKind, line: u32) -> Result<Expr> {
-        let depth = 1 + kind.children().into_iter().map(|child| child.depth).max().unwrap_or(0);
+        let mut below = 0;
+        kind.each_child(&mut |child| below = below.max(child.depth));
+        let depth = 1 + below;
         if depth > MAX_DEPTH {
             return Err(Error::syntax("the expression is nested too deeply", line));
         }
@@ -26,7 +28,21 @@ impl<'s> Parser<'s> {
     }
 
     pub(super) fn expression(&mut self) -> Result<Expr> {
+        // Most arguments: nothing of what binds an expression together need be looked for.
+        if self.stands_alone() {
+            return self.primary();
+        }
         self.nested(Parser::conditional)
+    }
+
+    /// Whether a name or a literal is all of an expression.
+    fn stands_alone(&self) -> bool {
+        let is_one = match self.current() {
+            Token::Name(name) => *name != "not",
+            Token::Text(_) | Token::Number(_) => true,
+            _ => false,
+        };
+        is_one && matches!(self.peek(), Token::VariableEnd | Token::BlockEnd | Token::Sign("," | ")" | "]" | "}"))
     }
 
     pub(super) fn expression_without_conditional(&mut self) -> Result<Expr> {
@@ -191,7 +207,7 @@ impl<'s> Parser<'s> {
             Token::Text(mut text) => {
                 self.advance();
                 while let Token::Text(more) = self.current() {
-                    text.push_str(more);
+                    text.to_mut().push_str(more);
                     self.advance();
                 }
                 let text = self.intern_text(&text);

@@ -13,7 +13,7 @@ pub(crate) enum Token<'s> {
     BlockBegin,
     BlockEnd,
     Name(&'s str),
-    Text(String),
+    Text(Cow<'s, str>),
     Number(Value),
     /// An operator or delimiter, by its text.
     Sign(&'static str),
@@ -30,7 +30,7 @@ impl Token<'_> {
             Token::BlockBegin => "begin of statement block".to_owned(),
             Token::BlockEnd => "end of statement block".to_owned(),
             Token::Name(name) => (*name).to_owned(),
-            Token::Text(text) => text.clone(),
+            Token::Text(text) => text.to_string(),
             Token::Number(Value::Float(_)) => "float".to_owned(),
             Token::Number(_) => "integer".to_owned(),
             Token::Sign(sign) => (*sign).to_owned(),
@@ -44,11 +44,42 @@ pub(crate) struct Lexed<'s> {
     pub(crate) line: u32,
 }
 
-// Longest first.
-const SIGNS: [&str; 28] = [
-    "//", "**", "==", "!=", ">=", "<=", "+", "-", "/", "*", "%", "~", "[", "]", "(", ")", "{", "}", ">", "<", "=", ".",
-    ":", "|", ",", ";", "", "",
-];
+/// The longest operator or delimiter that a text starts with.
+fn sign(text: &str) -> Option<&'static str> {
+    let bytes = text.as_bytes();
+    let (first, second) = (*bytes.first()?, bytes.get(1));
+    let doubled = second == Some(&first);
+    let equals = second == Some(&b'=');
+    Some(match first {
+        b'/' if doubled => "//",
+        b'*' if doubled => "**",
+        b'=' if equals => "==",
+        b'!' if equals => "!=",
+        b'>' if equals => ">=",
+        b'<' if equals => "<=",
+        b'+' => "+",
+        b'-' => "-",
+        b'/' => "/",
+        b'*' => "*",
+        b'%' => "%",
+        b'~' => "~",
+        b'[' => "[",
+        b']' => "]",
+        b'(' => "(",
+        b')' => ")",
+        b'{' => "{",
+        b'}' => "}",
+        b'>' => ">",
+        b'<' => "<",
+        b'=' => "=",
+        b'.' => ".",
+        b':' => ":",
+        b'|' => "|",
+        b',' => ",",
+        b';' => ";",
+        _ => return None,
+    })
+}
 
 pub(crate) struct Lexer<'s> {
     source: &'s str,
@@ -233,18 +264,18 @@ impl<'s> Lexer<'s> {
                     self.push(Token::Name(&trimmed[..end]), at);
                 }
                 other => {
-                    let Some(sign) = SIGNS.iter().find(|sign| !sign.is_empty() && trimmed.starts_with(**sign)) else {
+                    let Some(sign) = sign(trimmed) else {
                         let position = self.source[..self.at].chars().count();
                         let shown = Value::str(other.to_string()).repr();
                         return self.fail(format!("unexpected char {shown} at {position}"), self.at);
                     };
-                    match *sign {
+                    match sign {
                         "(" => brackets.push((")", self.at)),
                         "[" => brackets.push(("]", self.at)),
                         "{" => brackets.push(("}", self.at)),
                         ")" | "]" | "}" => match brackets.pop() {
                             None => return self.fail(format!("unexpected '{sign}'"), self.at),
-                            Some((expected, _)) if expected != *sign => {
+                            Some((expected, _)) if expected != sign => {
                                 return self.fail(format!("unexpected '{sign}', expected '{expected}'"), self.at);
                             }
                             Some(_) => {}
@@ -369,9 +400,9 @@ fn find_delimiter(bytes: &[u8], from: usize) -> Option<usize> {
 }
 
 /// Python's escapes in a string literal.
-fn unescape(text: &str) -> Result<String, String> {
+fn unescape(text: &str) -> Result<Cow<'_, str>, String> {
     if !text.contains('\\') {
-        return Ok(text.to_owned());
+        return Ok(Cow::Borrowed(text));
     }
     let mut out = String::with_capacity(text.len());
     let mut letters = text.chars().peekable();
@@ -419,5 +450,5 @@ fn unescape(text: &str) -> Result<String, String> {
             None => out.push('\\'),
         }
     }
-    Ok(out)
+    Ok(Cow::Owned(out))
 }
