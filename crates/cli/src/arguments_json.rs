@@ -45,8 +45,9 @@ pub fn arguments(command: &Command, global: &GlobalArgs, settings: &Settings, in
     set("quiet", settings.quiet.into());
     set("debug", global.debug.into());
     set("print", settings.print.into());
-    set("use_colors", settings.colors.into());
-    set("use_colors_file", settings.colors_file.into());
+    let [colors, colors_file] = settings.told_colors;
+    set("use_colors", colors.into());
+    set("use_colors_file", colors_file.into());
     set("printer_width", settings.printer_width.into());
     set("write_json", settings.write_json.into());
     set("version_check", settings.version_check.into());

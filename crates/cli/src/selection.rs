@@ -31,6 +31,7 @@ pub fn select(
     empty: EmptyNodes,
 ) -> anyhow::Result<Vec<UniqueId>> {
     let graph = graph_of(session, manifest)?;
+    session.write_graph_summary(&graph)?;
     let indirect = indirect_selection(session);
     let selectors = selectors(session, indirect)?;
     let failed = |error: graph::SelectionError| session.fail(error.diagnostic());

@@ -12,11 +12,12 @@ use diagnostic::{Diagnostic, Severity};
 use engine::{
     Adapter, Compiler, Host, Manifest,
     compile::Defer,
-    context::{RenderEvents, YamlContext},
+    context::{InvocationNames, RenderEvents, Silent, YamlContext},
     events::{Event, Events, Level, Listener, Phase, json::Invocation, text::Layout},
     semantic::osi::Loss,
     state::PreviousState,
 };
+use graph::Graph;
 use indexmap::IndexMap;
 use names::UniqueId;
 use project::{DbtProject, Profile, ProfileSettings, Project, ProjectSettings, VersionCheck};
@@ -43,6 +44,14 @@ pub enum Write {
     Manifest,
     /// For `docs generate`, whose compilation writes them, if it is to happen.
     Nothing,
+}
+
+/// Whether somebody is told what osi_document.json has no words for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Losses {
+    Told,
+    /// It was told when the file was written before.
+    Known,
 }
 
 /// An invocation on a project.
@@ -77,6 +86,41 @@ pub struct Opening {
     pub invocation_id: String,
     pub started_at: DateTime<Utc>,
     pub arguments: Map<String, Json>,
+}
+
+impl Opening {
+    /// What templates in YAML see of the invocation.
+    pub fn names(&self, settings: &Settings) -> InvocationNames {
+        let mut flags = settings.project_flags.values.to_json();
+        flags.extend(self.arguments.clone());
+        InvocationNames {
+            invocation_id: self.invocation_id.clone(),
+            started_at: self.started_at,
+            flags: Arc::new(flags),
+            events: Arc::new(TemplateEvents::new(&self.events, settings)),
+        }
+    }
+}
+
+/// Project or profile say something wrong: for `debug` a check that failed.
+#[derive(Debug, thiserror::Error)]
+#[error("the project or its profile is wrong")]
+pub struct FailedCheck;
+
+/// The error of what is told of project or profile. No failed check for `debug`, which then could not run, are files that
+/// cannot be read at all, templates of the project that fail, variables that the environment lacks, and warnings that are errors.
+///
+/// Source: dbt Core 1.12, `DebugTask` catches `DbtConfigError` alone.
+fn refused(diagnostics: &[Diagnostic]) -> anyhow::Error {
+    let stops = |diagnostic: &Diagnostic| {
+        let what = &diagnostic.what;
+        diagnostic.severity == Severity::Warning
+            || what.starts_with("Compilation Error")
+            || what.contains("Syntax error near line")
+            || what.contains("Env var required but not provided")
+    };
+    let error = anyhow::Error::new(Reported);
+    if diagnostics.iter().any(stops) { error } else { error.context(FailedCheck) }
 }
 
 /// Variables `DBT_ENV_CUSTOM_ENV_*` by their names without the prefix, which artifacts and the JSON log repeat.
@@ -139,12 +183,14 @@ impl Session {
     /// Loads project and profile.
     pub fn open(opening: Opening, settings: Settings, environment: Environment) -> anyhow::Result<Self> {
         let project_dir = settings.need_project()?.to_path_buf();
-        let events = opening.events;
+        let events = opening.events.clone();
         let fail = |diagnostics: Vec<Diagnostic>| -> anyhow::Error {
+            let error = refused(&diagnostics);
             events.emit(Event::Failed { diagnostics });
-            Reported.into()
+            error
         };
-        let profile = load_profile(&settings, &environment, &project_dir).map_err(fail)?;
+        let names = opening.names(&settings);
+        let profile = load_profile(&settings, &environment, &project_dir, Some(&names)).map_err(fail)?;
         if profile.adapter_type != "athena" {
             return Err(fail(vec![
                 Diagnostic::error(format!("Runtime Error\n  Could not find adapter type {}!", profile.adapter_type))
@@ -154,7 +200,8 @@ impl Session {
         }
         let athena = AthenaProfile::parse(&athena_keys(&profile)).map_err(fail)?;
         let target = target_names(&profile, &athena);
-        let renderer = YamlContext::for_project(lookup(&environment), settings.vars.clone(), Some(&target));
+        let renderer = YamlContext::for_project(lookup(&environment), settings.vars.clone(), Some(&target))
+            .of_invocation(names.clone());
         let project_settings = ProjectSettings {
             root: project_dir.clone(),
             cli_vars: settings.vars.clone(),
@@ -168,7 +215,7 @@ impl Session {
         // As dbt: what has no use for nodes does not stumble over their catalogs.
         let (catalogs, catalogs_in_file) = match which {
             "clean" | "debug" => Default::default(),
-            _ => read_catalogs(&events, &settings, &environment, &project).map_err(fail)?,
+            _ => read_catalogs(&events, &settings, &environment, &project, names).map_err(fail)?,
         };
         let target_path = settings.target_path.clone().unwrap_or_else(|| PathBuf::from(&project.root.target_path));
         let target_dir = project_dir.join(target_path);
@@ -208,9 +255,10 @@ impl Session {
     /// An error in dbt_project.yml ends the command; the other files are read first, so that one run names every mistake.
     fn fail_with_all(&self, mut errors: Vec<Diagnostic>) -> anyhow::Error {
         let (_, diagnostics) = engine::parse(&self.project, &self.offline_host());
+        let error = refused(&errors);
         errors.extend(tell(&self.events, &self.settings, diagnostics));
         self.events.emit(Event::Failed { diagnostics: errors });
-        Reported.into()
+        error
     }
 
     /// Parses the project and writes manifest.json, semantic_manifest.json and osi_document.json.
@@ -233,23 +281,45 @@ impl Session {
             elapsed_seconds: started.elapsed().as_secs_f64(),
         });
         if self.settings.write_json && write == Write::Manifest {
-            self.write("manifest.json", manifest.artifact())?;
-            let semantic = engine::semantic::semantic_manifest(manifest.artifact())?;
-            self.write("semantic_manifest.json", &semantic)?;
-            self.write_osi_document(semantic)?;
+            self.write_manifest(manifest.artifact(), Losses::Told)?;
         }
         Ok(manifest)
     }
 
+    /// Writes the manifest of nodes that are compiled by now, and what goes with it, once more.
+    pub fn write_compiled(&self, compiler: &Compiler) -> anyhow::Result<()> {
+        self.write_manifest(&compiler.manifest().with_compiled(&compiler.compiled()), Losses::Known)
+    }
+
+    /// Writes manifest.json, semantic_manifest.json and osi_document.json.
+    fn write_manifest(&self, manifest: &artifacts::Manifest, losses: Losses) -> anyhow::Result<()> {
+        self.write("manifest.json", manifest)?;
+        let semantic = engine::semantic::semantic_manifest(manifest)?;
+        self.write("semantic_manifest.json", &semantic)?;
+        self.write_osi_document(semantic, losses)
+    }
+
     /// Writes osi_document.json, and tells what it has no words for. One of an earlier invocation stays where there is none now.
-    fn write_osi_document(&self, semantic: SemanticManifest) -> anyhow::Result<()> {
+    fn write_osi_document(&self, semantic: SemanticManifest, losses: Losses) -> anyhow::Result<()> {
+        let told = |lost: Vec<Diagnostic>| match losses {
+            Losses::Told => self.report(lost),
+            Losses::Known => Ok(()),
+        };
         match engine::semantic::osi::document(semantic) {
             Ok(document) => {
-                self.report(document.losses.iter().map(Loss::diagnostic).collect())?;
+                told(document.losses.iter().map(Loss::diagnostic).collect())?;
                 self.write("osi_document.json", &document.artifact)
             }
-            Err(error) => self.report(vec![error.diagnostic()]),
+            Err(error) => told(vec![error.diagnostic()]),
         }
+    }
+
+    /// Writes graph_summary.json, as dbt does also with `--no-write-json`, and without an event.
+    pub fn write_graph_summary(&self, graph: &Graph) -> anyhow::Result<()> {
+        let which = self.arguments.get("which").and_then(Json::as_str).unwrap_or_default();
+        let summary = engine::run::graph_summary(graph, &self.invocation_id, which);
+        engine::run::write_json(&self.target_dir.join("graph_summary.json"), &summary)
+            .map_err(|error| anyhow::anyhow!("{error}"))
     }
 
     /// Connects to the warehouse.
@@ -325,11 +395,7 @@ impl Session {
         Host {
             adapter,
             runtime,
-            events: Arc::new(TemplateEvents {
-                events: self.events.clone(),
-                rules: self.settings.warnings.clone(),
-                deprecations: Arc::clone(&self.settings.deprecations),
-            }),
+            events: Arc::new(TemplateEvents::new(&self.events, &self.settings)),
             environment: lookup(&self.environment),
             started_at: self.started_at,
             invocation_id: self.invocation_id.clone(),
@@ -432,9 +498,10 @@ fn read_catalogs(
     settings: &Settings,
     environment: &Environment,
     project: &Project,
+    names: InvocationNames,
 ) -> Result<(Catalogs, usize), Vec<Diagnostic>> {
     let version_2 = project.root.project_flags().behaviour("use_catalogs_v2");
-    let renderer = YamlContext::for_profiles(lookup(environment), settings.vars.clone());
+    let renderer = YamlContext::for_profiles(lookup(environment), settings.vars.clone()).of_invocation(names);
     let (listed, diagnostics) = project::read_catalogs_file(&project.root, version_2, "athena", &renderer);
     let errors = tell(events, settings, diagnostics);
     if !errors.is_empty() {
@@ -518,7 +585,7 @@ pub fn athena_target(
     environment: &Environment,
     project_dir: &Path,
 ) -> Result<AthenaProfile, Vec<Diagnostic>> {
-    AthenaProfile::parse(&athena_keys(&load_profile(settings, environment, project_dir)?))
+    AthenaProfile::parse(&athena_keys(&load_profile(settings, environment, project_dir, None)?))
 }
 
 /// `target` of dbt_project.yml's templates.
@@ -543,12 +610,19 @@ fn load_profile(
     settings: &Settings,
     environment: &Environment,
     project_dir: &Path,
+    names: Option<&InvocationNames>,
 ) -> Result<Profile, Vec<Diagnostic>> {
-    // The project's own templates may name the target, which is not known yet; only `profile:` counts here.
-    let renderer = YamlContext::for_project(lookup(environment), settings.vars.clone(), None);
+    // The project's own templates may name the target, which is not known yet; only `profile:` counts here, and what they log is told later.
+    let mut renderer = YamlContext::for_project(lookup(environment), settings.vars.clone(), None);
+    if let Some(names) = names {
+        renderer = renderer.of_invocation(InvocationNames { events: Arc::new(Silent), ..names.clone() });
+    }
     let (root, diagnostics) = DbtProject::load(project_dir, "", &renderer);
     let Some(root) = root else { return Err(diagnostics) };
-    let renderer = YamlContext::for_profiles(lookup(environment), settings.vars.clone());
+    let mut renderer = YamlContext::for_profiles(lookup(environment), settings.vars.clone());
+    if let Some(names) = names {
+        renderer = renderer.of_invocation(names.clone());
+    }
     let mut profile = Profile::load(&root, &profile_settings(settings, environment, Some(project_dir)), &renderer)?;
     if let Some(threads) = settings.threads {
         profile.threads = threads;
@@ -581,6 +655,14 @@ struct TemplateEvents {
 }
 
 impl TemplateEvents {
+    fn new(events: &Events, settings: &Settings) -> Self {
+        Self {
+            events: events.clone(),
+            rules: settings.warnings.clone(),
+            deprecations: Arc::clone(&settings.deprecations),
+        }
+    }
+
     fn warning(&self, name: &str, message: &str) -> Result<(), String> {
         match self.rules.treat(name) {
             Treatment::Silence => {}

@@ -63,6 +63,8 @@ pub struct Settings {
     pub colors: bool,
     /// In the log file.
     pub colors_file: bool,
+    /// `use_colors` and `use_colors_file` as templates and artifacts have them: what was asked, else dbt's default.
+    pub told_colors: [bool; 2],
     pub progress: bool,
     pub printer_width: usize,
     pub write_json: bool,
@@ -108,11 +110,13 @@ impl Settings {
         let vars = text(&global.vars, "VARS").map_or_else(|| Ok(yaml::Map::default()), |vars| parse_vars(&vars))?;
         let terminal = std::io::stdout().is_terminal();
         let no_color = environment.get("NO_COLOR").is_some_and(|value| !value.is_empty());
-        let colors =
-            lookup.flag(tri_state(global.use_colors, global.no_use_colors), "USE_COLORS", terminal && !no_color)?;
-        let colors_file = tri_state(global.use_colors_file, global.no_use_colors_file);
+        let colors = |default| lookup.flag(tri_state(global.use_colors, global.no_use_colors), "USE_COLORS", default);
+        let colors_file = |default| {
+            lookup.flag(tri_state(global.use_colors_file, global.no_use_colors_file), "USE_COLORS_FILE", default)
+        };
         Ok(Self {
-            colors_file: lookup.flag(colors_file, "USE_COLORS_FILE", false)?,
+            colors_file: colors_file(false)?,
+            told_colors: [colors(true)?, colors_file(colors(true)?)?],
             profiles_dir,
             profile: text(&global.profile, "PROFILE"),
             target: text(&global.target, "TARGET"),
@@ -176,7 +180,7 @@ impl Settings {
                 None => !lookup.flag(None, "NO_PRINT", !lookup.flag(None, "PRINT", true)?)?,
             },
             quiet,
-            colors,
+            colors: colors(terminal && !no_color)?,
             progress: std::io::stderr().is_terminal()
                 && !quiet
                 && matches!(log_format, LogFormat::Default | LogFormat::Text),

@@ -56,12 +56,23 @@ pub struct Diagnostic {
     pub cause: Option<String>,
     /// What the reader can do about it now.
     pub fix: Option<String>,
+    /// Of a warning: the members of dbt's event of this name, in place of its text.
+    #[serde(skip)]
+    pub data: Vec<(&'static str, String)>,
 }
 
 impl Diagnostic {
     /// An error.
     pub fn error(what: impl Into<String>) -> Self {
-        Self { severity: Severity::Error, name: None, what: what.into(), location: None, cause: None, fix: None }
+        Self {
+            severity: Severity::Error,
+            name: None,
+            what: what.into(),
+            location: None,
+            cause: None,
+            fix: None,
+            data: Vec::new(),
+        }
     }
 
     /// A warning.
@@ -73,6 +84,13 @@ impl Diagnostic {
     #[must_use]
     pub fn named(mut self, name: &'static str) -> Self {
         self.name = Some(name);
+        self
+    }
+
+    /// Adds a member of dbt's event.
+    #[must_use]
+    pub fn with(mut self, member: &'static str, value: impl Into<String>) -> Self {
+        self.data.push((member, value.into()));
         self
     }
 

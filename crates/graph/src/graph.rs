@@ -6,6 +6,8 @@ use names::UniqueId;
 use thiserror::Error;
 
 use crate::node::GraphNode;
+use crate::queue::Edges;
+use crate::test_edges::waiting_for_tests;
 
 /// The index of a node in its [`Graph`].
 pub(crate) type Index = u32;
@@ -99,6 +101,20 @@ impl Graph {
     /// What depends directly on a node.
     pub fn children(&self, id: &str) -> impl Iterator<Item = &GraphNode> {
         self.index_of(id).into_iter().flat_map(|index| self.child_indices(index)).map(|index| self.node(*index))
+    }
+
+    /// Of each node, by its place among [`Graph::nodes`], the places of those that follow it.
+    pub fn successors(&self, edges: Edges) -> Vec<Vec<u32>> {
+        let mut successors = match edges {
+            Edges::None => vec![Vec::new(); self.len()],
+            Edges::Dependencies | Edges::DependenciesAndTests => self.children.clone(),
+        };
+        if edges == Edges::DependenciesAndTests {
+            for (test, waiting) in waiting_for_tests(self) {
+                successors[test as usize].extend(waiting);
+            }
+        }
+        successors
     }
 
     /// Everything a node depends on, up to `depth` steps away; nearest first, without itself.

@@ -366,6 +366,7 @@ impl Selection<'_> {
         };
         Diagnostic::warning(format!("The selection criterion '{raw}' does not match any enabled nodes"))
             .named("NoNodesForSelectionCriteria")
+            .with("spec_raw", raw)
             .cause("no enabled node of the project or its packages is like that")
             .fix(fix)
     }

@@ -479,10 +479,18 @@ fn paths(fields: &mut Fields<'_>, key: &str, old: Option<&str>, default: &[&str]
         && let Some(node) = fields.peek(old)
     {
         let position = node.position;
+        if fields.was_there(key) {
+            let what = format!(
+                "Runtime Error\n  {old} and {key} cannot both be defined. The `{old}` config has been deprecated in favor of `{key}`. Please update your `dbt_project.yml` configuration to reflect this change."
+            );
+            fields.report(position, what, None, &format!("move what `{old}` says into `{key}`"));
+        }
         let warning = fields
             .source
             .warning(position, format!("The `{old}` config has been renamed to `{key}`. Please update your `dbt_project.yml` configuration to reflect this change."))
             .named(if old == "data-paths" { "ConfigDataPathDeprecation" } else { "ConfigSourcePathDeprecation" })
+            .with("deprecated_path", old)
+            .with("exp_path", key)
             .cause(format!("`{old}` is the deprecated name of `{key}`"))
             .fix(format!("rename it to `{key}`"));
         fields.diagnostics.push(warning);
@@ -650,6 +658,9 @@ fn report_tree_slips(path: &str, tree: &Map, fields: &mut Fields<'_>) {
                     .source
                     .warning(entry.key.position, what)
                     .named("CustomKeyInConfigDeprecation")
+                    .with("key", key)
+                    .with("file", &fields.source.file)
+                    .with("key_path", format!("{path}.{key}"))
                     .cause("the config is kept, and nothing of dbt or Athena reads it")
                     .fix(format!("did you mean '{plus}{meant}'?"));
                 fields.diagnostics.push(warning);

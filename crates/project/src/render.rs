@@ -39,6 +39,11 @@ pub trait RenderYaml: Sync {
     fn with_variables(&self, _variables: &Map) -> Option<Box<dyn RenderYaml>> {
         None
     }
+
+    /// Whether the `arguments:` of a generic test holds its arguments, or is one of them: `require_generic_test_arguments_property`.
+    fn nests_test_arguments(&self) -> bool {
+        true
+    }
 }
 
 /// Takes every text as it is: for files that dbt does not render, and for tests.

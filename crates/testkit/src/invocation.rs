@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use diagnostic::Diagnostic;
 use engine::{
     Host, Manifest,
-    context::{RenderEvents, YamlContext},
+    context::{InvocationNames, RenderEvents, YamlContext},
 };
 use project::{Project, ProjectSettings, yaml};
 
@@ -122,7 +122,13 @@ impl Invocation {
     /// Loads the project.
     pub fn load(&self) -> (Option<Project>, Vec<Diagnostic>) {
         let host = self.host();
-        let renderer = YamlContext::for_project(Arc::clone(&host.environment), self.cli_vars(), None);
+        let names = InvocationNames {
+            invocation_id: host.invocation_id,
+            started_at: host.started_at,
+            flags: host.flags,
+            events: host.events,
+        };
+        let renderer = YamlContext::for_project(host.environment, self.cli_vars(), None).of_invocation(names);
         let settings =
             ProjectSettings { root: self.root.clone(), cli_vars: self.cli_vars(), ..ProjectSettings::default() };
         Project::load(&settings, &renderer)

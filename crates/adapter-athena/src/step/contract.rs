@@ -38,6 +38,13 @@ impl CheckContract {
     }
 
     pub(super) async fn execute(&self, build: &mut Build<'_>) -> AdapterResult<()> {
+        if self.columns.is_empty() {
+            return Err(errors::mistake(
+                "This model has an enforced contract, and its 'columns' specification is missing",
+                "no property file lists the model's columns",
+                "add `columns:` with a `data_type` each to the model's entry in a property file; nothing was built",
+            ));
+        }
         let untyped: Vec<String> = self
             .columns
             .iter()

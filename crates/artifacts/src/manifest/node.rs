@@ -118,6 +118,8 @@ pub struct Node {
     pub created_at: f64,
     /// As SQL spells it; `None` for what has no relation.
     pub relation_name: Option<String>,
+    /// `raw_sql` until schema 6.
+    #[serde(alias = "raw_sql")]
     pub raw_code: Arc<str>,
     pub doc_blocks: Vec<UniqueId>,
 

@@ -31,7 +31,8 @@ pub fn run(
         Arc::new(move |name: &str| environment.get(name).map(str::to_owned))
     };
     // Without a profile every member of `target` is empty.
-    let renderer = YamlContext::for_project(lookup, settings.vars.clone(), Some(&serde_json::Map::new()));
+    let renderer = YamlContext::for_project(lookup, settings.vars.clone(), Some(&serde_json::Map::new()))
+        .of_invocation(opening.names(settings));
     let (root, diagnostics) = DbtProject::load(project_dir, "", &renderer);
     session::report(&opening.events, settings, diagnostics)?;
     let Some(root) = root else { return Err(Reported.into()) };

@@ -149,7 +149,7 @@ pub async fn compile_all(
     session.events.emit(Event::Phase(Phase::Idle));
     session.report(errors)?;
     if session.settings.write_json {
-        session.write("manifest.json", &compiler.manifest().with_compiled(&compiler.compiled()))?;
+        session.write_compiled(compiler)?;
         let told = |id: &&UniqueId| {
             tell_ephemeral || !compiler.manifest().node(id.as_str()).is_some_and(|node| node.is_ephemeral())
         };

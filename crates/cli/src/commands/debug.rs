@@ -11,7 +11,7 @@ use super::Outcome;
 use crate::{
     args::DebugArgs,
     environment::Environment,
-    session::{Opening, Session, profile_settings},
+    session::{FailedCheck, Opening, Session, profile_settings},
     settings::Settings,
 };
 
@@ -43,7 +43,7 @@ pub async fn run(
     // Project::open tells what is wrong with project or profile.
     let session = match Session::open(opening, settings, environment) {
         Ok(session) => session,
-        Err(error) if error.is::<super::Reported>() => {
+        Err(error) if error.is::<FailedCheck>() => {
             say(format!("Using dbt_project.yml file at {}", project_file.display()));
             return Ok(failed(&events, "Configuration"));
         }

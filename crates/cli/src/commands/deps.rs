@@ -41,7 +41,7 @@ pub async fn run(
         let environment = environment.clone();
         Arc::new(move |name: &str| environment.get(name).map(str::to_owned))
     };
-    let renderer = YamlContext::for_profiles(lookup, settings.vars.clone());
+    let renderer = YamlContext::for_profiles(lookup, settings.vars.clone()).of_invocation(opening.names(settings));
     let host = Host {
         renderer: &renderer,
         reporter: &Log { opening, settings },

@@ -12,12 +12,13 @@ use engine::{
 use names::UniqueId;
 
 use super::Outcome;
-use crate::{args::OperationArgs, session::Session, settings::parse_mapping};
+use crate::{args::OperationArgs, selection::graph_of, session::Session, settings::parse_mapping};
 
 /// Calls the macro, or runs the statement.
 pub async fn run(session: &Session, args: &OperationArgs) -> anyhow::Result<Outcome> {
     let arguments = parse_mapping("--args", &args.args)?.to_json();
     let manifest = session.parse().await?;
+    session.write_graph_summary(&graph_of(session, &manifest)?)?;
     let connection = session.connect().await?;
     let adapter = session.adapter(&connection)?;
     let compiler = session.compiler(manifest, Arc::clone(&adapter), &[]);

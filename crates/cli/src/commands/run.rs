@@ -145,8 +145,7 @@ pub async fn run_nodes(
         }
     };
     if session.settings.write_json && !results.results.is_empty() {
-        let compiled = context.compiler.compiled();
-        session.write("manifest.json", &context.compiler.manifest().with_compiled(&compiled))?;
+        session.write_compiled(&context.compiler)?;
         // Ages go to sources.json, so that what was built before can still be asked for with `result:` and be retried.
         if command != RunCommand::Freshness {
             let artifact = run::run_results_artifact(&results, context.compiler.host(), &session.events);

@@ -120,7 +120,8 @@ pub(super) fn deprecations(variables: &HashMap<String, String>) -> Vec<Diagnosti
                  If `{old}` is currently set, its value will be used instead of `{new}`."
             );
             let fix = format!("set `{new}` and unset `{old}`");
-            found.push(Diagnostic::warning(what).named("EnvironmentVariableRenamed").fix(fix));
+            let warning = Diagnostic::warning(what).named("EnvironmentVariableRenamed");
+            found.push(warning.with("old_name", old).with("new_name", new).fix(fix));
         }
     }
     let is_known = |name: &str| OLDER.contains(&name) || NEWER.contains(&name);
@@ -132,7 +133,11 @@ pub(super) fn deprecations(variables: &HashMap<String, String>) -> Vec<Diagnosti
             "Found custom environment variable `{name}` in the environment. The prefix `{PREFIX}` is reserved for dbt engine \
              environment variables. Custom environment variables with the prefix `{PREFIX}` may cause collisions and runtime errors."
         );
-        Diagnostic::warning(what).named("EnvironmentVariableNamespaceDeprecation").fix("give it another name")
+        Diagnostic::warning(what)
+            .named("EnvironmentVariableNamespaceDeprecation")
+            .with("env_var", name)
+            .with("reserved_prefix", PREFIX)
+            .fix("give it another name")
     }));
     found
 }

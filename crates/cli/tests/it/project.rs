@@ -132,3 +132,100 @@ fn a_plan_changes_nothing() {
     );
     assert_eq!(done.stdout.lines().count(), 1, "{}{}", done.stdout, done.stderr);
 }
+
+/// dbt writes the manifest and what goes with it before and after the work, and tells each time.
+#[test]
+fn what_is_written_is_told() {
+    let folder = shop();
+    let done = owlet(folder.path(), &["build", "--log-format-file", "json"]);
+    assert_eq!(done.code, Some(0), "{}{}", done.stdout, done.stderr);
+    let log = fs_err::read_to_string(folder.path().join("logs/dbt.log")).expect("written");
+    let events = log.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON"));
+    let told: Vec<String> = events
+        .filter(|event| event["info"]["name"] == "ArtifactWritten")
+        .map(|event| event["data"]["artifact_type"].as_str().unwrap_or_default().to_owned())
+        .collect();
+    let manifests = ["WritableManifest", "SemanticManifest", "OsiDocument"];
+    assert_eq!(told, [manifests.as_slice(), &manifests, &["RunExecutionResult"]].concat());
+
+    let read = |name: &str| -> serde_json::Value {
+        let text = fs_err::read_to_string(folder.path().join("target").join(name)).expect("written");
+        serde_json::from_str(&text).expect("JSON")
+    };
+    assert_eq!(
+        read("run_results.json")["args"]["use_colors"],
+        true,
+        "dbt's default, although nobody sees colours here"
+    );
+}
+
+#[test]
+fn the_graphs_shape_is_written() {
+    let folder = shop();
+    write(folder.path(), &[("models/last.sql", "select * from {{ ref('orders') }}\n")]);
+    let summary = || -> serde_json::Value {
+        let text = fs_err::read_to_string(folder.path().join("target/graph_summary.json")).expect("written");
+        serde_json::from_str(&text).expect("JSON")
+    };
+    // Names of what follows a node.
+    let followers = |nodes: &serde_json::Value, name: &str| -> Vec<String> {
+        let nodes = nodes.as_object().expect("nodes");
+        let node = nodes.values().find(|node| node["name"].as_str().is_some_and(|id| id.starts_with(name)));
+        let numbers = node.expect("the node")["succ"].as_array().cloned().unwrap_or_default();
+        numbers
+            .iter()
+            .map(|number| nodes[&number.to_string()]["name"].as_str().unwrap_or_default().to_owned())
+            .collect()
+    };
+    let done = owlet(folder.path(), &["ls"]);
+    assert_eq!(done.code, Some(0), "{}", done.stderr);
+    let listed = summary();
+    assert_eq!(followers(&listed["linked"], "seed.shop.raw_orders"), ["model.shop.stg_orders"]);
+    assert!(listed["with_test_edges"].is_null(), "only builds wait for tests");
+
+    let done = owlet(folder.path(), &["build"]);
+    assert_eq!(done.code, Some(0), "{}", done.stdout);
+    let built = summary();
+    assert!(followers(&built["linked"], "test.shop.not_null_orders_id").is_empty());
+    assert_eq!(followers(&built["with_test_edges"], "test.shop.not_null_orders_id"), ["model.shop.last"]);
+}
+
+/// dbt's `debug` tells what is wrong with project and profile as a failed check; what it cannot read at all ends it.
+#[test]
+fn debug_ends_with_2_where_it_could_not_run() {
+    let folder = shop();
+    let code = |more: &str, arguments: &[&str]| {
+        let project = format!("name: shop\nversion: '1.0'\nprofile: shop\n{more}\n");
+        write(folder.path(), &[("dbt_project.yml", &project)]);
+        owlet(folder.path(), &[&["debug"], arguments].concat()).code
+    };
+    assert_eq!(code("", &[]), Some(0));
+    assert_eq!(code("modells: {}", &[]), Some(1));
+    assert_eq!(code("models: {shop: {+materialized: \"{{ var('missing') }}\"}}", &[]), Some(2));
+    assert_eq!(code("models: {", &[]), Some(2));
+    assert_eq!(code("data-paths: [data]", &[]), Some(0));
+    assert_eq!(code("data-paths: [data]", &["--warn-error"]), Some(2));
+}
+
+/// The data of a warning in the JSON log has dbt's members.
+#[test]
+fn a_warning_has_the_members_of_dbts_event() {
+    let folder = shop();
+    write(
+        folder.path(),
+        &[
+            ("models/old.yml", "models:\n  - {name: stg_orders, deprecation_date: 2020-01-01 00:00:00+00:00}\n"),
+            ("models/nobody.yml", "models:\n  - name: nobody\n"),
+        ],
+    );
+    let done = owlet(folder.path(), &["parse", "--log-format", "json"]);
+    assert_eq!(done.code, Some(0), "{}{}", done.stdout, done.stderr);
+    let events: Vec<serde_json::Value> =
+        done.stdout.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let data = |name: &str| events.iter().find(|event| event["info"]["name"] == name).expect("told")["data"].clone();
+    assert_eq!(data("DeprecatedModel")["model_name"], "stg_orders");
+    let reference = data("DeprecatedReference");
+    assert_eq!((&reference["model_name"], &reference["ref_model_name"]), (&"orders".into(), &"stg_orders".into()));
+    assert_eq!(reference["ref_model_package"], "shop");
+    assert_eq!(data("NoNodeForYamlKey")["patch_name"], "nobody");
+}

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use artifacts::manifest::Ref;
 use diagnostic::Diagnostic;
 use jinja::{CallArgs, Error, Result, State, Template, Value};
+use md5::{Digest as _, Md5};
 
 use super::{
     Relation, Table,
@@ -127,15 +128,25 @@ pub(super) fn function_reference(context: &Context, _: &mut State<'_>, args: Cal
 
 /// `log`.
 pub(super) fn log(context: &Context, _: &mut State<'_>, args: CallArgs) -> Result<Value> {
+    told(args, |message, info| context.0.host.events.log(message, info))
+}
+
+/// `log`, to whoever hears it.
+pub(super) fn told(args: CallArgs, hear: impl FnOnce(&str, bool)) -> Result<Value> {
     let [message, info] = args.bind("log", ["msg", "info"], 1)?;
-    context.0.host.events.log(&message.unwrap_or(Value::None).to_string(), info.is_some_and(|info| info.is_true()));
+    hear(&message.unwrap_or(Value::None).to_string(), info.is_some_and(|info| info.is_true()));
     Ok("".into())
 }
 
 /// `print`.
 pub(super) fn print(context: &Context, _: &mut State<'_>, args: CallArgs) -> Result<Value> {
+    printed(args, |message| context.0.host.events.print(message))
+}
+
+/// `print`, to whoever hears it.
+pub(super) fn printed(args: CallArgs, hear: impl FnOnce(&str)) -> Result<Value> {
     let [message] = args.bind("print", ["msg"], 1)?;
-    context.0.host.events.print(&message.unwrap_or(Value::None).to_string());
+    hear(&message.unwrap_or(Value::None).to_string());
     Ok("".into())
 }
 
@@ -260,7 +271,7 @@ pub(super) fn try_or_compiler_error(_: &Context, state: &mut State<'_>, mut args
 }
 
 /// `fromyaml`.
-pub(super) fn from_yaml(_: &Context, _: &mut State<'_>, args: CallArgs) -> Result<Value> {
+pub(super) fn from_yaml(_: &mut State<'_>, args: CallArgs) -> Result<Value> {
     let [text, default] = args.bind("fromyaml", ["value", "default"], 1)?;
     let text = text.unwrap_or(Value::None).to_string();
     match project::yaml::parse(&text) {
@@ -270,12 +281,24 @@ pub(super) fn from_yaml(_: &Context, _: &mut State<'_>, args: CallArgs) -> Resul
 }
 
 /// `toyaml`.
-pub(super) fn to_yaml(_: &Context, _: &mut State<'_>, args: CallArgs) -> Result<Value> {
+pub(super) fn to_yaml(_: &mut State<'_>, args: CallArgs) -> Result<Value> {
     let [value, default, sort_keys] = args.bind("toyaml", ["value", "default", "sort_keys"], 1)?;
     let sorted = sort_keys.is_some_and(|flag| flag.is_true());
     match value.unwrap_or(Value::None).to_json() {
         Ok(json) => Ok(super::yaml::dump(&json, sorted).into()),
         Err(_) => Ok(default.unwrap_or(Value::None)),
+    }
+}
+
+/// `local_md5`.
+pub(super) fn local_md5(_: &mut State<'_>, args: CallArgs) -> Result<Value> {
+    let [value] = args.bind("local_md5", ["value"], 1)?;
+    match value {
+        Some(Value::Str(text)) => Ok(hex::encode(Md5::digest(text.as_bytes())).into()),
+        other => Err(Error::type_error(format!(
+            "local_md5() takes a string, not {}",
+            other.unwrap_or(Value::None).type_name()
+        ))),
     }
 }
 

@@ -9,6 +9,7 @@ mod config_object;
 mod exceptions;
 mod flags;
 mod host;
+mod invocation;
 mod macros;
 mod metric;
 pub(crate) mod node;
@@ -23,6 +24,7 @@ pub(crate) mod yaml;
 
 pub use column::Column;
 pub use host::{Environment, Host, RenderEvents, Silent};
+pub use invocation::InvocationNames;
 pub use macros::{GLOBAL_PACKAGE, MacroRegistry};
 pub use relation::{PartFlags, Relation, RowFilter};
 pub use scope::ProjectScope;

@@ -6,7 +6,7 @@ use artifacts::JsonMap;
 use jinja::Value;
 use project::{Project, QueryComment, Vars, yaml};
 
-use super::{Host, macros::MacroRegistry, reference::Versions, relation::PartFlags};
+use super::{Host, invocation, macros::MacroRegistry, reference::Versions, relation::PartFlags};
 
 /// The project as contexts need it: names, variables, macros, constants.
 #[derive(Default)]
@@ -37,6 +37,8 @@ pub struct ProjectScope {
     pub package_first: bool,
     /// `support_custom_ref_kwargs`
     pub custom_ref_arguments: bool,
+    /// `require_generic_test_arguments_property`
+    pub nests_test_arguments: bool,
     /// `query-comment`.
     pub query_comment: QueryComment,
     /// Files of unit tests by package and stem: `(path, is CSV, contents)`.
@@ -67,12 +69,6 @@ impl ProjectScope {
         for (slot, flag) in flags.0.iter_mut().zip([quoting.database, quoting.schema, quoting.identifier]) {
             *slot = flag.unwrap_or(*slot);
         }
-        let started_at = host.started_at;
-        let events = Arc::clone(&host.events);
-        let itertools = move || {
-            let what = "Usage of itertools modules is deprecated. Please use the built-in functions instead.";
-            events.deprecated("ModulesItertoolsUsageDeprecation", what)
-        };
         Self {
             root: project.root.name.clone(),
             root_version: project.root.version.clone(),
@@ -89,11 +85,12 @@ impl ProjectScope {
             package_first: project.root.project_flags().behaviour("require_ref_searches_node_package_before_root"),
             points_to_latest: project.root.project_flags().behaviour("latest_version_pointer_enabled_by_default"),
             custom_ref_arguments: project.root.project_flags().behaviour("support_custom_ref_kwargs"),
+            nests_test_arguments: project.root.project_flags().behaviour("require_generic_test_arguments_property"),
             restrict_access: project.all().map(|p| (p.name.clone(), p.restrict_access)).collect(),
             query_comment: project.root.query_comment.clone(),
             fixtures: HashMap::new(),
             target: Some(target(host)),
-            modules: Some(jinja::modules::modules(Arc::new(move || started_at), Arc::new(itertools))),
+            modules: Some(invocation::modules(host.started_at, Arc::clone(&host.events))),
         }
     }
 

@@ -1,4 +1,4 @@
-//! Values of `--vars` that stay out of what is written down.
+//! Secrets that stay out of what is written down: values of `--vars`, and of variables of the environment that YAML files name.
 
 use serde_json::{Map, Value as Json};
 
@@ -49,4 +49,35 @@ fn values(vars: &Map<String, Json>) -> Vec<String> {
 
 fn hide_in(text: &str, secrets: &[String]) -> String {
     secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret, STARS))
+}
+
+const PLACEHOLDER_START: &str = "$$$DBT_SECRET_START$$$";
+const PLACEHOLDER_END: &str = "$$$DBT_SECRET_END$$$";
+
+/// What stands for a secret variable of the environment while a template is rendered, so that no template can take it apart.
+pub(super) fn placeholder(name: &str) -> String {
+    format!("{PLACEHOLDER_START}{name}{PLACEHOLDER_END}")
+}
+
+pub(super) fn has_placeholder(text: &str) -> bool {
+    text.contains(PLACEHOLDER_START)
+}
+
+/// Each placeholder becomes what `of` says for its variable.
+pub(super) fn replace_placeholders(text: &str, of: impl Fn(&str) -> String) -> String {
+    let mut replaced = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once(PLACEHOLDER_START) {
+        replaced.push_str(before);
+        let Some((name, after)) = after.split_once(PLACEHOLDER_END) else { break };
+        replaced.push_str(&of(name));
+        rest = after;
+    }
+    replaced.push_str(rest);
+    replaced
+}
+
+/// A text for the log: stars for secrets.
+pub(super) fn mask_placeholders(text: &str) -> String {
+    replace_placeholders(text, |_| STARS.to_owned())
 }

@@ -8,8 +8,10 @@ use serde_json::Value as Json;
 
 use super::{
     Environment,
-    builtins::{SECRET_PREFIX, environment_value, missing_env},
+    builtins::{self, SECRET_PREFIX, environment_value, missing_env},
+    invocation::InvocationNames,
     scope::{from_yaml, to_yaml},
+    secrets,
 };
 
 /// Who may see what in a YAML file.
@@ -25,10 +27,13 @@ enum Variables {
 #[derive(Clone)]
 pub struct YamlContext {
     names: HashMap<&'static str, Value>,
+    invocation: Option<Arc<InvocationNames>>,
     environment: Environment,
     variables: Variables,
     /// `env_var` may give secrets.
     secrets: bool,
+    /// `require_generic_test_arguments_property`
+    nests_test_arguments: bool,
 }
 
 impl std::fmt::Debug for YamlContext {
@@ -42,9 +47,11 @@ impl YamlContext {
     pub fn for_profiles(environment: Environment, cli_vars: yaml::Map) -> Self {
         Self {
             names: HashMap::new(),
+            invocation: None,
             environment,
             variables: Variables::CommandLine(Arc::new(cli_vars)),
             secrets: true,
+            nests_test_arguments: true,
         }
     }
 
@@ -58,7 +65,13 @@ impl YamlContext {
         if let Some(target) = target {
             names.insert("target", Value::from(Json::Object(target.clone())));
         }
-        Self { names, environment, variables: Variables::CommandLine(Arc::new(cli_vars)), secrets: false }
+        let variables = Variables::CommandLine(Arc::new(cli_vars));
+        Self { names, invocation: None, environment, variables, secrets: false, nests_test_arguments: true }
+    }
+
+    /// With what every file sees of the invocation.
+    pub fn of_invocation(self, invocation: InvocationNames) -> Self {
+        Self { invocation: Some(Arc::new(invocation)), ..self }
     }
 
     /// For the property files of a package.
@@ -66,17 +79,16 @@ impl YamlContext {
         let mut names = HashMap::new();
         names.insert("target", scope.target());
         names.insert("project_name", Value::str(scope.root.as_str()));
-        names.insert("invocation_id", Value::str(host.invocation_id.as_str()));
-        names.insert("run_started_at", Value::from(host.started_at));
-        names.insert("flags", Value::object(super::flags::Flags(Arc::clone(&host.flags))));
         if let Some(modules) = &scope.modules {
             names.insert("modules", modules.clone());
         }
         Self {
             names,
+            invocation: Some(Arc::new(InvocationNames::of_host(host))),
             environment: Arc::clone(&host.environment),
             variables: Variables::Project(Arc::new(scope.vars.clone()), package.to_owned()),
             secrets: false,
+            nests_test_arguments: scope.nests_test_arguments,
         }
     }
 
@@ -97,7 +109,7 @@ impl YamlContext {
         let name = name.unwrap_or(Value::None).to_string();
         if self.secrets && name.starts_with(SECRET_PREFIX) {
             return match (self.environment)(&name) {
-                Some(_) => Ok(Value::from(secret_placeholder(&name))),
+                Some(_) => Ok(Value::from(secrets::placeholder(&name))),
                 None => Err(missing_env(&name)),
             };
         }
@@ -122,25 +134,13 @@ impl YamlContext {
     }
 }
 
-fn secret_placeholder(name: &str) -> String {
-    format!("$$$DBT_SECRET_START$$${name}$$$DBT_SECRET_END$$$")
-}
-
 fn reveal_secrets(value: Value, environment: &Environment) -> Value {
-    let Value::Str(text) = &value else { return value };
-    if !text.contains("$$$DBT_SECRET_START$$$") {
-        return value;
+    match &value {
+        Value::Str(text) if secrets::has_placeholder(text) => {
+            secrets::replace_placeholders(text, |name| environment(name).unwrap_or_default()).into()
+        }
+        _ => value,
     }
-    let mut revealed = String::new();
-    let mut rest = &**text;
-    while let Some((before, after)) = rest.split_once("$$$DBT_SECRET_START$$$") {
-        revealed.push_str(before);
-        let Some((name, after)) = after.split_once("$$$DBT_SECRET_END$$$") else { break };
-        revealed.push_str(&environment(name).unwrap_or_default());
-        rest = after;
-    }
-    revealed.push_str(rest);
-    revealed.into()
 }
 
 impl Globals for YamlContext {
@@ -158,7 +158,13 @@ impl Globals for YamlContext {
                 Some(Value::function("var", move |_, args| context.var(args)))
             }
             "dbt_version" => Some(project::CLAIMED_DBT_VERSION.into()),
-            _ => jinja::modules::builtin(name),
+            "fromyaml" => Some(Value::function("fromyaml", builtins::from_yaml)),
+            "toyaml" => Some(Value::function("toyaml", builtins::to_yaml)),
+            "local_md5" => Some(Value::function("local_md5", builtins::local_md5)),
+            _ => {
+                let of_invocation = self.invocation.as_ref().and_then(|invocation| invocation.lookup(name));
+                of_invocation.or_else(|| jinja::modules::builtin(name))
+            }
         }
     }
 }
@@ -178,6 +184,10 @@ impl RenderYaml for YamlContext {
             merged.insert(name, value.clone());
         }
         Some(Box::new(Self { variables: Variables::CommandLine(Arc::new(merged)), ..self.clone() }))
+    }
+
+    fn nests_test_arguments(&self) -> bool {
+        self.nests_test_arguments
     }
 }
 

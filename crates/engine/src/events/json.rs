@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
 
-use diagnostic::Severity;
+use diagnostic::{Diagnostic, Severity};
 
 use super::{Event, Level, NodeInfo, Record, text};
 use crate::run::{Detail, NodeResult, NodeStatus, RunSummary};
@@ -215,6 +215,7 @@ fn warning_code(name: &str) -> &'static str {
         "WEOIncludeExcludeDeprecation" => "D031",
         "ModelParamUsageDeprecation" => "D032",
         "EnvironmentVariableNamespaceDeprecation" => "D036",
+        "ArgumentsPropertyInGenericTestDeprecation" => "D038",
         "MissingArgumentsPropertyInGenericTestDeprecation" => "D039",
         "DuplicateNameDistinctNodeTypesDeprecation" => "D040",
         "GenerateSchemaNameNullValueDeprecation" => "D044",
@@ -303,7 +304,7 @@ fn data(record: &Record, message: &str) -> Value {
             },
         }),
         Event::ArtifactWritten { path } => json!({"artifact_path": path, "artifact_type": artifact_type(path)}),
-        Event::Warning { diagnostic, .. } => json!({"msg": message, "diagnostic": diagnostic}),
+        Event::Warning { diagnostic, .. } => warning_data(diagnostic, message),
         Event::Deprecations { met, show_all } => json!({
             "show_all_hint": !show_all,
             "summaries": met.iter().map(|(name, occurrences)| json!({
@@ -327,6 +328,17 @@ fn stat_line(message: &str) -> (&str, &str) {
     let line = message.trim_start_matches("Finished running ");
     let line = line.rsplit_once(" (").map_or(line, |(line, _)| line);
     line.rfind(" in ").map_or((line, ""), |at| line.split_at(at))
+}
+
+/// The members of dbt's event, or the text where it is not known what dbt has.
+fn warning_data(diagnostic: &Diagnostic, message: &str) -> Value {
+    let members = diagnostic.data.iter().map(|(name, value)| ((*name).to_owned(), value.as_str().into()));
+    let mut data: serde_json::Map<String, Value> = members.collect();
+    if data.is_empty() {
+        data.insert("msg".to_owned(), message.into());
+    }
+    data.insert("diagnostic".to_owned(), json!(diagnostic));
+    data.into()
 }
 
 /// dbt's name for what is written.

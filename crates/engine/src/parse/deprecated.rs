@@ -23,6 +23,9 @@ pub(super) fn report(artifact: &Artifact, now: DateTime<Utc>, diagnostics: &mut 
                     node.name
                 ))
                 .named("DeprecatedModel")
+                .with("model_name", &node.name)
+                .with("model_version", version.clone().unwrap_or_default())
+                .with("deprecation_date", date)
                 .at(Location::file(&node.original_file_path))
                 .fix("switch it off with `enabled: false`, remove it, or set a later `deprecation_date`"),
             );
@@ -39,8 +42,17 @@ fn reference(child: &Node, node: &Node, suffix: &str, date: &str, is_past: bool)
     let (name, package) = (&node.name, &node.package_name);
     let what = if is_past { "was deprecated on" } else { "is slated for deprecation on" };
     let what = format!("While compiling '{}': Found a reference to {name}{suffix}, which {what} '{date}'.", child.name);
-    let name = if is_past { "DeprecatedReference" } else { "UpcomingReferenceDeprecation" };
-    let warning = Diagnostic::warning(what).named(name).at(Location::file(&child.original_file_path));
+    let event = if is_past { "DeprecatedReference" } else { "UpcomingReferenceDeprecation" };
+    let text = |version: &Option<serde_json::Value>| version.as_ref().map(version_text).unwrap_or_default();
+    let warning = Diagnostic::warning(what)
+        .named(event)
+        .with("model_name", &child.name)
+        .with("ref_model_package", package)
+        .with("ref_model_name", name)
+        .with("ref_model_version", text(&node.version))
+        .with("ref_model_latest_version", text(&node.latest_version))
+        .with("ref_model_deprecation_date", date)
+        .at(Location::file(&child.original_file_path));
     let latest = node.latest_version.as_ref().filter(|latest| node.version.as_ref() != Some(latest)).map(version_text);
     match latest {
         Some(latest) => {

@@ -529,6 +529,7 @@ fn without_schema(node: &Node, is_refused: bool) -> Diagnostic {
         node.unique_id
     ))
     .named("GenerateSchemaNameNullValueDeprecation")
+    .with("resource_unique_id", node.unique_id.as_str())
     .at(Location::file(&node.original_file_path))
     .fix("let the macro `generate_schema_name` answer a name")
 }

@@ -94,6 +94,7 @@ impl<'a> Parser<'a> {
                         ),
                     )
                     .named("ExposureNameDeprecation")
+                    .with("exposure", &of.name)
                     .fix("give it a plain `name`, and this one as `label`"),
             );
         }
@@ -370,6 +371,7 @@ impl<'a> Parser<'a> {
                     file.source
                         .warning(of.position, format!("Found patch for macro \"{}\" which was not found", of.name))
                         .named("MacroNotFoundForPatch")
+                        .with("patch_name", &of.name)
                         .cause(format!("package '{}' has no macro of this name", file.package))
                         .fix(match near {
                             Some(near) => format!("did you mean '{near}'?"),

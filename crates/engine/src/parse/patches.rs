@@ -230,6 +230,9 @@ impl<'a> Patches<'a> {
                 Diagnostic::warning(what)
                     .at(place)
                     .named("NoNodeForYamlKey")
+                    .with("patch_name", &patch.node.name)
+                    .with("yaml_key", section)
+                    .with("file_path", &source.file)
                     .cause(format!("no file of package '{}' is named '{name}'", patch.file.package))
                     .fix(match near {
                         Some(near) if near == name => {

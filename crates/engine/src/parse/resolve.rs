@@ -342,7 +342,11 @@ impl Resolver<'_> {
             "The node '{}' in package '{}' depends on the root project node '{}'. This may lead to unexpected cycles downstream.",
             node.name, node.package_name, target.unique_id
         );
-        let warning = Diagnostic::warning(what).named("PackageNodeDependsOnRootProjectNode");
+        let warning = Diagnostic::warning(what)
+            .named("PackageNodeDependsOnRootProjectNode")
+            .with("node_name", &node.name)
+            .with("package_name", &node.package_name)
+            .with("root_project_unique_id", target.unique_id.as_str());
         Some(warning.at(self.at(node, "ref", &[&of.name])).cause("a reference without a package means the root project first").fix(
             "set the flag `require_ref_searches_node_package_before_root` in dbt_project.yml, or name the package in the reference",
         ))
@@ -414,6 +418,10 @@ pub(super) fn check(
                 diagnostics.push(
                     found
                         .named("DuplicateNameDistinctNodeTypesDeprecation")
+                        .with("resource_name", &node.name)
+                        .with("package_name", &node.package_name)
+                        .with("unique_id1", other.unique_id.as_str())
+                        .with("unique_id2", node.unique_id.as_str())
                         .at(Location::file(&node.original_file_path))
                         .cause(format!("{} has it too; ref('{}') is the latter", other.original_file_path, node.name))
                         .fix("rename one of them"),

@@ -73,12 +73,23 @@ pub(super) fn report_outdated(
     place: &Place<'_>,
     diagnostics: &mut Vec<Diagnostic>,
 ) {
-    let OutdatedTest { loose_arguments, loose_configs } = &test.outdated;
-    if !loose_arguments && loose_configs.is_empty() {
+    let OutdatedTest { plain_arguments, loose_arguments, loose_configs } = &test.outdated;
+    if plain_arguments.is_none() && !loose_arguments && loose_configs.is_empty() {
         return;
     }
     let file = &target.file.source.file;
     let name = test.namespace.as_ref().map_or_else(|| test.name.clone(), |package| format!("{package}.{}", test.name));
+    if let Some(arguments) = plain_arguments {
+        diagnostics.push(
+            Diagnostic::warning(format!(
+                "Found `arguments` property in test definition of `{name}` ({arguments}) without usage of `require_generic_test_arguments_property` behavior change flag. The `arguments` property is deprecated for custom usage and will be used to nest keyword arguments in future versions of dbt."
+            ))
+            .named("ArgumentsPropertyInGenericTestDeprecation")
+            .with("test_name", format!("`{name}` ({arguments})"))
+            .at(place.location())
+            .fix("set the flag in dbt_project.yml, or give the argument another name"),
+        );
+    }
     for key in loose_configs {
         let path = format!("data_tests.{name}.{key}");
         diagnostics.push(
@@ -86,18 +97,22 @@ pub(super) fn report_outdated(
                 "Found `{key}` as a top-level property of `{path}` in file `{file}`. The `{key}` top-level property should be moved into the `config` of `{path}`."
             ))
             .named("PropertyMovedToConfigDeprecation")
+            .with("key", *key)
+            .with("file", file)
+            .with("key_path", &path)
             .at(place.location())
             .fix(format!("write `config: {{{key}: …}}`")),
         );
     }
     if *loose_arguments {
         let on = if target.section == "sources" { &target.label } else { &target.entry };
+        let test = format!("`{name}` defined on '{on}' in package '{}' ({file})", target.file.package);
         diagnostics.push(
             Diagnostic::warning(format!(
-                "Found top-level arguments to test `{name}` defined on '{on}' in package '{}' ({file}). Arguments to generic tests should be nested under the `arguments` property.",
-                target.file.package
+                "Found top-level arguments to test {test}. Arguments to generic tests should be nested under the `arguments` property."
             ))
             .named("MissingArgumentsPropertyInGenericTestDeprecation")
+            .with("test_name", test)
             .at(place.location())
             .fix("write them below `arguments:`"),
         );

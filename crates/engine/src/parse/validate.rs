@@ -169,46 +169,13 @@ fn primary_key(node: &Checked<'_>, diagnostics: &mut Vec<Diagnostic>) {
     }
 }
 
+/// What dbt asks of a contract while it reads the project; all but `on_schema_change` only of models that a property file describes.
 fn contract(node: &Checked<'_>, diagnostics: &mut Vec<Diagnostic>) {
     if !node.contract.enforced {
         return;
     }
-    if node.language != "sql" {
-        diagnostics.push(
-            wrong(node, "contract", &format!("Language Error: Expected 'sql' but found '{}'", node.language))
-                .cause("a contract is compared with the columns of the model's query")
-                .fix("write the model in SQL, or set `contract: {enforced: false}`"),
-        );
-    }
-    let of_columns = node.columns.values().flat_map(|column| &column.constraints);
-    if node.materialized() == "view"
-        && of_columns.chain(&node.constraints).any(|constraint| constraint.warn_unsupported)
-    {
-        diagnostics.push(
-            Diagnostic::warning(
-                "Constraint types are not supported for view materializations and will be ignored.  Set 'warn_unsupported: false' on this constraint to ignore this warning.",
-            )
-            .named("UnsupportedConstraintMaterialization")
-            .at(Location::file(&node.original_file_path)),
-        );
-    }
-    if !matches!(node.materialized(), "table" | "view" | "incremental") {
-        diagnostics.push(
-            wrong(node, "contract", "Only SQL table, view, and incremental models are supported for contracts")
-                .cause(format!("the model is materialized as '{}'", node.materialized()))
-                .fix("change `materialized`, or set `contract: {enforced: false}`"),
-        );
-    }
-    if node.columns.is_empty() {
-        diagnostics.push(
-            wrong(
-                node,
-                "contract",
-                "Constraints must be defined in a `yml` schema configuration file like `schema.yml`.",
-            )
-            .cause("the contract is enforced, and no property file lists the model's columns")
-            .fix("add `columns:` with a `data_type` each"),
-        );
+    if node.patch_path.is_some() {
+        described_contract(node, diagnostics);
     }
     let on_change = node.config_str("on_schema_change").unwrap_or("ignore");
     if node.materialized() == "incremental" && !matches!(on_change, "append_new_columns" | "fail") {
@@ -220,6 +187,42 @@ fn contract(node: &Checked<'_>, diagnostics: &mut Vec<Diagnostic>) {
                 ),
             )
             .fix("set `on_schema_change: append_new_columns` or `fail`"),
+        );
+    }
+}
+
+fn described_contract(node: &Checked<'_>, diagnostics: &mut Vec<Diagnostic>) {
+    if node.language != "sql" {
+        diagnostics.push(
+            wrong(node, "contract", &format!("Language Error: Expected 'sql' but found '{}'", node.language))
+                .cause("a contract is compared with the columns of the model's query")
+                .fix("write the model in SQL, or set `contract: {enforced: false}`"),
+        );
+    }
+    let materialized = node.materialized();
+    let of_columns = node.columns.values().flat_map(|column| &column.constraints);
+    if !matches!(materialized, "table" | "incremental")
+        && of_columns.chain(&node.constraints).any(|constraint| constraint.warn_unsupported)
+    {
+        let what = format!(
+            "Constraint types are not supported for {materialized} materializations and will be ignored.  Set 'warn_unsupported: false' on this constraint to ignore this warning."
+        );
+        diagnostics.push(
+            Diagnostic::warning(what)
+                .named("UnsupportedConstraintMaterialization")
+                .with("materialized", materialized)
+                .at(Location::file(&node.original_file_path)),
+        );
+    }
+    if node.columns.is_empty() {
+        diagnostics.push(
+            wrong(
+                node,
+                "contract",
+                "Constraints must be defined in a `yml` schema configuration file like `schema.yml`.",
+            )
+            .cause("the contract is enforced, and no property file lists the model's columns")
+            .fix("add `columns:` with a `data_type` each"),
         );
     }
 }
@@ -253,6 +256,7 @@ pub(super) fn unfiltered_microbatch(artifact: &artifacts::Manifest, diagnostics:
                     node.name
                 ))
                 .named("MicrobatchModelNoEventTimeInputs")
+                .with("model_name", &node.name)
                 .at(Location::file(&node.original_file_path))
                 .cause("a batch reads only its own span of time of the inputs that have an `event_time`")
                 .fix("set `event_time` on an input: the column that says when its rows happened"),

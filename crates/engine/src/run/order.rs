@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use artifacts::graph_summary::{GraphNode as SummaryNode, GraphNodes, GraphSummary};
 use graph::{BuildQueue, CycleError, Edges, Graph, GraphNode};
 use names::UniqueId;
 
@@ -14,6 +15,26 @@ use crate::Manifest;
 /// When nodes ref() each other in a circle.
 pub fn project_graph(manifest: &Manifest) -> Result<Graph, CycleError> {
     Graph::new(manifest.graph_nodes())
+}
+
+/// The shape of the graph, with what waits for tests if the command is `build`.
+///
+/// Source: dbt Core 1.12, `get_graph_summary`; of the edges to tests only those that `--use-fast-test-edges` writes.
+pub fn graph_summary(graph: &Graph, invocation_id: &str, which: &str) -> GraphSummary {
+    GraphSummary {
+        invocation_id: invocation_id.to_owned(),
+        linked: numbered(graph, Edges::Dependencies),
+        with_test_edges: (which == "build").then(|| numbered(graph, Edges::DependenciesAndTests)),
+    }
+}
+
+fn numbered(graph: &Graph, edges: Edges) -> GraphNodes {
+    let nodes = graph.nodes().iter().zip(graph.successors(edges)).map(|(node, successors)| SummaryNode {
+        name: node.unique_id.clone(),
+        resource_type: node.resource_type.as_str(),
+        successors,
+    });
+    (0..).zip(nodes).collect()
 }
 
 /// The jobs, each when what it waits for is done.

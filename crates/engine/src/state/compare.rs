@@ -93,8 +93,10 @@ pub(super) fn same_relation(new: &Node, old: &Node) -> bool {
 
 /// What may break a `ref()` to the model.
 fn same_reference(new: &Node, old: &Node) -> bool {
+    // Schemas before 9 had no access, which is that of a model without one.
+    let access = |node: &Node| node.access.clone().unwrap_or_else(|| "protected".to_owned());
     let version = |node: &Node| node.latest_version.clone().unwrap_or_default();
-    equal(&version(new), &version(old)) && new.access == old.access && new.deprecation_date == old.deprecation_date
+    equal(&version(new), &version(old)) && access(new) == access(old) && new.deprecation_date == old.deprecation_date
 }
 
 /// `unrendered`: compare database and schema as written (`state_modified_compare_more_unrendered_values`).

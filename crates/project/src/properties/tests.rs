@@ -51,6 +51,8 @@ pub struct TestDefinition {
 /// What of a test stands where dbt does not want it any more.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OutdatedTest {
+    /// `arguments:`, where the project says that it is an argument like others.
+    pub plain_arguments: Option<Json>,
     /// Arguments beside the name, and none below `arguments:`.
     pub loose_arguments: bool,
     /// Configs beside the name.
@@ -138,15 +140,17 @@ fn read_test(fields: &mut Fields<'_>, node: &Node, renderer: &dyn RenderYaml) ->
         bad(fields, "the test has no name".to_owned());
         return None;
     }
-    let outdated = outdated(&body);
-    let body = Node::at(Value::Map(with_arguments(body)), node.position);
+    let nests = renderer.nests_test_arguments();
+    let outdated = if nests { outdated(&body) } else { argument_by_that_name(&body) };
+    let body = if nests { with_arguments(body) } else { body };
+    let body = Node::at(Value::Map(body), node.position);
     let mut entry = fields.nested(&body, format!("test '{name}' on {of}"))?;
     let custom_name = entry.text("name");
     let description = entry.text("description").unwrap_or_default();
     let unrendered = take_config(&mut entry);
     let config =
         render_tree(&Node::new(Value::Map(unrendered.clone())), renderer, &|_| false, entry.source, entry.diagnostics);
-    let arguments = take_arguments(&mut entry);
+    let arguments = take_arguments(&mut entry, nests);
     Some(TestDefinition {
         position: node.position,
         namespace,
@@ -173,6 +177,10 @@ fn outdated(body: &Map) -> OutdatedTest {
     let is_empty = |node: &Node| node.value.is_null() || node.value.as_map().is_some_and(|map| map.is_empty());
     outdated.loose_arguments &= body.get("arguments").is_none_or(is_empty);
     outdated
+}
+
+fn argument_by_that_name(body: &Map) -> OutdatedTest {
+    OutdatedTest { plain_arguments: body.get("arguments").map(|node| node.value.to_json()), ..OutdatedTest::default() }
 }
 
 /// What stands below `arguments:` counts as if it stood beside it, a `config:` too.
@@ -210,9 +218,9 @@ fn take_config(entry: &mut Fields<'_>) -> Map {
     config
 }
 
-/// `arguments:`, or else whatever keys are left (deprecated).
-fn take_arguments(entry: &mut Fields<'_>) -> Map {
-    let mut arguments = entry.mapping("arguments");
+/// What is `nested` below `arguments:`, and whatever keys are left (deprecated).
+fn take_arguments(entry: &mut Fields<'_>, nested: bool) -> Map {
+    let mut arguments = if nested { entry.mapping("arguments") } else { Map::new() };
     for (key, value) in entry.rest_by_name() {
         if !arguments.contains_key(key) {
             arguments.insert(key, value.clone());

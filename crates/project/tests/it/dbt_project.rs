@@ -77,6 +77,13 @@ fn names_are_checked() {
 }
 
 #[test]
+fn an_older_key_is_refused_beside_its_newer_one() {
+    let told = whats("name: shop\ndata-paths: [data]\nseed-paths: [seeds]\n");
+    assert!(told[0].starts_with("Runtime Error: data-paths and seed-paths cannot both be defined."), "{told:?}");
+    assert_eq!(whats("name: shop\nsource-paths: [a]\n").len(), 1, "a warning");
+}
+
+#[test]
 fn what_is_rendered_and_what_is_not() {
     let upper = |text: &str, path: &str| -> Result<Value, RenderError> {
         if text.contains("fail") {
