@@ -8,6 +8,7 @@ GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=url.FOLDER/.insteadOf GIT_CONFIG_VALUE_0=htt
 
 import http.server
 import json
+import re
 import subprocess
 import sys
 
@@ -27,7 +28,15 @@ def git(repository, *arguments):
 def versions(repository):
     """Versions and their tags, some of which begin with a `v`."""
     tags = git(repository, "tag", "--sort=version:refname").decode().split()
-    return {tag.removeprefix("v"): tag for tag in tags if tag.removeprefix("v")[:1].isdigit()}
+    return {tag.removeprefix("v"): tag for tag in tags if re.match(r"v?\d+\.\d+\.\d+", tag)}
+
+
+def packages(repository, tag):
+    """What a version needs: the hub repeats its packages.yml."""
+    try:
+        return (yaml.safe_load(git(repository, "show", f"{tag}:packages.yml")) or {}).get("packages", [])
+    except subprocess.CalledProcessError:
+        return []
 
 
 def version(name, repository, number, tag):
@@ -38,7 +47,7 @@ def version(name, repository, number, tag):
         "name": name.split("/")[1],
         "version": number,
         "published_at": "",
-        "packages": [],
+        "packages": packages(repository, tag),
         "require_dbt_version": [needed] if isinstance(needed, str) else needed,
         "works_with": [],
         "_source": {"type": "github", "url": "", "readme": ""},
