@@ -291,6 +291,14 @@ impl Session {
         self.write_manifest(&compiler.manifest().with_compiled(&compiler.compiled()), Losses::Known)
     }
 
+    /// Writes the same once more where no node was to be worked on, as dbt does.
+    pub fn write_again(&self, manifest: &Manifest) -> anyhow::Result<()> {
+        match self.settings.write_json {
+            true => self.write_manifest(manifest.artifact(), Losses::Known),
+            false => Ok(()),
+        }
+    }
+
     /// Writes manifest.json, semantic_manifest.json and osi_document.json.
     fn write_manifest(&self, manifest: &artifacts::Manifest, losses: Losses) -> anyhow::Result<()> {
         self.write("manifest.json", manifest)?;
@@ -374,7 +382,7 @@ impl Session {
     }
 
     /// What templates see of the outside while the project is only read.
-    fn offline_host(&self) -> Host {
+    pub fn offline_host(&self) -> Host {
         let services = offline::services(&self.athena.region_name);
         let options = InvocationOptions { catalogs: self.catalogs.clone(), ..InvocationOptions::default() };
         let id = self.invocation_id.clone();

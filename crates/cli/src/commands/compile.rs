@@ -58,6 +58,7 @@ pub async fn run(session: &Session, args: &CompileArgs) -> anyhow::Result<Outcom
     let selected = selection::select(session, &manifest, &args.selection, ResourceType::OF_COMPILE, EmptyNodes::Keep)?;
     if selected.is_empty() {
         session.events.emit(Event::NothingToDo);
+        session.write_again(&manifest)?;
         session.write_no_results()?;
         return Ok(Outcome::Success);
     }

@@ -48,6 +48,9 @@ pub async fn generate(session: &Session, args: &DocsGenerateArgs) -> anyhow::Res
         ..Metadata::default()
     };
     session.write("catalog.json", &catalog)?;
+    if !args.no_compile && session.settings.write_json {
+        session.write_compiled(&compiler)?;
+    }
     connection.close().await;
     fs_err::write(session.target_dir.join("index.html"), page::html())?;
     if args.r#static {

@@ -83,8 +83,8 @@ pub async fn freshness(session: &Session, args: &SelectionArgs, output: Option<&
     let types = types_of(RunCommand::Freshness);
     let selected = selection::select(session, &manifest, args, types, EmptyNodes::Skip)?;
     let (results, context) = run_nodes(session, manifest, selected, RunCommand::Freshness, Again::default()).await?;
-    let Some(context) = context else { return Ok(Outcome::Success) };
-    let sources = run::freshness_artifact(&results, context.compiler.host(), &session.events);
+    let host = context.map_or_else(|| session.offline_host(), |context| context.compiler.host().clone());
+    let sources = run::freshness_artifact(&results, &host, &session.events);
     match output {
         Some(path) => {
             run::write_json(&session.project_dir.join(path), &sources).map_err(|error| anyhow::anyhow!("{error}"))?
@@ -112,6 +112,7 @@ pub async fn run_nodes(
 ) -> anyhow::Result<(RunResults, Option<Arc<RunContext>>)> {
     if selected.is_empty() {
         session.events.emit(engine::events::Event::NothingToDo);
+        session.write_again(&manifest)?;
         if command != RunCommand::Freshness {
             session.write_no_results()?;
         }

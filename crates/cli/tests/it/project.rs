@@ -139,14 +139,16 @@ fn what_is_written_is_told() {
     let folder = shop();
     let done = owlet(folder.path(), &["build", "--log-format-file", "json"]);
     assert_eq!(done.code, Some(0), "{}{}", done.stdout, done.stderr);
-    let log = fs_err::read_to_string(folder.path().join("logs/dbt.log")).expect("written");
-    let events = log.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON"));
-    let told: Vec<String> = events
-        .filter(|event| event["info"]["name"] == "ArtifactWritten")
-        .map(|event| event["data"]["artifact_type"].as_str().unwrap_or_default().to_owned())
-        .collect();
+    let told = || -> Vec<String> {
+        let path = folder.path().join("logs/dbt.log");
+        let log = fs_err::read_to_string(&path).expect("written");
+        fs_err::remove_file(path).expect("removed");
+        let events = log.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON"));
+        let written = events.filter(|event| event["info"]["name"] == "ArtifactWritten");
+        written.map(|event| event["data"]["artifact_type"].as_str().unwrap_or_default().to_owned()).collect()
+    };
     let manifests = ["WritableManifest", "SemanticManifest", "OsiDocument"];
-    assert_eq!(told, [manifests.as_slice(), &manifests, &["RunExecutionResult"]].concat());
+    assert_eq!(told(), [manifests.as_slice(), &manifests, &["RunExecutionResult"]].concat());
 
     let read = |name: &str| -> serde_json::Value {
         let text = fs_err::read_to_string(folder.path().join("target").join(name)).expect("written");
