@@ -141,7 +141,7 @@ impl MacroRegistry {
         if let Some(order) = self.search_orders.get(namespace) {
             return order.iter().map(|package| Some(package.as_str())).collect();
         }
-        if self.packages.contains_key(namespace) && !self.internal.iter().any(|internal| internal == namespace) {
+        if self.packages.contains_key(namespace) {
             return vec![Some(&self.root), Some(namespace)];
         }
         vec![None]
@@ -163,6 +163,8 @@ impl MacroRegistry {
                 let full = format!("{prefix}__{name}");
                 let found = match place {
                     None => package.map_or_else(|| self.of_all(&full), |package| self.find(package, &full)),
+                    // dbt knows the adapter's own package by no name but `dbt`.
+                    Some(place) if place != GLOBAL_PACKAGE && self.is_internal_package(place) => None,
                     Some(place) => self.find_in(place, &full),
                 };
                 if let Some(found) = found {

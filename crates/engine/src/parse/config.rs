@@ -283,6 +283,8 @@ fn finish(kind: ResourceType, config: &mut JsonMap) {
     match kind {
         ResourceType::Test => store_failures(config),
         ResourceType::Model => freshness(config),
+        // It takes the configs of models, but not these.
+        ResourceType::Group => config.retain(|key, _| !matches!(key.as_str(), "pre-hook" | "post-hook")),
         _ => {}
     }
 }

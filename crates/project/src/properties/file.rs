@@ -37,7 +37,7 @@ pub struct PropertyFile {
     pub sources: Vec<SourceProperties>,
     /// `macros:`
     pub macros: Vec<MacroProperties>,
-    /// `data_tests:` (or `tests:`): descriptions and configs of singular tests.
+    /// `data_tests:`: descriptions and configs of singular tests.
     pub data_tests: Vec<NodeProperties>,
     /// `analyses:`
     pub analyses: Vec<NodeProperties>,
@@ -59,14 +59,13 @@ pub struct PropertyFile {
     pub extra: JsonMap<String, Json>,
 }
 
-const SECTIONS: [&str; 15] = [
+const SECTIONS: [&str; 14] = [
     "models",
     "seeds",
     "snapshots",
     "sources",
     "macros",
     "data_tests",
-    "tests",
     "analyses",
     "exposures",
     "functions",
@@ -98,8 +97,15 @@ impl PropertyFile {
             // dbt has stopped looking at the number.
             fields.take("version");
             fields.take("anchors");
+            // Of singular tests dbt reads `data_tests:` alone.
+            fields.take("tests");
             for section in SECTIONS {
-                for node in take_section(section, &mut fields) {
+                let before = fields.diagnostics.len();
+                let nodes = take_section(section, &mut fields);
+                if section == "data_tests" && pass_over(&mut fields, before) {
+                    continue;
+                }
+                for node in nodes {
                     let before = fields.diagnostics.len();
                     file.read_entry(section, &node, &mut fields, renderer);
                     if section == "data_tests" && pass_over(&mut fields, before) {
@@ -130,7 +136,7 @@ impl PropertyFile {
             "snapshots" => self.snapshots.extend(read_node(entry, raw, section, fields, renderer)),
             "analyses" => self.analyses.extend(read_node(entry, raw, section, fields, renderer)),
             "functions" => self.functions.extend(read_node(entry, raw, section, fields, renderer)),
-            "data_tests" | "tests" => self.data_tests.extend(read_node(entry, raw, section, fields, renderer)),
+            "data_tests" => self.data_tests.extend(read_node(entry, raw, section, fields, renderer)),
             "sources" => self.sources.extend(read_source(entry, raw, fields, renderer)),
             "macros" => self.macros.extend(read_macro(entry, fields)),
             "exposures" => self.exposures.extend(read_exposure(entry, raw, fields)),
@@ -159,7 +165,7 @@ fn take_section(section: &str, fields: &mut Fields<'_>) -> Vec<Node> {
     match fields.take(section) {
         None => Vec::new(),
         // Of these dbt says nothing when nothing stands below them.
-        Some(node) if node.value.is_null() && matches!(section, "tests" | "data_tests") => Vec::new(),
+        Some(node) if node.value.is_null() && section == "data_tests" => Vec::new(),
         Some(Node { value: Value::Seq(items), .. }) => items,
         Some(node) => {
             let what = format!(
@@ -188,34 +194,42 @@ fn render_entry(section: &str, raw: &Node, fields: &mut Fields<'_>, renderer: &d
     rendered
 }
 
-/// Keys of the semantic layer below which descriptions stand.
-fn is_semantic(step: &str) -> bool {
-    matches!(step, "dimensions" | "measures" | "entities" | "metrics" | "derived_semantics")
+/// Whether the value at `path` of an entry is left for later: descriptions, tests, freshness queries, hooks, filters.
+///
+/// Source: dbt Core 1.12, `SchemaYamlRenderer.should_render_keypath`.
+fn is_rendered_later(section: &str, path: &[Step<'_>]) -> bool {
+    let at = |index: usize| path.get(index).and_then(Step::key);
+    let from_the_end = |index: usize| path.len().checked_sub(index).and_then(at);
+    let last = from_the_end(1);
+    let is_filter = last == Some("filter") || from_the_end(2) == Some("filter");
+    match (section, at(0)) {
+        ("sources", Some("description" | "loaded_at_query")) => true,
+        ("sources", Some("config")) => at(1) == Some("loaded_at_query"),
+        ("sources", Some("tables")) => path.get(2..).is_some_and(is_left_alone),
+        ("sources", _) => false,
+        ("macros", Some("arguments")) => is_left_alone(&path[1..]),
+        ("saved_queries", Some("query_params")) if at(1) == Some("where") => true,
+        ("metrics", _) | ("models", Some("metrics")) if is_filter => true,
+        // `relation: "{{ ref('x') }}"` and `input:` name nodes; they are looked up, not rendered.
+        ("snapshots", Some("relation")) => path.len() == 1,
+        ("unit_tests", Some("given")) if last == Some("input") && path.len() == 3 => true,
+        _ if matches!(last, Some("pre-hook" | "post-hook")) => from_the_end(2) == Some("config"),
+        _ => is_left_alone(path),
+    }
 }
 
-/// Whether the value at `path` of an entry is left for later: descriptions, tests, freshness queries, hooks, filters.
-fn is_rendered_later(section: &str, path: &[Step<'_>]) -> bool {
-    let mut above = path.iter().rev().filter_map(Step::key);
-    let last = above.next();
-    match last {
-        // What stands in the entry's own `config:` is never rendered.
-        Some("description") if path.len() == 2 && path[0].key() == Some("config") => true,
-        Some("description" | "tests" | "data_tests" | "loaded_at_query") => {
-            above.all(|step| match step {
-                "columns" | "tables" | "versions" => true,
-                "config" => last == Some("loaded_at_query"),
-                // dbt renders what is said of a function's arguments, and not what is said of its value.
-                "arguments" => section != "functions",
-                "returns" => section == "functions",
-                step => is_semantic(step),
-            })
-        }
-        Some("pre-hook" | "post-hook" | "pre_hook" | "post_hook") => above.next() == Some("config"),
-        Some("filter") => section == "metrics" || (section == "models" && above.next_back() == Some("metrics")),
-        Some("where") => section == "saved_queries" && above.next() == Some("query_params"),
-        // `relation: "{{ ref('x') }}"` and `input:` name nodes; they are looked up, not rendered.
-        Some("relation") => section == "snapshots" && above.next().is_none(),
-        Some("input") => section == "unit_tests" && above.next() == Some("given") && above.next().is_none(),
+/// Source: dbt Core 1.12, `SchemaYamlRenderer._is_norender_key`.
+fn is_left_alone(path: &[Step<'_>]) -> bool {
+    let at = |index: usize| path.get(index).and_then(Step::key);
+    let is_text = |index: usize| matches!(at(index), Some("tests" | "data_tests" | "description"));
+    let is_text_or_query = |index: usize| is_text(index) || at(index) == Some("loaded_at_query");
+    match at(0) {
+        _ if is_text_or_query(0) || (path.len() == 2 && is_text_or_query(1)) => true,
+        _ if path.len() == 5 && at(4) == Some("description") => true,
+        Some("config") => matches!(at(1), Some("pre_hook" | "post_hook" | "loaded_at_query")),
+        Some("versions") => is_text(2) || (at(2) == Some("columns") && is_text(4)),
+        Some("columns" | "dimensions" | "measures" | "entities" | "metrics") => is_text(2),
+        Some("derived_semantics") => matches!(at(1), Some("dimensions" | "entities")) && is_text(3),
         _ => false,
     }
 }

@@ -111,7 +111,7 @@ pub(super) fn read_node(
     let mut entry_fields = fields.nested(entry, format!("an entry of {section}"))?;
     let name = entry_fields.name(section)?;
     entry_fields.of = format!("{} '{name}'", singular(section));
-    let has_tests = !matches!(section, "analyses" | "data_tests" | "tests");
+    let has_tests = !matches!(section, "analyses" | "data_tests");
     types::check(&mut entry_fields, if has_tests { types::NODE } else { types::UNTESTED_NODE });
     let config = take_config(&mut entry_fields);
     let unrendered_config = unrendered.value.as_map().map(unrendered_config).unwrap_or_default();

@@ -132,14 +132,10 @@ fn read_test(fields: &mut Fields<'_>, node: &Node, renderer: &dyn RenderYaml) ->
             return None;
         }
     };
-    let (namespace, name) = match written.split_once('.') {
-        Some((namespace, name)) => (Some(namespace.to_owned()), name.to_owned()),
-        None => (None, written),
-    };
-    if name.is_empty() {
-        bad(fields, "the test has no name".to_owned());
+    let Some((namespace, name)) = name_of_test(&written) else {
+        bad(fields, format!("Test name string did not match expected pattern: {written}"));
         return None;
-    }
+    };
     let nests = renderer.nests_test_arguments();
     let outdated = if nests { outdated(&body) } else { argument_by_that_name(&body) };
     let body = if nests { with_arguments(body) } else { body };
@@ -162,6 +158,24 @@ fn read_test(fields: &mut Fields<'_>, node: &Node, renderer: &dyn RenderYaml) ->
         unrendered_config: unrendered.to_json(),
         outdated,
     })
+}
+
+/// `name` or `package.name`. What stands behind it is passed over, as in dbt: `not_null,` is `not_null`.
+///
+/// Source: dbt Core 1.12, `TestBuilder.TEST_NAME_PATTERN`.
+fn name_of_test(written: &str) -> Option<(Option<String>, String)> {
+    let (first, rest) = identifier(written)?;
+    match rest.strip_prefix('.').and_then(identifier) {
+        Some((second, _)) => Some((Some(first.to_owned()), second.to_owned())),
+        None => Some((None, first.to_owned())),
+    }
+}
+
+/// The identifier that a text begins with, and what follows it.
+fn identifier(text: &str) -> Option<(&str, &str)> {
+    let end = text.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(text.len());
+    let starts_well = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    starts_well.then(|| text.split_at(end))
 }
 
 fn outdated(body: &Map) -> OutdatedTest {
