@@ -120,6 +120,7 @@ fn target_json(host: &Host) -> JsonMap {
 pub(crate) fn from_yaml(value: &yaml::Value) -> Value {
     match value {
         yaml::Value::Null => Value::None,
+        yaml::Value::Undefined => Value::undefined(""),
         yaml::Value::Bool(flag) => Value::Bool(*flag),
         yaml::Value::Int(number) => Value::Int(*number),
         yaml::Value::Float(number) => Value::Float(*number),
@@ -149,6 +150,7 @@ pub(crate) fn from_yaml(value: &yaml::Value) -> Value {
 /// A template's value as YAML; what YAML has no word for becomes its text.
 pub(crate) fn to_yaml(value: &Value) -> yaml::Value {
     match value {
+        Value::Undefined(_) => yaml::Value::Undefined,
         Value::Date(date) => yaml::Value::Date(*date),
         Value::List(list) => yaml::Value::Seq(list.items().iter().map(|item| yaml::Node::new(to_yaml(item))).collect()),
         Value::Tuple(items) => yaml::Value::Seq(items.iter().map(|item| yaml::Node::new(to_yaml(item))).collect()),

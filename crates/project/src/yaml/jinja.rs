@@ -11,6 +11,7 @@ impl From<&Value> for jinja::Value {
     fn from(value: &Value) -> Self {
         match value {
             Value::Null => Self::None,
+            Value::Undefined => Self::undefined(""),
             Value::Bool(flag) => Self::Bool(*flag),
             Value::Int(number) => Self::Int(*number),
             Value::BigInt(number) => Self::BigInt(Arc::new(number.clone())),
@@ -47,7 +48,7 @@ impl From<&Map> for jinja::Value {
 const MAX_DEPTH: usize = 200;
 
 impl Value {
-    /// What a template's value is in YAML: tuples are lists, undefined is null, and what YAML has no word for is its text.
+    /// What a template's value is in YAML: tuples are lists, and what YAML has no word for is its text.
     pub fn from_jinja(value: &jinja::Value) -> Self {
         from_jinja(value, 0)
     }
@@ -61,7 +62,8 @@ fn from_jinja(value: &jinja::Value, depth: usize) -> Value {
         Value::Seq(items.iter().map(|item| Node::new(from_jinja(item, depth + 1))).collect())
     };
     match value {
-        jinja::Value::Undefined(_) | jinja::Value::None => Value::Null,
+        jinja::Value::Undefined(_) => Value::Undefined,
+        jinja::Value::None => Value::Null,
         jinja::Value::Bool(flag) => Value::Bool(*flag),
         jinja::Value::Int(number) => Value::Int(*number),
         jinja::Value::BigInt(number) => Value::BigInt(number.as_ref().clone()),

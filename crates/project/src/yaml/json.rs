@@ -9,6 +9,7 @@ impl Value {
     pub fn to_json(&self) -> Json {
         match self {
             Self::Null => Json::Null,
+            Self::Undefined => Json::String(String::new()),
             Self::Bool(value) => Json::Bool(*value),
             Self::Int(value) => Json::from(*value),
             Self::BigInt(value) => u64::try_from(value).map_or_else(|_| Json::String(value.to_string()), Json::from),

@@ -82,6 +82,8 @@ pub enum Value {
     /// `None`.
     #[default]
     Null,
+    /// What a template gives for a name that it does not know: dbt refuses it where a type is asked for, and takes it as "" elsewhere.
+    Undefined,
     /// `True`, `False`.
     Bool(bool),
     /// An `int` that fits 64 bits.
@@ -152,6 +154,7 @@ impl Value {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Null => "null",
+            Self::Undefined => "an undefined name",
             Self::Bool(_) => "a boolean",
             Self::Int(_) | Self::BigInt(_) => "an integer",
             Self::Float(_) => "a float",
@@ -167,6 +170,7 @@ impl Value {
     pub fn scalar_text(&self) -> Option<String> {
         Some(match self {
             Self::Null => "None".to_owned(),
+            Self::Undefined => String::new(),
             Self::Bool(true) => "True".to_owned(),
             Self::Bool(false) => "False".to_owned(),
             Self::Int(value) => value.to_string(),

@@ -39,6 +39,7 @@ fn only_text_keys(map: &Map) -> bool {
 fn python_type(value: &Value) -> &'static str {
     match value {
         Value::Null => "NoneType",
+        Value::Undefined => "Undefined",
         Value::Bool(_) => "bool",
         Value::Int(_) | Value::BigInt(_) => "int",
         Value::Float(_) => "float",
