@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The manifests of each of our own projects, by dbt Core and by Owlet, member by member; what dbt said of semantic layers.
+# The manifests of each of our own projects, by dbt Core and by Owlet, member by member; what dbt said of semantic layers and of mistakes.
 #
 #   conformance/dbt-parity/run.sh [path of the owlet binary]
 set -euo pipefail
@@ -26,3 +26,11 @@ printf '== options of the commands\n'
 
 printf '== semantic layers that dbt refuses or warns of\n'
 "$venv/bin/python" "$here/semantics.py" --owlet "$owlet"
+
+printf '== one mistake at a time\n'
+copy="$(mktemp -d)"
+trap 'rm -rf "$copy"' EXIT
+cp -r "$here/projects/corners" "$copy/corners"
+printf 'corners: {target: dev, outputs: {dev: {type: athena, region_name: eu-west-1, s3_staging_dir: "s3://a/b", schema: dev, database: awsdatacatalog}}}\n' > "$copy/profiles.yml"
+"$owlet" deps --project-dir "$copy/corners" --profiles-dir "$copy" > /dev/null
+"$venv/bin/python" "$here/mistakes.py" "$copy/corners" --owlet "$owlet" --replay

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use anyhow::bail;
-use diagnostic::{Diagnostic, Location};
+use diagnostic::{Diagnostic, Location, Severity};
 use engine::{Manifest, state::Comparison};
 use graph::{
     Graph, IndirectSelection, NoState, ResourceType, SelectionContext, SelectionSpec, SelectionState, Selectors,
@@ -33,7 +33,8 @@ pub fn select(
     let graph = graph_of(session, manifest)?;
     session.write_graph_summary(&graph)?;
     let indirect = indirect_selection(session);
-    let selectors = selectors(session, indirect)?;
+    let (selectors, diagnostics) = selectors(session, indirect);
+    session.report(diagnostics)?;
     let failed = |error: graph::SelectionError| session.fail(error.diagnostic());
     if args.selector.is_some() && !(args.select.is_empty() && args.exclude.is_empty()) {
         let what =
@@ -73,7 +74,7 @@ pub fn select(
 
 /// The project's graph.
 pub fn graph_of(session: &Session, manifest: &Manifest) -> anyhow::Result<Graph> {
-    engine::run::project_graph(manifest).map_err(|error| session.fail(engine::run::RunError::from(error).diagnostic()))
+    engine::run::project_graph(manifest).map_err(|circle| session.fail(engine::run::cycle(manifest, circle)))
 }
 
 fn indirect_selection(session: &Session) -> IndirectSelection {
@@ -81,17 +82,22 @@ fn indirect_selection(session: &Session) -> IndirectSelection {
     word.and_then(|word| IndirectSelection::from_str(word).ok()).unwrap_or_default()
 }
 
-/// The project's selectors as they are without arguments.
-pub fn of_project(session: &Session) -> anyhow::Result<Selectors> {
+/// The project's selectors as they are without arguments, and what is wrong with them.
+pub fn of_project(session: &Session) -> (Selectors, Vec<Diagnostic>) {
     selectors(session, indirect_selection(session))
 }
 
 /// selectors.yml; without one there are none.
-fn selectors(session: &Session, indirect: IndirectSelection) -> anyhow::Result<Selectors> {
-    let (file, diagnostics) = project::read_selectors_file(&session.project.root, &session.renderer());
-    session.report(diagnostics)?;
-    let file = file.unwrap_or_else(|| serde_json::json!({"selectors": []}));
-    Selectors::parse(&file, indirect).map_err(|error| session.fail(error.diagnostic().at(place_of(session, &error))))
+fn selectors(session: &Session, indirect: IndirectSelection) -> (Selectors, Vec<Diagnostic>) {
+    let (file, mut diagnostics) = project::read_selectors_file(&session.project.root, &session.renderer());
+    // What could not be rendered would be told a second time.
+    let has_errors = diagnostics.iter().any(|found| found.severity == Severity::Error);
+    let Some(file) = file.filter(|_| !has_errors) else { return (Selectors::default(), diagnostics) };
+    let selectors = Selectors::parse(&file, indirect).unwrap_or_else(|wrong| {
+        diagnostics.extend(wrong.iter().map(|error| error.diagnostic().at(place_of(session, error))));
+        Selectors::default()
+    });
+    (selectors, diagnostics)
 }
 
 /// Where selectors.yml is wrong: at the name of the selector, if it is in one.

@@ -256,7 +256,9 @@ impl Session {
     fn fail_with_all(&self, mut errors: Vec<Diagnostic>) -> anyhow::Error {
         let (_, diagnostics) = engine::parse(&self.project, &self.offline_host());
         let error = refused(&errors);
-        errors.extend(tell(&self.events, &self.settings, diagnostics));
+        let (_, of_selectors) = crate::selection::of_project(self);
+        let told = diagnostics.into_iter().chain(of_selectors).collect();
+        errors.extend(tell(&self.events, &self.settings, told));
         self.events.emit(Event::Failed { diagnostics: errors });
         error
     }
@@ -271,9 +273,11 @@ impl Session {
         self.events.emit(Event::Phase(Phase::Parsing));
         let started = std::time::Instant::now();
         let (project, host) = (Arc::clone(&self.project), self.offline_host());
-        let (manifest, diagnostics) = tokio::task::spawn_blocking(move || engine::parse(&project, &host)).await?;
+        let (manifest, mut diagnostics) = tokio::task::spawn_blocking(move || engine::parse(&project, &host)).await?;
+        let (selectors, more) = crate::selection::of_project(self);
+        diagnostics.extend(more);
         report(&self.events, &self.settings, diagnostics)?;
-        let manifest = manifest.with_selectors(crate::selection::of_project(self)?.manifest_json());
+        let manifest = manifest.with_selectors(selectors.manifest_json());
         // It is needed until the process ends, which then need not give back its many small pieces one by one.
         std::mem::forget(manifest.clone());
         self.events.emit(Event::ProjectParsed {
@@ -631,7 +635,14 @@ fn load_profile(
     if let Some(names) = names {
         renderer = renderer.of_invocation(names.clone());
     }
-    let mut profile = Profile::load(&root, &profile_settings(settings, environment, Some(project_dir)), &renderer)?;
+    let loaded = Profile::load(&root, &profile_settings(settings, environment, Some(project_dir)), &renderer);
+    let mut profile = loaded.map_err(|mut errors| {
+        // Nothing else will be read: what is wrong with the project is told with it.
+        // But for templates, which may ask for the target.
+        let is_sure = |found: &Diagnostic| found.severity == Severity::Error && !found.what.starts_with("Compilation");
+        errors.extend(diagnostics.into_iter().filter(is_sure));
+        errors
+    })?;
     if let Some(threads) = settings.threads {
         profile.threads = threads;
     }

@@ -146,11 +146,27 @@ fn write_location(f: &mut fmt::Formatter<'_>, location: &Location) -> fmt::Resul
     }
     let Some(excerpt) = &location.excerpt else { return Ok(()) };
     let number = line.to_string();
-    write!(f, "\n   {number} | {}", excerpt.replace('\t', " "))?;
-    if let Some(column) = location.column {
+    let (excerpt, column) = shortened(&excerpt.replace('\t', " "), location.column);
+    write!(f, "\n   {number} | {excerpt}")?;
+    if let Some(column) = column {
         write!(f, "\n   {} | {}^", " ".repeat(number.len()), " ".repeat(column.saturating_sub(1)))?;
     }
     Ok(())
+}
+
+/// The most characters that are shown of a line.
+const MAX_SHOWN: usize = 400;
+
+/// A very long line is cut around the place; the column is then counted in what is left.
+fn shortened(excerpt: &str, column: Option<usize>) -> (String, Option<usize>) {
+    if excerpt.chars().nth(MAX_SHOWN).is_none() {
+        return (excerpt.to_owned(), column);
+    }
+    let skipped = column.unwrap_or(1).saturating_sub(MAX_SHOWN / 2);
+    let shown: String = excerpt.chars().skip(skipped).take(MAX_SHOWN).collect();
+    let start = if skipped > 0 { "…" } else { "" };
+    let end = if excerpt.chars().nth(skipped + MAX_SHOWN).is_some() { "…" } else { "" };
+    (format!("{start}{shown}{end}"), column.map(|column| column - skipped + start.chars().count()))
 }
 
 fn indent_following(text: &str, by: usize) -> String {
@@ -160,6 +176,21 @@ fn indent_following(text: &str, by: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_very_long_line_is_cut_around_the_place() {
+        let source = format!("{}X{}", "a".repeat(5000), "b".repeat(5000));
+        let shown = Diagnostic::error("no").at(Location::in_source("m.sql", &source, 1, Some(5001))).to_string();
+        let lines: Vec<&str> = shown.lines().collect();
+        let (text, caret) = (lines[2], lines[3]);
+        assert!(text.starts_with("   1 | …aaa") && text.ends_with("bbb…") && text.chars().count() < 420, "{text}");
+        assert_eq!(text.chars().position(|c| c == 'X'), caret.chars().position(|c| c == '^'));
+        let shown = Diagnostic::error("no").at(Location::in_source("m.sql", &source, 1, None)).to_string();
+        assert!(
+            shown.lines().nth(2).is_some_and(|text| text.starts_with("   1 | aaa") && text.ends_with('…')),
+            "{shown}"
+        );
+    }
 
     #[test]
     fn shows_what_where_cause_and_fix() {

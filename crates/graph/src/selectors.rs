@@ -25,6 +25,22 @@ pub struct Selector {
     pub normalized: Json,
 }
 
+impl Selector {
+    fn parse(entry: &Json, indirect_selection: IndirectSelection) -> Result<Self, SelectionError> {
+        let name = entry.get("name").and_then(Json::as_str).ok_or_else(|| error(None, "a selector has no name"))?;
+        let definition = entry.get("definition").ok_or_else(|| error(Some(name), "it has no `definition`"))?;
+        let (spec, normalized) = Reader { name, indirect_selection }.definition(definition, true)?;
+        let is_default = match entry.get("default") {
+            None | Some(Json::Null) => false,
+            Some(Json::Bool(flag)) => *flag,
+            Some(_) => return Err(error(Some(name), "`default` must be true or false")),
+        };
+        let description = entry.get("description").and_then(Json::as_str).map(str::to_owned);
+        let default = entry.get("default").cloned();
+        Ok(Self { name: name.to_owned(), description, is_default, default, spec, normalized })
+    }
+}
+
 /// All selectors of a project.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Selectors {
@@ -35,45 +51,28 @@ impl Selectors {
     /// Reads the rendered content of selectors.yml. `indirect_selection` is for entries that do not say their own.
     ///
     /// # Errors
-    /// The first definition that is wrong.
-    pub fn parse(file: &Json, indirect_selection: IndirectSelection) -> Result<Self, SelectionError> {
-        let wrong = |reason: &str| error(None, reason);
+    /// Each definition that is wrong.
+    pub fn parse(file: &Json, indirect_selection: IndirectSelection) -> Result<Self, Vec<SelectionError>> {
         let entries = match file.get("selectors") {
             Some(Json::Array(entries)) => entries,
-            None => return Err(wrong("it has no `selectors`")),
-            Some(_) => return Err(wrong("`selectors` must be a list")),
+            None => return Err(vec![error(None, "it has no `selectors`")]),
+            Some(_) => return Err(vec![error(None, "`selectors` must be a list")]),
         };
-        let mut definitions: IndexMap<String, &Json> = IndexMap::new();
+        let mut selectors = IndexMap::new();
+        let mut wrong = Vec::new();
         for entry in entries {
-            let name = entry.get("name").and_then(Json::as_str).ok_or_else(|| wrong("a selector has no name"))?;
-            if definitions.insert(name.to_owned(), entry).is_some() {
-                return Err(error(Some(name), "duplicate selector definition"));
+            match Selector::parse(entry, indirect_selection) {
+                // Of two with one name dbt keeps the later.
+                Ok(selector) => drop(selectors.insert(selector.name.clone(), selector)),
+                Err(error) => wrong.push(error),
             }
         }
-        let mut selectors = IndexMap::new();
-        for (name, entry) in &definitions {
-            let mut reader = Reader { definitions: &definitions, name, open: vec![name.clone()], indirect_selection };
-            let definition = entry.get("definition").ok_or_else(|| error(Some(name), "it has no `definition`"))?;
-            let (spec, normalized) = reader.definition(definition, true)?;
-            let is_default = match entry.get("default") {
-                None | Some(Json::Null) => false,
-                Some(Json::Bool(flag)) => *flag,
-                Some(_) => return Err(error(Some(name), "`default` must be true or false")),
-            };
-            let description = entry.get("description").and_then(Json::as_str).map(str::to_owned);
-            let default = entry.get("default").cloned();
-            let selector = Selector { name: name.clone(), description, is_default, default, spec, normalized };
-            selectors.insert(name.clone(), selector);
-        }
-        let defaults: Vec<&str> = selectors
-            .values()
-            .filter(|selector: &&Selector| selector.is_default)
-            .map(|selector| selector.name.as_str())
-            .collect();
+        let defaults = entries.iter().filter(|entry| entry.get("default") == Some(&Json::Bool(true)));
+        let defaults: Vec<&str> = defaults.filter_map(|entry| entry.get("name").and_then(Json::as_str)).collect();
         if defaults.len() > 1 {
-            return Err(wrong(&format!("more than one default selector: {}", defaults.join(", "))));
+            wrong.push(error(None, &format!("more than one default selector: {}", defaults.join(", "))));
         }
-        Ok(Self { selectors })
+        if wrong.is_empty() { Ok(Self { selectors }) } else { Err(wrong) }
     }
 
     /// The selector of `--selector`.
@@ -122,10 +121,7 @@ fn error(selector: Option<&str>, reason: &str) -> SelectionError {
 }
 
 struct Reader<'a> {
-    definitions: &'a IndexMap<String, &'a Json>,
     name: &'a str,
-    /// Selectors being read, against circles.
-    open: Vec<String>,
     indirect_selection: IndirectSelection,
 }
 
@@ -136,7 +132,7 @@ impl Reader<'_> {
         error(Some(self.name), reason.as_ref())
     }
 
-    fn definition(&mut self, definition: &Json, at_root: bool) -> Read {
+    fn definition(&self, definition: &Json, at_root: bool) -> Read {
         match definition {
             Json::String(text) => self.text(text),
             Json::Object(object) => self.object(object, at_root),
@@ -145,14 +141,14 @@ impl Reader<'_> {
     }
 
     /// A text is one criterion: blanks and commas have no meaning here, other than on the command line.
-    fn text(&mut self, text: &str) -> Read {
+    fn text(&self, text: &str) -> Read {
         let criterion = Criterion::parse(text, self.indirect_selection)?;
         self.known_method(&criterion)?;
         let normalized = criterion.to_json();
         Ok((SelectionSpec::Criterion(criterion), normalized))
     }
 
-    fn object(&mut self, object: &JsonMap<String, Json>, at_root: bool) -> Read {
+    fn object(&self, object: &JsonMap<String, Json>, at_root: bool) -> Read {
         let sets: Vec<&str> = ["union", "intersection"].into_iter().filter(|key| object.contains_key(*key)).collect();
         match sets[..] {
             [] => {}
@@ -183,7 +179,7 @@ impl Reader<'_> {
         }
     }
 
-    fn set(&mut self, kind: &str, parts: &Json) -> Read {
+    fn set(&self, kind: &str, parts: &Json) -> Read {
         let Json::Array(parts) = parts else {
             return Err(self.wrong(format!("`{kind}` must be a list")));
         };
@@ -215,7 +211,7 @@ impl Reader<'_> {
         Ok((without(all, exclude, indirect_selection), json!({ kind: normalized })))
     }
 
-    fn excluded(&mut self, parts: &Json) -> Result<(SelectionSpec, Json), SelectionError> {
+    fn excluded(&self, parts: &Json) -> Result<(SelectionSpec, Json), SelectionError> {
         let Json::Array(parts) = parts else { return Err(self.wrong("`exclude` must be a list")) };
         let mut specs = Vec::new();
         let mut normalized = Vec::new();
@@ -229,7 +225,7 @@ impl Reader<'_> {
     }
 
     /// Keys that nobody knows are passed over, as dbt does.
-    fn method(&mut self, object: &JsonMap<String, Json>) -> Read {
+    fn method(&self, object: &JsonMap<String, Json>) -> Read {
         let text = |key: &str| object.get(key).and_then(Json::as_str);
         let method = text("method").ok_or_else(|| self.wrong("`method` must be a string"))?;
         let value = match object.get("value") {
@@ -245,23 +241,20 @@ impl Reader<'_> {
                 .parse()
                 .map_err(|()| self.wrong("`indirect_selection` is one of eager, cautious, buildable, empty"))?,
         };
-        let (spec, mut normalized) = if method == "selector" {
-            self.inherited(&value)?
-        } else {
-            let mut criterion = Criterion::of(method, &value, mode);
-            criterion.method = parse_method(method);
-            self.known_method(&criterion)?;
-            criterion.childrens_parents = self.flag(object, "childrens_parents")?;
-            criterion.parents = self.depth(object, "parents")?;
-            criterion.children = self.depth(object, "children")?;
-            if criterion.childrens_parents && criterion.children.is_some() {
-                return Err(self.wrong("\"children\" and \"childrens_parents\" cannot be used together"));
-            }
-            let normalized = Json::Object(
-                object.iter().filter(|(key, _)| *key != "exclude").map(|(k, v)| (k.clone(), v.clone())).collect(),
-            );
-            (SelectionSpec::Criterion(criterion), normalized)
-        };
+        // `method: selector` too: which selectors it means is looked up when it is asked for, as on the command line.
+        let mut criterion = Criterion::of(method, &value, mode);
+        criterion.method = parse_method(method);
+        self.known_method(&criterion)?;
+        criterion.childrens_parents = flag(object, "childrens_parents");
+        criterion.parents = self.depth(object, "parents")?;
+        criterion.children = self.depth(object, "children")?;
+        if criterion.childrens_parents && criterion.children.is_some() {
+            return Err(self.wrong("\"children\" and \"childrens_parents\" cannot be used together"));
+        }
+        let mut normalized = Json::Object(
+            object.iter().filter(|(key, _)| *key != "exclude").map(|(k, v)| (k.clone(), v.clone())).collect(),
+        );
+        let spec = SelectionSpec::Criterion(criterion);
         let Some(excluded) = object.get("exclude") else { return Ok((spec, normalized)) };
         let (exclude, json) = self.excluded(excluded)?;
         if let Json::Object(object) = &mut normalized {
@@ -282,16 +275,8 @@ impl Reader<'_> {
         }
     }
 
-    fn flag(&self, object: &JsonMap<String, Json>, key: &str) -> Result<bool, SelectionError> {
-        match object.get(key) {
-            None | Some(Json::Null) => Ok(false),
-            Some(Json::Bool(flag)) => Ok(*flag),
-            Some(_) => Err(self.wrong(format!("`{key}` must be true or false"))),
-        }
-    }
-
     fn depth(&self, object: &JsonMap<String, Json>, key: &str) -> Result<Option<Option<usize>>, SelectionError> {
-        if !self.flag(object, key)? {
+        if !flag(object, key) {
             return Ok(None);
         }
         match object.get(&format!("{key}_depth")) {
@@ -302,20 +287,17 @@ impl Reader<'_> {
             },
         }
     }
+}
 
-    /// `method: selector`: the definition of another one.
-    fn inherited(&mut self, name: &str) -> Read {
-        if self.open.iter().any(|open| open == name) {
-            return Err(self.wrong(format!("it refers to itself by way of selector '{name}'")));
-        }
-        let definition = self.definitions.get(name).and_then(|entry| entry.get("definition"));
-        let Some(definition) = definition else {
-            return Err(self.wrong(format!("there is no selector named '{name}'")));
-        };
-        self.open.push(name.to_owned());
-        let read = self.definition(definition, true);
-        self.open.pop();
-        read
+/// Python's `bool()` of a value.
+fn flag(object: &JsonMap<String, Json>, key: &str) -> bool {
+    match object.get(key) {
+        None | Some(Json::Null) => false,
+        Some(Json::Bool(flag)) => *flag,
+        Some(Json::String(text)) => !text.is_empty(),
+        Some(Json::Number(number)) => number.as_f64() != Some(0.0),
+        Some(Json::Array(items)) => !items.is_empty(),
+        Some(Json::Object(entries)) => !entries.is_empty(),
     }
 }
 

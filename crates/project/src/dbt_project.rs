@@ -279,7 +279,7 @@ fn is_kept_raw(path: &[Step<'_>]) -> bool {
 }
 
 fn read(root: &Path, source: &SourceText, mut fields: Fields<'_>, unrendered: &Node) -> Option<DbtProject> {
-    let name = read_name(&mut fields)?;
+    let name = read_name(&mut fields);
     check_config_version(&mut fields);
     check_version(&mut fields);
     types::check(&mut fields, types::PROJECT);
@@ -317,7 +317,7 @@ fn read(root: &Path, source: &SourceText, mut fields: Fields<'_>, unrendered: &N
         dbt_cloud: fields.json("dbt-cloud"),
         unrendered: unrendered.clone(),
         source: source.clone(),
-        name,
+        name: name.clone().unwrap_or_default(),
         ..DbtProject::default()
     };
     project.docs_paths = docs_paths(&mut fields, &project);
@@ -331,7 +331,7 @@ fn read(root: &Path, source: &SourceText, mut fields: Fields<'_>, unrendered: &N
     fields.take("project-root");
     fields.take("docs-paths");
     refuse_unknown(&mut fields);
-    Some(project)
+    name.map(|_| project)
 }
 
 /// Top-level keys, in dbt's order.

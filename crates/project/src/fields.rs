@@ -89,8 +89,9 @@ impl<'a> Fields<'a> {
     /// The `name` every entry must have.
     pub fn name(&mut self, section: &str) -> Option<String> {
         match self.take("name") {
-            Some(Node { value: Value::Str(name), .. }) if !name.is_empty() => Some(name),
-            Some(node @ Node { value: Value::Int(_) | Value::Float(_) | Value::Bool(_) | Value::Date(_), .. }) => {
+            // dbt takes an empty one too.
+            Some(Node { value: Value::Str(name), .. }) => Some(name),
+            Some(node) if !node.value.is_null() => {
                 self.wrong("name", "a string", &node);
                 None
             }

@@ -198,8 +198,17 @@ impl PackagesFile {
             fields.take("projects");
         }
         for entry in fields.list("projects") {
-            let name = fields.nested(&entry, "an entry of projects").and_then(|mut project| project.name("projects"));
-            found.projects.extend(name);
+            let name =
+                entry.value.as_map().and_then(|project| project.get("name")).and_then(|name| name.value.as_str());
+            match name {
+                Some(name) => found.projects.push(name.to_owned()),
+                // dbt Core looks at none of them.
+                None => fields.diagnostics.push(
+                    source
+                        .warning(entry.position, "An entry of `projects` names no project, and has no effect")
+                        .fix("write `- name: other_project`"),
+                ),
+            }
         }
         if is_lock {
             found.sha1_hash = fields.text("sha1_hash");

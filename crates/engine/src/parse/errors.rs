@@ -11,7 +11,11 @@ use crate::adapter::AdapterError;
 pub(crate) fn in_node(node: &Node, error: &jinja::Error, lines_before: usize) -> Diagnostic {
     let head = format!("Compilation Error in {} {} ({})", node.resource_type, node.name, node.original_file_path);
     let in_code = error.template().is_none_or(|template| template == node.original_file_path);
-    let line = error.line().filter(|_| in_code).map(|line| line as usize);
+    let line = match in_code {
+        true => error.line().map(|line| line as usize),
+        // Raised in a macro: the place is where the node calls the outermost.
+        false => error.stack().last().and_then(|call| line_of(node, &format!("{}(", call.name))),
+    };
     let mut diagnostic = described(&head, error);
     if diagnostic.location.is_none() {
         diagnostic.location = Some(nodes::location(node, line, lines_before));
@@ -33,6 +37,11 @@ pub(crate) fn in_node(node: &Node, error: &jinja::Error, lines_before: usize) ->
         }
     }
     diagnostic
+}
+
+/// The line of a node's code that has this text.
+pub(super) fn line_of(node: &Node, text: &str) -> Option<usize> {
+    node.raw_code.lines().position(|line| line.contains(text)).map(|index| index + 1)
 }
 
 /// An error in a text of a property file.
@@ -79,7 +88,9 @@ fn described(head: &str, error: &jinja::Error) -> Diagnostic {
     match error.kind() {
         // The place and its line stand below; dbt has them in the sentence.
         jinja::ErrorKind::Syntax => {
-            let (cause, fix) = if error.message().starts_with("Unexpected end of template") {
+            let (cause, fix) = if error.message().ends_with("is nested too deeply") {
+                ("more levels than any reader could follow", "write it in several steps, with {% set %} or macros")
+            } else if error.message().starts_with("Unexpected end of template") {
                 ("a block is opened and never closed", "write the tag that closes it")
             } else {
                 (
@@ -94,6 +105,8 @@ fn described(head: &str, error: &jinja::Error) -> Diagnostic {
                 .cause("no macro or variable of the project and its packages, and nothing of dbt, has this name")
                 .fix("correct the name, write the macro, or add its package to packages.yml and run `owlet deps`")
         }
+        jinja::ErrorKind::Recursion => Diagnostic::error(format!("{head}\n  {}", indented(&error.dbt_message())))
+            .fix("give the macros that call each other an end, or write the expression with less nesting"),
         _ => Diagnostic::error(format!("{head}\n  {}", indented(&error.dbt_message()))),
     }
 }

@@ -21,6 +21,7 @@ mod nodes;
 mod others;
 mod patches;
 mod python;
+mod query_comment;
 pub(crate) mod resolve;
 pub(crate) mod semantic;
 mod semantic_columns;
@@ -173,13 +174,14 @@ pub fn parse(project: &Project, host: &Host) -> (Manifest, Vec<Diagnostic>) {
     let debug = host.flags.get("debug").and_then(Json::as_bool).unwrap_or(false);
     spaces::report(&artifact, &project.root.project_flags(), debug, &mut diagnostics);
     report_unused_paths(project, &artifact, &mut diagnostics);
-    patches.report_unused(&used_patches(&artifact, &files), &mut diagnostics);
+    patches.report_unused(&used_patches(&artifact, &files), &artifact, &mut diagnostics);
     let manifest = Manifest::new(artifact, scope);
+    diagnostics.extend(query_comment::check(&manifest, project, host));
     // Without other mistakes, whoever selects or runs finds the circle.
     if diagnostics.iter().any(|found| found.severity == Severity::Error)
         && let Err(circle) = crate::run::project_graph(&manifest)
     {
-        diagnostics.push(crate::run::RunError::Cycle(circle).diagnostic());
+        diagnostics.push(crate::run::cycle(&manifest, circle));
     }
     (manifest, diagnostics)
 }
@@ -350,7 +352,7 @@ fn drafts<'a>(
         }
     }
     for file in properties {
-        yaml_snapshots(parser, file, &mut drafts);
+        yaml_snapshots(parser, file, &mut drafts, diagnostics);
     }
     for project in project.all() {
         for (when, hooks) in [(HookTime::Start, &project.on_run_start), (HookTime::End, &project.on_run_end)] {
@@ -396,9 +398,24 @@ fn sha256(text: &str) -> String {
     hex::encode(Sha256::digest(words.join(" ").as_bytes()))
 }
 
-fn yaml_snapshots<'a>(parser: &Parser<'a>, file: &PropertyFile, drafts: &mut Vec<Draft<'a>>) {
+fn yaml_snapshots<'a>(
+    parser: &Parser<'a>,
+    file: &PropertyFile,
+    drafts: &mut Vec<Draft<'a>>,
+    diagnostics: &mut Vec<Diagnostic>,
+) {
     for entry in &file.snapshots {
-        let Some(raw_code) = entry.snapshot_raw_code() else { continue };
+        let (Some(raw_code), Some(relation)) = (entry.snapshot_raw_code(), &entry.relation) else { continue };
+        if !others::is_reference(&relation.expression) {
+            let what = format!("Parsing Error\n  Invalid jinja expression: {}", relation.expression);
+            let error = file.source.error(relation.position, what);
+            diagnostics.push(
+                error
+                    .cause(format!("`relation` of snapshot '{}' names what it is taken of", entry.name))
+                    .fix("write `relation: ref('model')` or `relation: source('source', 'table')`, without braces"),
+            );
+            continue;
+        }
         let mut fqn = vec![file.package.clone()];
         fqn.extend(tests::directories_below(file));
         fqn.push(entry.name.clone());
@@ -431,6 +448,13 @@ fn yaml_snapshots<'a>(parser: &Parser<'a>, file: &PropertyFile, drafts: &mut Vec
     }
 }
 
+/// How many lines of dbt_project.yml stand before a hook's first.
+fn line_of_hook(project: &project::DbtProject, when: HookTime, index: usize) -> usize {
+    let written = project.unrendered.value.as_map().and_then(|map| map.get(when.as_str()));
+    let node = written.map(|node| node.value.as_seq().and_then(|items| items.get(index)).unwrap_or(node));
+    node.map_or(0, |node| node.position.line.saturating_sub(1))
+}
+
 fn hook<'a>(parser: &Parser<'a>, project: &project::DbtProject, when: HookTime, index: usize, sql: &str) -> Draft<'a> {
     let package = project.name.as_str();
     let word = when.as_str();
@@ -455,7 +479,7 @@ fn hook<'a>(parser: &Parser<'a>, project: &project::DbtProject, when: HookTime, 
     };
     Draft {
         node: Arc::new(node),
-        lines_before: 0,
+        lines_before: line_of_hook(project, when, index),
         patch: None,
         tags: vec![word.to_owned()],
         known: None,

@@ -168,7 +168,8 @@ impl<'a> Parser<'a> {
             &layers,
         );
         let mut tags = tags;
-        if patch_config.as_ref().is_some_and(|patch| patch.contains_key("tags")) {
+        let is_told_elsewhere = speaker.is_some_and(|speaker| speaker != node.package_name);
+        if is_told_elsewhere || patch_config.as_ref().is_some_and(|patch| patch.contains_key("tags")) {
             // The node takes its tags before it is patched: those of the property file come last.
             let layers = Layers { patch: None, call: Some(&capture.config) };
             let before = config::resolve(self.project, node.resource_type, &node.package_name, &node.fqn, &layers);

@@ -54,6 +54,35 @@ pub(super) fn read_reference(expression: &str, named: &mut Named) -> bool {
     true
 }
 
+/// Whether the whole expression is one `ref(…)` or `source(…)`.
+pub(super) fn is_reference(expression: &str) -> bool {
+    let mut named = Named::default();
+    is_one_call(expression.trim())
+        && read_reference(expression, &mut named)
+        && !(named.refs.is_empty() && named.sources.is_empty())
+}
+
+/// Whether a name and what is in parentheses behind it is all there is.
+fn is_one_call(expression: &str) -> bool {
+    let mut depth = 0_usize;
+    let mut quote = None;
+    let mut closed = false;
+    for c in expression.chars() {
+        match (quote, c) {
+            _ if closed => return false,
+            (Some(open), _) if c == open => quote = None,
+            (None, '\'' | '"') => quote = Some(c),
+            (None, '(') => depth += 1,
+            (None, ')') => {
+                depth = depth.saturating_sub(1);
+                closed = depth == 0;
+            }
+            _ => {}
+        }
+    }
+    closed
+}
+
 fn reference(package: Option<&String>, name: &str, call: &jinja::StaticCall) -> Ref {
     let version =
         call.keyword.iter().find(|(key, _)| key == "v" || key == "version").and_then(|(_, value)| value.as_ref());
@@ -83,7 +112,7 @@ impl<'a> Parser<'a> {
         diagnostics: &mut Vec<Diagnostic>,
     ) -> Exposure {
         let package = &file.package;
-        if !of.name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-')) {
+        if of.name.is_empty() || !of.name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-')) {
             diagnostics.push(
                 file.source
                     .warning(

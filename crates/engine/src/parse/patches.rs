@@ -3,10 +3,12 @@
 use std::{
     borrow::Cow,
     collections::{HashMap, HashSet},
+    ffi::OsStr,
+    path::Path,
 };
 
 use artifacts::{
-    JsonMap,
+    JsonMap, Manifest as Artifact,
     manifest::{Column, ColumnConfig, Constraint, ResourceType},
 };
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime};
@@ -187,7 +189,12 @@ impl<'a> Patches<'a> {
     }
 
     /// Warns of patches for nodes that are not there. YAML snapshots are nodes themselves.
-    pub fn report_unused(&self, used: &HashSet<(ResourceType, String, String)>, diagnostics: &mut Vec<Diagnostic>) {
+    pub fn report_unused(
+        &self,
+        used: &HashSet<(ResourceType, String, String)>,
+        artifact: &Artifact,
+        diagnostics: &mut Vec<Diagnostic>,
+    ) {
         let mut unused: Vec<(&str, Patch<'_>, String)> = Vec::new();
         for ((package, stem), patch) in &self.models {
             if !used.contains(&(ResourceType::Model, package.clone(), stem.clone())) {
@@ -213,7 +220,12 @@ impl<'a> Patches<'a> {
         for (_, package, name) in used.iter().filter(|_| !unused.is_empty()) {
             names.entry(package).or_default().push(name);
         }
+        let kinds = if unused.is_empty() { Kinds::default() } else { Kinds::new(artifact) };
         for (index, (section, patch, name)) in unused.into_iter().enumerate() {
+            if let Some(kind) = kinds.other_than(section, &patch, &name) {
+                diagnostics.push(wrong_section(section, kind, patch));
+                continue;
+            }
             // Every name is compared with every other: who has hundreds of such entries did not mistype them.
             let of_package = names.get(patch.file.package.as_str()).filter(|_| index < GUESSES);
             let near = of_package.and_then(|names| super::resolve::nearest(&name, names.iter().copied()));
@@ -244,6 +256,50 @@ impl<'a> Patches<'a> {
             );
         }
     }
+}
+
+/// The kinds of what `ref` may name, by package and name; a model's is its file's.
+#[derive(Default)]
+struct Kinds<'a>(HashMap<&'a str, Vec<(&'a str, ResourceType)>>);
+
+impl<'a> Kinds<'a> {
+    fn new(artifact: &'a Artifact) -> Self {
+        let mut found: HashMap<&str, Vec<(&str, ResourceType)>> = HashMap::new();
+        for node in artifact.nodes.values() {
+            let name = match node.resource_type {
+                ResourceType::Model => Path::new(&node.original_file_path).file_stem().and_then(OsStr::to_str),
+                ResourceType::Seed | ResourceType::Snapshot => Some(node.name.as_str()),
+                _ => None,
+            };
+            if let Some(name) = name {
+                found.entry(name).or_default().push((node.package_name.as_str(), node.resource_type));
+            }
+        }
+        Self(found)
+    }
+
+    /// What an entry of `models:`, `seeds:` or `snapshots:` is about, if that is of another kind.
+    fn other_than(&self, section: &str, patch: &Patch<'_>, name: &str) -> Option<ResourceType> {
+        let named = self.0.get(name).filter(|_| patch.version.is_none())?;
+        let own = named.iter().find(|(package, _)| *package == patch.file.package);
+        let (_, kind) = own.or_else(|| named.first())?;
+        (matches!(section, "models" | "seeds" | "snapshots") && section != plural(*kind)).then_some(*kind)
+    }
+}
+
+fn plural(kind: ResourceType) -> &'static str {
+    match kind {
+        ResourceType::Model => "models",
+        ResourceType::Seed => "seeds",
+        _ => "snapshots",
+    }
+}
+
+fn wrong_section(section: &str, kind: ResourceType, patch: Patch<'_>) -> Diagnostic {
+    let (name, source) = (&patch.node.name, &patch.file.source);
+    let what = format!("'{name}' is a {kind} node, but it is specified in the {section} section of {}.", source.file);
+    let warning = source.warning(patch.node.position, what).named("WrongResourceSchemaFile");
+    warning.cause("the entry has no effect").fix(format!("place it under the `{}` key instead", plural(kind)))
 }
 
 /// An entry that switches on a node of which there are several, all of them off.

@@ -2,6 +2,8 @@
 //!
 //! Source: dbt Core, `ModelParser.parse_python_model`: which calls are seen is part of the behaviour (those in an operand of `+` are not).
 
+mod nesting;
+
 use diagnostic::{Diagnostic, Location};
 use jinja::{CallArgs, State, UndefinedMode, Value};
 use ruff_python_ast::{
@@ -34,6 +36,21 @@ pub(super) fn capture(node: &Node, context: &Context) -> Result<Capture, Diagnos
         return Err(problem(node, line, "No jinja in python model code is allowed".to_owned())
             .fix("call `dbt.ref`, `dbt.source` and `dbt.config` in place of templates; write `{ {` where Python wants two braces"));
     }
+    if let Some(line) = nesting::too_deep(code) {
+        let what = "Python cannot read it: the code is nested too deeply".to_owned();
+        return Err(problem(node, Some(line), what)
+            .cause("Python gives up at such code, too")
+            .fix("write the expression in several steps"));
+    }
+    // Each level takes a dozen calls of the parser.
+    stacker::maybe_grow(STACK, STACK, || capture_module(node, context))
+}
+
+/// Enough for as many levels as [`nesting::too_deep`] lets through, without optimization.
+const STACK: usize = 64 * 1024 * 1024;
+
+fn capture_module(node: &Node, context: &Context) -> Result<Capture, Diagnostic> {
+    let code = node.raw_code.as_ref();
     let module = parse_module(code).map_err(|error| {
         let line = line_of(code, error.location.start().to_usize());
         problem(node, Some(line), format!("Python cannot read it: {}", error.error)).fix("correct the Python code")

@@ -95,7 +95,7 @@ pub(super) fn add(
 fn check_groups(artifact: &Artifact, places: &Places<'_>, diagnostics: &mut Vec<Diagnostic>) {
     let sections = [&artifact.metrics, &artifact.semantic_models, &artifact.saved_queries];
     for (id, resource) in sections.into_iter().flatten() {
-        let Some(group) = resource["group"].as_str() else { continue };
+        let Some(group) = resource["group"].as_str().filter(|group| !group.is_empty()) else { continue };
         let Some(place) = places.get(id).filter(|_| artifact.groups.values().all(|known| known.name != group)) else {
             continue;
         };

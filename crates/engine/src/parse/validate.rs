@@ -201,8 +201,10 @@ fn described_contract(node: &Checked<'_>, diagnostics: &mut Vec<Diagnostic>) {
     }
     let materialized = node.materialized();
     let of_columns = node.columns.values().flat_map(|column| &column.constraints);
+    // When dbt looks, only a version has its model's constraints already.
+    let of_model = if node.version.is_some() { node.constraints.as_slice() } else { &[] };
     if !matches!(materialized, "table" | "incremental")
-        && of_columns.chain(&node.constraints).any(|constraint| constraint.warn_unsupported)
+        && of_columns.chain(of_model).any(|constraint| constraint.warn_unsupported)
     {
         let what = format!(
             "Constraint types are not supported for {materialized} materializations and will be ignored.  Set 'warn_unsupported: false' on this constraint to ignore this warning."

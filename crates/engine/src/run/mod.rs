@@ -39,7 +39,7 @@ use tokio_util::sync::CancellationToken;
 pub use artifact_files::{freshness_artifact, run_results_artifact, write_compiled, write_json};
 pub use build::{MaterializationSource, read_seed, request};
 pub use microbatch::PreviousBatches;
-pub use order::{graph_summary, project_graph};
+pub use order::{cycle, graph_summary, project_graph};
 pub use results::{Detail, NodeFailure, NodeResult, NodeStatus, RunResults, RunSummary, Timing};
 
 use crate::{

@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 
 use artifacts::graph_summary::{GraphNode as SummaryNode, GraphNodes, GraphSummary};
+use artifacts::manifest::ResourceType;
+use diagnostic::{Diagnostic, Location};
 use graph::{BuildQueue, CycleError, Edges, Graph, GraphNode};
 use names::UniqueId;
 
@@ -35,6 +37,25 @@ fn numbered(graph: &Graph, edges: Edges) -> GraphNodes {
         successors,
     });
     (0..).zip(nodes).collect()
+}
+
+/// What is told of a circle, at the place where its first node refers to its last.
+pub fn cycle(manifest: &Manifest, circle: CycleError) -> Diagnostic {
+    let last = circle.path.len().checked_sub(2).and_then(|index| circle.path.get(index));
+    let named = last.and_then(|id| manifest.node(id.as_str())).map(|node| node.name.clone());
+    let first = circle.path.first().and_then(|id| manifest.node(id.as_str()));
+    let place = first.map(|node| {
+        let line = named.and_then(|name| node.raw_code.lines().position(|line| line.contains(&name)));
+        match line {
+            // A snapshot's code is a part of its file.
+            Some(line) if node.resource_type != ResourceType::Snapshot => {
+                Location::in_source(&node.original_file_path, &node.raw_code, line + 1, None)
+            }
+            _ => Location::file(&node.original_file_path),
+        }
+    });
+    let diagnostic = RunError::Cycle(circle).diagnostic();
+    Diagnostic { location: place, ..diagnostic }
 }
 
 /// The jobs, each when what it waits for is done.

@@ -1,10 +1,11 @@
 //! `selectors.yml`: what is wrong, and the form the manifest keeps. What selectors find is in `select.rs`.
 
-use graph::{IndirectSelection, Selectors};
+use graph::{IndirectSelection, SelectionSpec, Selectors};
 use serde_json::json;
 
 fn parse(file: serde_json::Value) -> Result<Selectors, String> {
-    Selectors::parse(&file, IndirectSelection::Eager).map_err(|error| error.to_string())
+    Selectors::parse(&file, IndirectSelection::Eager)
+        .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
 }
 
 fn one(definition: serde_json::Value) -> String {
@@ -36,11 +37,6 @@ fn mistakes_are_named() {
         one(json!({"method": "tag", "value": "x", "indirect_selection": "some"})),
         format!("{start}`indirect_selection` is one of eager, cautious, buildable, empty")
     );
-    assert_eq!(
-        one(json!({"method": "selector", "value": "s"})),
-        format!("{start}it refers to itself by way of selector 's'")
-    );
-    assert_eq!(one(json!({"method": "selector", "value": "t"})), format!("{start}there is no selector named 't'"));
     assert!(one(json!({"tag": "a", "path": "b"})).contains("expected exactly one key"));
     assert_eq!(
         parse(json!({"selectors": [{"name": "a", "definition": "x", "default": true}, {"name": "b", "definition": "y", "default": true}]})).unwrap_err(),
@@ -55,4 +51,39 @@ fn the_default_and_the_nearest_name() {
     let error = selectors.get("nighty").unwrap_err();
     assert_eq!(error.to_string(), "Could not find selector named nighty, expected one of ['nightly', 'all']");
     assert_eq!(error.fix(), "did you mean 'nightly'?");
+}
+
+#[test]
+fn every_mistake_is_told() {
+    let error = parse(json!({"selectors": [
+        {"definition": "a"},
+        {"name": "b", "definition": {"method": "nosuch", "value": "a"}},
+        {"name": "c"},
+    ]}))
+    .unwrap_err();
+    let start = "Could not read selector file data: ";
+    assert_eq!(
+        error,
+        format!(
+            "{start}a selector has no name\n{start}'nosuch' is not a valid method name\n{start}it has no `definition`"
+        )
+    );
+}
+
+/// Source: dbt Core 1.12.0.
+#[test]
+fn what_dbt_takes_is_taken() {
+    let selectors = parse(json!({"selectors": [
+        {"name": "a", "definition": "tag:first"},
+        {"name": "b", "definition": {"method": "selector", "value": "nosuch"}},
+        {"name": "c", "definition": {"method": "selector", "value": "c"}},
+        {"name": "d", "definition": {"method": "tag", "value": "x", "parents": "maybe", "children": ""}},
+        {"name": "a", "definition": "tag:second"},
+    ]}))
+    .unwrap();
+    let written = selectors.manifest_json();
+    assert_eq!(written["a"]["definition"], json!({"method": "tag", "value": "second"}));
+    assert_eq!(written["b"]["definition"], json!({"method": "selector", "value": "nosuch"}));
+    let SelectionSpec::Criterion(with_parents) = &selectors.get("d").unwrap().spec else { panic!("a criterion") };
+    assert_eq!((with_parents.parents, with_parents.children), (Some(None), None));
 }

@@ -43,10 +43,27 @@ pub(super) fn read(project: &DbtProject, options: ReadOptions) -> (ProjectFiles,
             // An empty property file says nothing.
             Ok(file) if file.kind == FileKind::Properties && file.contents.is_empty() => {}
             Ok(file) => files.push(file),
-            Err(error) => diagnostics.push(unreadable(&found.path, &error)),
+            Err(error) => diagnostics.push(not_utf8(found).unwrap_or_else(|| unreadable(&found.path, &error))),
         }
     }
     (ProjectFiles { package: project.name.clone(), files }, diagnostics)
+}
+
+/// Where a file is no text, if that is why it could not be read.
+fn not_utf8(found: &Found<'_>) -> Option<Diagnostic> {
+    let bytes = fs_err::read(&found.absolute).ok()?;
+    let error = std::str::from_utf8(&bytes).err()?;
+    let before = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().map_or(0, |start| start.chars().count()) + 1;
+    let place = Location { line: Some(line), column: Some(column), ..Location::file(&found.path) };
+    let byte = bytes.get(error.valid_up_to()).copied().unwrap_or_default();
+    Some(
+        Diagnostic::error(format!("Runtime Error\n  Could not read {}", found.path))
+            .at(place)
+            .cause(format!("the byte 0x{byte:02x} here is not UTF-8"))
+            .fix("save the file as UTF-8"),
+    )
 }
 
 /// The patterns of `.dbtignore`, each by itself: for dbt the last one that matches decides, also below a directory that an
@@ -131,7 +148,8 @@ fn find<'a>(
         if !search.extensions.iter().any(|known| known.eq_ignore_ascii_case(extension)) {
             continue;
         }
-        if entry.path_is_symlink() && !entry.path().is_file() {
+        // A pipe or a device would be waited for without an end.
+        if !entry.path().is_file() {
             continue;
         }
         let relative = entry.path().strip_prefix(&project.root).unwrap_or(entry.path());

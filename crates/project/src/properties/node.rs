@@ -86,7 +86,7 @@ impl ModelSemantics {
 /// The `ref(…)` or `source(…)` a YAML snapshot is taken of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SnapshotRelation {
-    /// As written, without braces.
+    /// As written; there are no braces around it.
     pub expression: String,
     /// Where.
     pub position: Position,
@@ -297,6 +297,5 @@ fn take_relation(fields: &mut Fields<'_>, section: &str) -> Option<SnapshotRelat
         fields.wrong("relation", "`ref('…')` or `source('…', '…')`", &node);
         return None;
     };
-    let expression = text.trim().trim_start_matches("{{").trim_end_matches("}}").trim().to_owned();
-    Some(SnapshotRelation { expression, position: node.position })
+    Some(SnapshotRelation { expression: text.to_owned(), position: node.position })
 }

@@ -327,6 +327,25 @@ const TABLE_KEYS: &[&str] = &[
     "loader",
 ];
 
+/// Keys of a table of a source that overrides another; dbt refuses any other.
+const TABLE_PATCH_KEYS: &[&str] = &[
+    "name",
+    "description",
+    "meta",
+    "data_type",
+    "docs",
+    "loaded_at_field",
+    "loaded_at_query",
+    "identifier",
+    "quoting",
+    "freshness",
+    "external",
+    "tags",
+    "data_tests",
+    "tests",
+    "columns",
+];
+
 fn below<'a>(node: &'a Node, key: &str) -> Option<&'a Value> {
     node.value.as_map()?.get(key).map(|node| &node.value)
 }
@@ -338,6 +357,7 @@ fn read_table(
     renderer: &dyn RenderYaml,
 ) -> Option<TableProperties> {
     let of = source.of.clone();
+    let overrides = source.was_there("overrides");
     let mut table = source.nested(entry, format!("a table of {of}"))?;
     let name = table.name("tables")?;
     table.of = format!("table '{name}' of {of}");
@@ -371,7 +391,16 @@ fn read_table(
         name,
     };
     table.report_config_slips_of(entry);
-    table.report_slips(TABLE_KEYS);
+    match overrides {
+        true => {
+            // Known, and without effect.
+            for key in ["data_type", "docs"] {
+                table.take(key);
+            }
+            table.refuse_rest("sources", TABLE_PATCH_KEYS);
+        }
+        false => table.report_slips(TABLE_KEYS),
+    }
     Some(TableProperties { extra: table.extra(), ..read })
 }
 

@@ -141,11 +141,12 @@ fn read_test(fields: &mut Fields<'_>, node: &Node, renderer: &dyn RenderYaml) ->
     let body = if nests { with_arguments(body) } else { body };
     let body = Node::at(Value::Map(body), node.position);
     let mut entry = fields.nested(&body, format!("test '{name}' on {of}"))?;
-    let custom_name = entry.text("name");
+    let custom_name = take_custom_name(&mut entry);
     let description = entry.text("description").unwrap_or_default();
     let unrendered = take_config(&mut entry);
     let config =
         render_tree(&Node::new(Value::Map(unrendered.clone())), renderer, &|_| false, entry.source, entry.diagnostics);
+    check_tags(&mut entry, &config);
     let arguments = take_arguments(&mut entry, nests);
     Some(TestDefinition {
         position: node.position,
@@ -176,6 +177,29 @@ fn identifier(text: &str) -> Option<(&str, &str)> {
     let end = text.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(text.len());
     let starts_well = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
     starts_well.then(|| text.split_at(end))
+}
+
+/// dbt joins it to other names: it is a text, and not null either.
+fn take_custom_name(entry: &mut Fields<'_>) -> Option<String> {
+    match entry.take("name")? {
+        Node { value: Value::Str(name), .. } => Some(name),
+        node => {
+            entry.wrong("name", "a string", &node);
+            None
+        }
+    }
+}
+
+fn check_tags(entry: &mut Fields<'_>, config: &Node) {
+    let Some(tags) = config.value.as_map().and_then(|config| config.get("tags")) else { return };
+    let is_text = |value: &Value| matches!(value, Value::Str(_));
+    let fits = match &tags.value {
+        Value::Seq(items) => items.iter().all(|item| is_text(&item.value)),
+        other => other.is_null() || is_text(other),
+    };
+    if !fits {
+        entry.wrong("tags", "a list of strings", tags);
+    }
 }
 
 fn outdated(body: &Map) -> OutdatedTest {
@@ -232,9 +256,19 @@ fn take_config(entry: &mut Fields<'_>) -> Map {
     config
 }
 
-/// What is `nested` below `arguments:`, and whatever keys are left (deprecated).
+/// What is `nested` below `arguments:`, and whatever keys are left (deprecated). dbt passes over `arguments:` that are no mapping.
 fn take_arguments(entry: &mut Fields<'_>, nested: bool) -> Map {
-    let mut arguments = if nested { entry.mapping("arguments") } else { Map::new() };
+    let below = if nested { entry.take_some("arguments") } else { None };
+    let mut arguments = match below {
+        None => Map::new(),
+        Some(Node { value: Value::Map(map), .. }) => map,
+        Some(node) => {
+            let what = format!("'arguments' of {} has no effect: it is {}, not a mapping", entry.of, node.value.kind());
+            let warning = entry.source.warning(node.position, what).fix("write `arguments: {name: value}`");
+            entry.diagnostics.push(warning);
+            Map::new()
+        }
+    };
     for (key, value) in entry.rest_by_name() {
         if !arguments.contains_key(key) {
             arguments.insert(key, value.clone());

@@ -62,10 +62,17 @@ fn every_mistake_is_reported_at_once() {
 
 #[test]
 fn names_are_checked() {
-    assert_eq!(whats("version: 1\n"), ["Runtime Error: Required \"name\" field not present in project"]);
+    assert_eq!(whats("profile: a\n"), ["Runtime Error: Required \"name\" field not present in project"]);
     assert_eq!(
         whats("name: my-shop\n"),
         ["Runtime Error: at path ['name']: 'my-shop' does not match '^[^\\\\d\\\\W]\\\\w*$'"]
+    );
+    assert_eq!(
+        whats("name: my-shop\nmodel-paths: models\n"),
+        [
+            "Runtime Error: at path ['name']: 'my-shop' does not match '^[^\\\\d\\\\W]\\\\w*$'",
+            "Parsing Error: 'model-paths' of dbt_project.yml must be a list of strings, not a string",
+        ]
     );
     assert_eq!(parse("name: my-shop\n").1[0].fix.as_deref(), Some("write `name: my_shop`"));
     assert_eq!(whats("name: target\n"), ["Runtime Error: at path []: Invalid project name: target is a reserved word"]);

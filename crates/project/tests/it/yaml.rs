@@ -16,6 +16,7 @@ fn show(node: &Node) -> String {
             let text = text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n").replace('\t', "\\t");
             format!("str \"{text}\"")
         }
+        Value::Undefined => "undefined".to_owned(),
         Value::Null | Value::Bool(_) => node.value.scalar_text().unwrap(),
         Value::Int(_) | Value::BigInt(_) => format!("int {}", node.value.scalar_text().unwrap()),
         Value::Float(_) => format!("float {}", node.value.scalar_text().unwrap()),
