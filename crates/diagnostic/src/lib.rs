@@ -56,10 +56,14 @@ pub struct Diagnostic {
     pub cause: Option<String>,
     /// What the reader can do about it now.
     pub fix: Option<String>,
-    /// Of a warning: the members of dbt's event of this name, in place of its text.
+    /// What [`Diagnostic::data`] answers; boxed, because few have any and errors should be small.
     #[serde(skip)]
-    pub data: Vec<(&'static str, String)>,
+    pub members: Option<Box<Members>>,
 }
+
+/// Members of an event, by name.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct Members(Vec<(&'static str, String)>);
 
 impl Diagnostic {
     /// An error.
@@ -71,7 +75,7 @@ impl Diagnostic {
             location: None,
             cause: None,
             fix: None,
-            data: Vec::new(),
+            members: None,
         }
     }
 
@@ -90,8 +94,13 @@ impl Diagnostic {
     /// Adds a member of dbt's event.
     #[must_use]
     pub fn with(mut self, member: &'static str, value: impl Into<String>) -> Self {
-        self.data.push((member, value.into()));
+        self.members.get_or_insert_default().0.push((member, value.into()));
         self
+    }
+
+    /// Of a warning: the members of dbt's event of this name, in place of its text.
+    pub fn data(&self) -> &[(&'static str, String)] {
+        self.members.as_ref().map_or(&[], |members| &members.0)
     }
 
     /// Says where.

@@ -332,7 +332,7 @@ fn stat_line(message: &str) -> (&str, &str) {
 
 /// The members of dbt's event, or the text where it is not known what dbt has.
 fn warning_data(diagnostic: &Diagnostic, message: &str) -> Value {
-    let members = diagnostic.data.iter().map(|(name, value)| ((*name).to_owned(), value.as_str().into()));
+    let members = diagnostic.data().iter().map(|(name, value)| ((*name).to_owned(), value.as_str().into()));
     let mut data: serde_json::Map<String, Value> = members.collect();
     if data.is_empty() {
         data.insert("msg".to_owned(), message.into());
