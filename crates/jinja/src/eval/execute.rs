@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::local_macro::LocalMacro;
 use super::{Sink, State};
 use crate::syntax::ast::{Body, Expr, Node, Statement, Target};
+use crate::value::check_size;
 use crate::{Error, ErrorKind, Result, Value};
 
 /// How a body ended.
@@ -16,19 +17,28 @@ pub(super) enum Flow {
 }
 
 impl Sink {
-    fn text(&mut self, text: &str) {
+    fn text(&mut self, text: &str) -> Result<()> {
         match self {
             Sink::Text(out) => out.push_str(text),
             Sink::Pieces(pieces) => pieces.push(Value::str(text)),
         }
+        self.check()
     }
 
-    pub(super) fn value(&mut self, value: Value, constant: bool) {
+    pub(super) fn value(&mut self, value: Value, constant: bool) -> Result<()> {
         match self {
             Sink::Text(out) => value.write_str(out),
             Sink::Pieces(pieces) if constant => pieces.push(Value::from(value.to_string())),
             Sink::Pieces(pieces) => pieces.push(value),
         }
+        self.check()
+    }
+
+    fn check(&self) -> Result<()> {
+        check_size(match self {
+            Sink::Text(out) => out.len(),
+            Sink::Pieces(pieces) => pieces.len(),
+        })
     }
 }
 
@@ -36,17 +46,11 @@ impl State<'_> {
     pub(super) fn execute(&mut self, body: &[Node], out: &mut Sink) -> Result<Flow> {
         for node in body {
             let flow = match &node.kind {
-                Statement::Text(text) => {
-                    out.text(text);
-                    continue;
-                }
-                Statement::Emit(value) => match self.evaluate(value) {
-                    Ok(found) => {
-                        out.value(found, matches!(out, Sink::Pieces(_)) && value.is_constant());
-                        continue;
-                    }
-                    Err(error) => Err(error),
-                },
+                Statement::Text(text) => out.text(text).map(|()| Flow::Next),
+                Statement::Emit(value) => self.evaluate(value).and_then(|found| {
+                    out.value(found, matches!(out, Sink::Pieces(_)) && value.is_constant())?;
+                    Ok(Flow::Next)
+                }),
                 other => stacker::maybe_grow(192 * 1024, 2 * 1024 * 1024, || self.statement(other, out)),
             };
             match flow {
@@ -61,10 +65,10 @@ impl State<'_> {
     #[inline(never)]
     fn statement(&mut self, statement: &Statement, out: &mut Sink) -> Result<Flow> {
         match statement {
-            Statement::Text(text) => out.text(text),
+            Statement::Text(text) => out.text(text)?,
             Statement::Emit(value) => {
                 let found = self.evaluate(value)?;
-                out.value(found, false);
+                out.value(found, false)?;
             }
             Statement::Do(value) => {
                 self.evaluate(value)?;
@@ -96,7 +100,7 @@ impl State<'_> {
             Statement::Filter { filter, body } => {
                 let text = self.capture(body)?;
                 let value = self.filter_text(filter, text)?;
-                out.value(value, false);
+                out.value(value, false)?;
             }
             Statement::Macro(definition) => {
                 let value = Value::object(LocalMacro {
@@ -118,7 +122,7 @@ impl State<'_> {
                     return Err(Error::syntax("expected call", call.line));
                 };
                 let value = self.evaluate_call(function, arguments, Some(caller))?;
-                out.value(value, false);
+                out.value(value, false)?;
             }
             Statement::With { bindings, body } => {
                 let mut values = Vec::with_capacity(bindings.len());

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::State;
 use crate::syntax::ast::{Arguments, Comparison, Expr, ExprKind};
-use crate::value::Slice;
+use crate::value::{Slice, check_size};
 use crate::{CallArgs, Dict, DictMap, Error, ErrorKind, Key, Result, Value};
 
 impl State<'_> {
@@ -63,6 +63,7 @@ impl State<'_> {
                 let mut text = String::new();
                 for part in parts {
                     self.evaluate(part)?.write_str(&mut text);
+                    check_size(text.len())?;
                 }
                 Ok(Value::Str(text.into()))
             }

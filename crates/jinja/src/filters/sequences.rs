@@ -2,7 +2,7 @@
 
 use super::{Filter, flag, follow, ignoring_case, integer};
 use crate::methods::{mapping_entries, sort};
-use crate::value::Operator;
+use crate::value::{Operator, check_size};
 use crate::{CallArgs, Dict, DictMap, Error, ErrorKind, Key, Result, State, Value, one_shot};
 
 /// The filter of this name.
@@ -144,6 +144,7 @@ fn join(state: &mut State<'_>, value: Value, args: CallArgs) -> Result<Value> {
             Some(path) => follow(state, &item, path)?.write_str(&mut out),
             None => item.write_str(&mut out),
         }
+        check_size(out.len())?;
     }
     Ok(out.into())
 }

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use super::{ViewKind, mapping_entries, view};
-use crate::value::Slice;
+use crate::value::{Slice, check_size};
 use crate::{CallArgs, Dict, Error, ErrorKind, Key, List, Result, Set, SetMap, State, Tuple, Value};
 
 pub(super) const SET_METHODS: &[&str] = &[
@@ -54,7 +54,9 @@ pub(super) fn call_list(state: &mut State<'_>, list: &List, name: &str, mut args
         "extend" => {
             let [items] = args.bind(name, ["iterable"], 1)?;
             let items = items.unwrap_or(Value::None).items()?;
-            list.write().extend(items);
+            let mut list = list.write();
+            check_size((list.len() + items.len()).saturating_mul(8))?;
+            list.extend(items);
         }
         "insert" => {
             let [index, item] = args.bind(name, ["index", "object"], 2)?;

@@ -23,7 +23,7 @@ pub(crate) use convert::json_key;
 pub use decimal::Decimal;
 pub(crate) use iterate::{MAX_COLLECTED, endless_error};
 pub use iterate::{ValueIter, one_shot};
-pub(crate) use number::{Operator, parse_digits};
+pub(crate) use number::{Operator, check_size, parse_digits};
 pub(crate) use object::BoundMethod;
 pub use object::{CallArgs, Object};
 pub(crate) use text::{delta_parts, float_repr, offset_text, write_str_repr};

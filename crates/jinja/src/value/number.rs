@@ -362,7 +362,8 @@ fn check_bits(bits: u64) -> Result<()> {
     Ok(())
 }
 
-fn check_size(size: usize) -> Result<()> {
+/// An error for what has grown beyond all that a template can mean.
+pub(crate) fn check_size(size: usize) -> Result<()> {
     if size > MAX_SIZE {
         return Err(Error::new(ErrorKind::Overflow, "the result is too large for a template"));
     }
