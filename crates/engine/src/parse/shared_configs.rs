@@ -7,6 +7,7 @@ use project::Project;
 
 use super::config::{FileLayers, Layers};
 
+/// Those of one parse, by what they come from.
 #[derive(Debug, Default)]
 pub(super) struct SharedConfigs(Mutex<HashMap<Origin, NodeConfig>>);
 
@@ -21,7 +22,7 @@ struct Origin {
 }
 
 impl SharedConfigs {
-    /// As [`config::resolve`].
+    /// As `config::resolve`.
     pub fn resolve(
         &self,
         project: &Project,

@@ -148,8 +148,8 @@ fn find<'a>(
         if !search.extensions.iter().any(|known| known.eq_ignore_ascii_case(extension)) {
             continue;
         }
-        // A pipe or a device would be waited for without an end.
-        if !entry.path().is_file() {
+        // A pipe or a device would be waited for without an end. The walk knows what an entry is; only links are looked up.
+        if !entry.file_type().is_file() && !entry.path().is_file() {
             continue;
         }
         let relative = entry.path().strip_prefix(&project.root).unwrap_or(entry.path());
