@@ -29,6 +29,8 @@ struct Inner {
 pub(crate) struct Lookup {
     /// A node's own package comes before the root project.
     pub package_first: bool,
+    /// The packages as they are read.
+    reading_order: Vec<String>,
     /// `name` or `name.v2` → package and id, one per package.
     refs: HashMap<String, Vec<(String, UniqueId)>>,
     /// `source.table` → package and id.
@@ -48,7 +50,11 @@ pub(crate) enum Found {
 
 impl Lookup {
     pub fn new(artifact: &Artifact, scope: &ProjectScope) -> Self {
-        let mut lookup = Self { package_first: scope.package_first, ..Self::default() };
+        let mut lookup = Self {
+            package_first: scope.package_first,
+            reading_order: scope.macros.reading_order().to_vec(),
+            ..Self::default()
+        };
         for (id, node) in &artifact.nodes {
             lookup.add_node(id, node);
         }
@@ -101,15 +107,31 @@ impl Lookup {
     }
 
     /// Finds what `source(source, table)` in a node of `package` means.
-    pub fn find_source(&self, source: &str, table: &str, package: &str, root: &str) -> Found {
-        self.pick(self.sources.get(&format!("{source}.{table}")), None, package, root)
+    pub fn find_source(&self, source: &str, table: &str, package: &str, root: &str) -> Option<UniqueId> {
+        self.first(self.sources.get(&format!("{source}.{table}")), None, package, root)
     }
 
-    /// Finds what `function(name)` in a node of `package` means; of several packages' any.
+    /// Finds what `function(name)` in a node of `package` means.
     pub fn find_function(&self, name: &str, wanted: Option<&str>, package: &str, root: &str) -> Option<UniqueId> {
-        match self.pick(self.functions.get(name), wanted, package, root) {
+        self.first(self.functions.get(name), wanted, package, root)
+    }
+
+    /// Of several packages' the one that is read first.
+    ///
+    /// Source: dbt Core 1.12, `find_unique_id_for_package`.
+    fn first(
+        &self,
+        found: Option<&Vec<(String, UniqueId)>>,
+        wanted: Option<&str>,
+        package: &str,
+        root: &str,
+    ) -> Option<UniqueId> {
+        match self.pick(found, wanted, package, root) {
             Found::One(id) => Some(id),
-            Found::Ambiguous(ids) => ids.into_iter().next(),
+            Found::Ambiguous(_) => {
+                let place = |package: &String| self.reading_order.iter().position(|read| read == package);
+                found?.iter().min_by_key(|(package, _)| place(package)).map(|(_, id)| id.clone())
+            }
             Found::Nothing => None,
         }
     }
@@ -411,4 +433,22 @@ fn graph_json(kind: graph::ResourceType, id: &str, resource: &Json) -> GraphNode
 /// `depends_on.nodes` of a resource that is kept as JSON.
 pub(crate) fn json_parents(resource: &Json) -> Vec<UniqueId> {
     texts(resource.get("depends_on").and_then(|depends| depends.get("nodes"))).into_iter().map(UniqueId::from).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_several_packages_the_one_read_first_has_the_source() {
+        let ids =
+            ["alpha", "beta"].map(|package| (package.to_owned(), UniqueId::new(format!("source.{package}.raw.t"))));
+        let sources = HashMap::from([("raw.t".to_owned(), ids.to_vec())]);
+        for (order, first) in [(["alpha", "beta"], "alpha"), (["beta", "alpha"], "beta")] {
+            let reading_order = order.map(str::to_owned).to_vec();
+            let lookup = Lookup { reading_order, sources: sources.clone(), ..Lookup::default() };
+            let found = lookup.find_source("raw", "t", "shop", "shop").expect("a source");
+            assert_eq!(found.as_str(), format!("source.{first}.raw.t"));
+        }
+    }
 }

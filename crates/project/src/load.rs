@@ -44,6 +44,9 @@ pub struct Project {
     pub root: DbtProject,
     /// Its packages, by name.
     pub packages: Vec<DbtProject>,
+    /// The names of its packages in the order in which the file system lists their folders. dbt reads them so, and where several
+    /// packages have what a name means, the order decides.
+    pub reading_order: Vec<String>,
     /// All variables.
     pub vars: Vars,
 }
@@ -59,7 +62,7 @@ impl Project {
             root.flags.clone_from(&settings.flags);
         }
         diagnostics.extend(flags_without_effect(&root));
-        let packages = load_packages(&root, renderer, &mut diagnostics);
+        let (packages, reading_order) = load_packages(&root, renderer, &mut diagnostics);
         if settings.version_check == VersionCheck::On {
             diagnostics.extend(std::iter::once(&root).chain(&packages).filter_map(unsupported_version));
         }
@@ -68,7 +71,7 @@ impl Project {
             .map(|project| (project.name.clone(), project.vars.clone()))
             .collect();
         let vars = Vars { cli: settings.cli_vars.clone(), root: root.name.clone(), projects };
-        (Some(Self { root, packages, vars }), diagnostics)
+        (Some(Self { root, packages, reading_order, vars }), diagnostics)
     }
 
     /// The root, then the packages.
@@ -123,8 +126,14 @@ fn unsupported_version(project: &DbtProject) -> Option<Diagnostic> {
     )
 }
 
-fn load_packages(root: &DbtProject, renderer: &dyn RenderYaml, diagnostics: &mut Vec<Diagnostic>) -> Vec<DbtProject> {
-    let (folders, mut packages) = installed(root, renderer, diagnostics);
+/// The packages by name, and their names in reading order.
+fn load_packages(
+    root: &DbtProject,
+    renderer: &dyn RenderYaml,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> (Vec<DbtProject>, Vec<String>) {
+    let listed = listed(&root.path(&root.packages_install_path));
+    let (folders, mut packages) = installed(&listed, root, renderer, diagnostics);
     let without_secrets = |text: &str, path: &str| {
         // Where a package comes from is the business of `deps`, which alone may read secrets.
         if text.contains("DBT_ENV_SECRET") { Ok(Value::from(text)) } else { renderer.render(text, path) }
@@ -167,20 +176,34 @@ fn load_packages(root: &DbtProject, renderer: &dyn RenderYaml, diagnostics: &mut
     }
     packages.sort_by(|a, b| a.name.cmp(&b.name));
     report_clashes(root, &mut packages, diagnostics);
-    packages
+    let order = reading_order(&packages, &listed);
+    (packages, order)
+}
+
+/// The names of packages in the order in which their folders are listed; those that are not installed last.
+fn reading_order(packages: &[DbtProject], listed: &[PathBuf]) -> Vec<String> {
+    let place = |package: &DbtProject| listed.iter().position(|path| *path == package.root).unwrap_or(listed.len());
+    let mut ordered: Vec<&DbtProject> = packages.iter().collect();
+    ordered.sort_by_key(|package| place(package));
+    ordered.into_iter().map(|package| package.name.clone()).collect()
+}
+
+/// The folders in `packages-install-path`, as the file system lists them.
+///
+/// Source: dbt Core 1.12, `RuntimeConfig._get_project_directories`.
+fn listed(directory: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs_err::read_dir(directory) else { return Vec::new() };
+    entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| path.is_dir()).collect()
 }
 
 /// The names of the folders in `packages-install-path`, and the projects in them.
 fn installed(
+    listed: &[PathBuf],
     root: &DbtProject,
     renderer: &dyn RenderYaml,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> (Vec<String>, Vec<DbtProject>) {
-    let directory = root.path(&root.packages_install_path);
-    let mut directories: Vec<PathBuf> = match fs_err::read_dir(&directory) {
-        Ok(entries) => entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| path.is_dir()).collect(),
-        Err(_) => return (Vec::new(), Vec::new()),
-    };
+    let mut directories: Vec<&PathBuf> = listed.iter().collect();
     directories.sort();
     let mut folders = Vec::new();
     let mut packages = Vec::new();
@@ -189,9 +212,9 @@ fn installed(
         if name.starts_with("__") {
             continue;
         }
-        if is_project(&path) {
+        if is_project(path) {
             let shown = format!("{}/{name}", root.packages_install_path);
-            let (package, found) = DbtProject::load(&path, &shown, renderer);
+            let (package, found) = DbtProject::load(path, &shown, renderer);
             // What a package's author should know is not for those who use it.
             diagnostics.extend(found.into_iter().filter(|diagnostic| diagnostic.severity == Severity::Error));
             packages.extend(package);
@@ -279,4 +302,22 @@ fn report_clashes(root: &DbtProject, packages: &mut Vec<DbtProject>, diagnostics
         );
         false
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packages_are_read_as_their_folders_are_listed() {
+        let package = |name: &str, folder: &str| DbtProject {
+            name: name.to_owned(),
+            root: PathBuf::from(folder),
+            ..DbtProject::default()
+        };
+        let packages = [package("alpha", "p/one"), package("beta", "p/two"), package("local", "../local")];
+        let listed = |folders: [&str; 2]| folders.map(PathBuf::from);
+        assert_eq!(reading_order(&packages, &listed(["p/one", "p/two"])), ["alpha", "beta", "local"]);
+        assert_eq!(reading_order(&packages, &listed(["p/two", "p/one"])), ["beta", "alpha", "local"]);
+    }
 }

@@ -174,14 +174,19 @@ impl Compiler {
     fn foreign_key(&self, node: &Node, to: &str) -> Result<String, Diagnostic> {
         let (lookup, root) = (self.manifest.lookup(), self.manifest.root_package());
         let named = read_reference(to);
-        let found = named.as_ref().map(|named| match (named.refs.first(), named.sources.first().map(Vec::as_slice)) {
-            (Some(of), _) => {
-                lookup.find_ref(&of.name, of.package.as_deref(), of.version.as_ref(), &node.package_name, root)
-            }
-            (_, Some([source, table])) => lookup.find_source(source, table, &node.package_name, root),
-            _ => Found::Nothing,
-        });
-        let Some(Found::One(id)) = found else {
+        let found =
+            named.as_ref().and_then(|named| match (named.refs.first(), named.sources.first().map(Vec::as_slice)) {
+                (Some(of), _) => {
+                    let version = of.version.as_ref();
+                    match lookup.find_ref(&of.name, of.package.as_deref(), version, &node.package_name, root) {
+                        Found::One(id) => Some(id),
+                        Found::Ambiguous(_) | Found::Nothing => None,
+                    }
+                }
+                (_, Some([source, table])) => lookup.find_source(source, table, &node.package_name, root),
+                _ => None,
+            });
+        let Some(id) = found else {
             return Err(Diagnostic::error(format!(
                 "{} depends on a node named '{to}' which was not found",
                 node.unique_id
@@ -398,7 +403,7 @@ impl Compiler {
         let inner = &context.0;
         let lookup = self.manifest.lookup();
         let found = lookup.find_source(source, table, &inner.package, self.manifest.root_package());
-        let Found::One(id) = found else {
+        let Some(id) = found else {
             let wanted = format!("{source}.{table}");
             let near = nearest(&wanted, lookup.source_names());
             return Err(Diagnostic::error(format!(

@@ -20,11 +20,7 @@ impl Compiler {
         let macros = &self.manifest.scope().macros;
         match name.split_once('.') {
             Some((package, name)) => macros.find_in(package, name),
-            None => macros.find(self.manifest.root_package(), name).or_else(|| {
-                let mut found: Vec<_> = macros.iter().filter(|(_, found)| *found.name == *name).collect();
-                found.sort_by_key(|(id, _)| (*id).clone());
-                found.first().map(|(_, found)| *found)
-            }),
+            None => macros.of_all(name),
         }
     }
 

@@ -129,7 +129,7 @@ impl Compiler {
             return Ok(Input { id, cte, relation: self.relation_or_deferred(&node), seed });
         }
         let Some([source, table]) = named.sources.first().map(Vec::as_slice) else { return Err(unknown()) };
-        let Found::One(id) = lookup.find_source(source, table, &test.package_name, root) else { return Err(unknown()) };
+        let Some(id) = lookup.find_source(source, table, &test.package_name, root) else { return Err(unknown()) };
         let Some(found) = self.manifest.source(id.as_str()) else { return Err(unknown()) };
         let relation = RelationName::new(found.database.clone().unwrap_or_default(), &found.schema, &found.identifier);
         let cte = format!("__dbt__cte__{}__{}", found.source_name, found.name);

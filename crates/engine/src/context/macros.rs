@@ -30,35 +30,43 @@ pub struct MacroRegistry {
     global: Arc<MacroMap>,
     /// What unqualified names mean in a package that has no macros of its own.
     shared: Arc<MacroMap>,
-    /// By name, the macros of all packages that are not internal: of several the last.
+    /// By name, the macros of all packages that are not internal: of several the one that is read last.
     last_of_packages: MacroMap,
     /// `dispatch:` of the root project.
     search_orders: HashMap<String, Vec<String>>,
+    /// The packages that are neither the root project nor internal.
+    reading_order: Vec<String>,
     by_id: IndexMap<UniqueId, Arc<MacroDef>>,
 }
 
 impl MacroRegistry {
     /// `macros` in the order of their packages; of two with one name in a package the later counts (the caller reports it).
+    /// `reading_order` names the packages that are neither the root project nor internal: where several of them have a macro of a name
+    /// and any is meant, dbt takes that of the last.
+    ///
+    /// Source: dbt Core 1.12, `MacroResolver._build_macros_by_name`.
     pub fn new(
         root: &str,
         adapter_type: &str,
         internal: Vec<String>,
         search_orders: HashMap<String, Vec<String>>,
+        reading_order: &[String],
         macros: impl IntoIterator<Item = (String, Arc<MacroDef>)>,
     ) -> Self {
         let mut packages: HashMap<String, MacroMap> = HashMap::new();
         let mut by_id = IndexMap::new();
-        let mut last_of_packages = MacroMap::new();
         for (package, definition) in macros {
-            if !internal.contains(&package) {
-                last_of_packages.insert(Arc::clone(&definition.name), Arc::clone(&definition));
-            }
             by_id.insert(UniqueId::new(definition.id()), Arc::clone(&definition));
             packages.entry(package).or_default().insert(Arc::clone(&definition.name), definition);
         }
         let mut global = MacroMap::new();
         for package in internal.iter().rev() {
             global
+                .extend(packages.get(package).into_iter().flatten().map(|(name, m)| (Arc::clone(name), Arc::clone(m))));
+        }
+        let mut last_of_packages = MacroMap::new();
+        for package in reading_order {
+            last_of_packages
                 .extend(packages.get(package).into_iter().flatten().map(|(name, m)| (Arc::clone(name), Arc::clone(m))));
         }
         let mut shared = global.clone();
@@ -81,6 +89,7 @@ impl MacroRegistry {
             shared: Arc::new(shared),
             last_of_packages,
             search_orders,
+            reading_order: reading_order.to_vec(),
             by_id,
         }
     }
@@ -118,9 +127,9 @@ impl MacroRegistry {
         self.package(package)?.get(name)
     }
 
-    /// A macro of this name, of the first package that has one.
-    pub fn of_any_package(&self, name: &str) -> Option<&Arc<MacroDef>> {
-        self.by_id.values().find(|found| &*found.name == name)
+    /// The packages that are neither the root project nor internal, as they are read.
+    pub fn reading_order(&self) -> &[String] {
+        &self.reading_order
     }
 
     /// Whether a macro is one of the internal packages'.
@@ -183,10 +192,11 @@ impl MacroRegistry {
         ))))
     }
 
-    /// The macro of this name that dispatch without a namespace finds in generic tests: the root project's, any package's, the internal ones.
+    /// The macro of this name that dispatch without a namespace finds in generic tests, and `run-operation` without a package: the root
+    /// project's, any package's, the internal ones.
     ///
-    /// Source: dbt Core 1.12, `TestMacroNamespace.get_from_package`.
-    fn of_all(&self, name: &str) -> Option<&Arc<MacroDef>> {
+    /// Source: dbt Core 1.12, `TestMacroNamespace.get_from_package`, `MacroMethods.find_macro_by_name`.
+    pub fn of_all(&self, name: &str) -> Option<&Arc<MacroDef>> {
         let root = self.packages.get(&self.root).and_then(|root| root.get(name));
         root.or_else(|| self.last_of_packages.get(name)).or_else(|| self.global.get(name))
     }
@@ -281,15 +291,11 @@ impl MacroRegistry {
         built_in: impl Fn(&str) -> bool,
         packages_replace: bool,
     ) -> Option<&Arc<MacroDef>> {
-        let mut imported: Vec<&String> =
-            self.packages.keys().filter(|package| **package != self.root && !self.internal.contains(package)).collect();
-        imported.sort();
         let is_built_in = self.prefixes().into_iter().any(&built_in);
         for specific in self.prefixes() {
             let full = format!("materialization_{name}_{specific}");
             let of = |package: &String| self.packages.get(package).and_then(|macros| macros.get(full.as_str()));
-            let of_package =
-                imported.iter().find_map(|package| of(package)).filter(|_| !is_built_in || packages_replace);
+            let of_package = self.reading_order.iter().rev().find_map(of).filter(|_| !is_built_in || packages_replace);
             let found = of(&self.root).or(of_package);
             if found.is_some_and(|found| found.kind == MacroKind::Materialization) {
                 return found;
@@ -342,5 +348,59 @@ impl Object for PackageNamespace {
 
     fn repr(&self) -> String {
         format!("<macros of {}>", self.name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+
+    const MACROS: [(&str, &str); 5] = [
+        ("alpha", "{% macro test_odd() %}{% endmacro %}"),
+        ("alpha", "{% materialization heap, default %}{% endmaterialization %}"),
+        ("beta", "{% macro test_odd() %}{% endmacro %}"),
+        ("beta", "{% materialization heap, default %}{% endmaterialization %}"),
+        ("shop", "{% macro calls() %}{{ test_odd() }}{% endmacro %}"),
+    ];
+
+    fn registry(reading_order: &[&str], more: &[(&str, &str)]) -> MacroRegistry {
+        let order: Vec<String> = reading_order.iter().map(|package| (*package).to_owned()).collect();
+        let macros = MACROS.iter().chain(more).map(|(package, text)| {
+            let name = text.split([' ', '(', ',']).nth(2).unwrap_or_default();
+            let id = match text.contains("materialization") {
+                true => format!("macro.{package}.materialization_{name}_default"),
+                false => format!("macro.{package}.{name}"),
+            };
+            ((*package).to_owned(), Arc::new(MacroDef::compile(text, &id, "m.sql").expect("a macro")))
+        });
+        MacroRegistry::new("shop", "athena", vec!["dbt".to_owned()], HashMap::new(), &order, macros)
+    }
+
+    fn id(found: Option<&Arc<MacroDef>>) -> &str {
+        found.map_or("", |found| found.id())
+    }
+
+    #[test]
+    fn of_several_packages_the_one_read_last_has_the_macro() {
+        for (order, last) in [(["alpha", "beta"], "beta"), (["beta", "alpha"], "alpha")] {
+            let registry = registry(&order, &[]);
+            let test = format!("macro.{last}.test_odd");
+            assert_eq!(id(registry.named("shop", "test_odd")), test);
+            assert_eq!(id(registry.of_all("test_odd")), test);
+            assert_eq!(id(registry.named("alpha", "test_odd")), "macro.alpha.test_odd", "its own comes first");
+            let calls = registry.get("macro.shop.calls").expect("it is there");
+            assert_eq!(registry.dependencies("shop", calls), [UniqueId::new(test)]);
+            let heap = registry.find_materialization("heap", |_| false, false);
+            assert_eq!(id(heap), format!("macro.{last}.materialization_heap_default"));
+        }
+    }
+
+    #[test]
+    fn the_root_project_comes_before_packages_and_they_before_dbt() {
+        let own = [("shop", MACROS[0].1), ("dbt", MACROS[0].1)];
+        assert_eq!(id(registry(&["beta", "alpha"], &own).of_all("test_odd")), "macro.shop.test_odd");
+        assert_eq!(id(registry(&["beta", "alpha"], &own[1..]).of_all("test_odd")), "macro.alpha.test_odd");
     }
 }

@@ -380,7 +380,7 @@ impl Globals for Context {
         }
         if self.0.phase == Phase::Parse
             && self.0.node.is_generic_test()
-            && let Some(found) = self.0.scope.macros.of_any_package(name)
+            && let Some(found) = self.0.scope.macros.of_all(name)
         {
             // While a test is read, the macros that its own one reaches go by their names alone, whatever package they are of.
             return Some(Value::from(Arc::clone(found)));

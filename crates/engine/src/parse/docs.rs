@@ -19,6 +19,7 @@ use crate::context::{
 const OVERVIEW: &str = "### Welcome!\n\nThe models, sources and tests of this project, with what they are made of. \
 Write a `{% docs __overview__ %}` block to put your own words here.";
 
+/// By name, as they are read.
 type Blocks = HashMap<String, Vec<(String, UniqueId, Arc<str>)>>;
 
 /// All docs blocks.
@@ -26,6 +27,8 @@ pub(super) struct Docs {
     pub docs: IndexMap<UniqueId, Doc>,
     blocks: Arc<Blocks>,
     root: String,
+    /// A node's own package comes before the root project.
+    package_first: bool,
     /// One per package.
     contexts: HashMap<String, YamlContext>,
 }
@@ -88,11 +91,15 @@ impl Docs {
                 }
             }
         }
+        let place = |package: &str| scope.macros.reading_order().iter().position(|read| read == package);
+        for found in blocks.values_mut() {
+            found.sort_by_key(|(package, ..)| place(package));
+        }
         let contexts = files
             .iter()
             .map(|project| (project.package.clone(), YamlContext::for_properties(scope, host, &project.package)))
             .collect();
-        Self { docs, blocks: Arc::new(blocks), root: scope.root.clone(), contexts }
+        Self { docs, blocks: Arc::new(blocks), root: scope.root.clone(), package_first: scope.package_first, contexts }
     }
 }
 
@@ -107,10 +114,10 @@ fn rendered<'t>(contents: &'t str, path: &str) -> Result<Cow<'t, str>, Error> {
     template.render(&jinja::Names::default(), jinja::UndefinedMode::Strict).map(Cow::Owned)
 }
 
+/// The block that `doc(name)` means: that of the first of these packages that has one, else of the first that is read.
 fn find<'b>(
     blocks: &'b Blocks,
-    root: &str,
-    package: &str,
+    packages: [&str; 2],
     wanted: Option<&str>,
     name: &str,
 ) -> Option<&'b (String, UniqueId, Arc<str>)> {
@@ -118,7 +125,7 @@ fn find<'b>(
     let of = |package: &str| found.iter().find(|(owner, ..)| owner == package);
     match wanted {
         Some(wanted) => of(wanted),
-        None => of(package).or_else(|| of(root)).or_else(|| found.first()),
+        None => packages.into_iter().find_map(of).or_else(|| found.first()),
     }
 }
 
@@ -130,7 +137,8 @@ impl Describe for Docs {
         let Some(yaml) = self.contexts.get(package) else { return Ok((text.to_owned(), Vec::new())) };
         let template = Template::compile(text, "description")?;
         let doc = {
-            let (blocks, root, package) = (Arc::clone(&self.blocks), self.root.clone(), package.to_owned());
+            let blocks = Arc::clone(&self.blocks);
+            let packages = self.packages_of(package).map(str::to_owned);
             Value::function("doc", move |_, args| {
                 let names: Vec<String> = args.positional.iter().map(ToString::to_string).collect();
                 let (wanted, name) = match names.as_slice() {
@@ -143,7 +151,7 @@ impl Describe for Docs {
                         ))));
                     }
                 };
-                match find(&blocks, &root, &package, wanted, name) {
+                match find(&blocks, packages.each_ref().map(String::as_str), wanted, name) {
                     Some((.., contents)) => Ok(Value::Str(Arc::clone(contents))),
                     None => Err(Error::host(missing(&blocks, name))),
                 }
@@ -155,6 +163,11 @@ impl Describe for Docs {
 }
 
 impl Docs {
+    /// Where a node of `package` looks first.
+    fn packages_of<'p>(&'p self, package: &'p str) -> [&'p str; 2] {
+        if self.package_first { [package, &self.root] } else { [&self.root, package] }
+    }
+
     /// The blocks dbt records: those that a `{{ doc(…) }}` names in so many words. It knows none of `doc('a' ~ 'b')` and `doc('a') | upper`.
     fn written_blocks(&self, template: &Template, package: &str) -> Vec<UniqueId> {
         let calls = template.calls().iter().filter(|call| call.is_alone && call.name == "doc");
@@ -165,7 +178,7 @@ impl Docs {
                 [package, name] => (Some(package.as_str()), name),
                 _ => return None,
             };
-            find(&self.blocks, &self.root, package, wanted, name).map(|(_, id, _)| id.clone())
+            find(&self.blocks, self.packages_of(package), wanted, name).map(|(_, id, _)| id.clone())
         });
         found.collect()
     }

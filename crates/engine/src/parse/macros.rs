@@ -104,6 +104,7 @@ pub(super) fn load(
         host.adapter.type_name(),
         vec![adapter_package, GLOBAL_PACKAGE.to_owned()],
         search_orders,
+        &project.reading_order,
         macros.iter().map(|found| (found.package.clone(), Arc::clone(&found.definition))),
     );
     LoadedMacros { macros, registry }

@@ -63,8 +63,8 @@ pub(super) fn resolve(artifact: &mut Artifact, resolver: &Resolver<'_>, diagnost
         let mut ids = Vec::new();
         for source in &exposure.sources {
             match resolver.lookup.find_source(&source[0], &source[1], &exposure.package_name, resolver.root) {
-                Found::One(id) => push(&mut ids, id),
-                _ => diagnostics.push(
+                Some(id) => push(&mut ids, id),
+                None => diagnostics.push(
                     Diagnostic::error(format!(
                         "Compilation Error\n  Exposure '{}' ({}) depends on a source named '{}.{}' which {}",
                         exposure.unique_id,
@@ -150,8 +150,8 @@ impl Resolver<'_> {
                 break;
             }
             match self.lookup.find_source(name, table, &node.package_name, self.root) {
-                Found::One(id) => push(&mut ids, id),
-                Found::Ambiguous(_) | Found::Nothing => {
+                Some(id) => push(&mut ids, id),
+                None => {
                     is_incomplete = true;
                     problems.extend(self.missing_source(node, name, table));
                 }

@@ -165,8 +165,8 @@ impl<'a> Parser<'a> {
         let namespace = test.namespace.as_ref().map(|namespace| format!("{namespace}.")).unwrap_or_default();
         let raw_code = format!("{{{{ {namespace}test_{}(**{ARGUMENTS}) }}}}{}", test.name, config_call(&configs));
         let definition = self.scope.macros.find_test(package, test.namespace.as_deref(), &test.name);
-        // dbt notes the macro that the name alone means, also for a test of a package.
-        let noted = definition.and_then(|found| self.scope.macros.named(package, &found.name));
+        // dbt notes the macro that the name alone means, also for a test of a package, and for one that it will not find.
+        let noted = self.scope.macros.named(package, &format!("test_{}", test.name));
         let is_static =
             noted.is_some_and(|found| matches!(found.id(), "macro.dbt.test_not_null" | "macro.dbt.test_unique"));
         let mut fqn = vec![package.clone()];
@@ -199,13 +199,10 @@ impl<'a> Parser<'a> {
             ..Node::default()
         };
         let mut diagnostics = Vec::new();
-        match noted {
-            Some(found) => node.depends_on.macros.push(UniqueId::new(found.id())),
-            // Told when the test is compiled; until then dbt notes this.
-            None => {
-                node.depends_on.macros.push(UniqueId::new("None"));
-                diagnostics.push(self.missing_test(target, test));
-            }
+        // Told when the test is compiled; until then dbt notes this of one that no package has.
+        node.depends_on.macros.push(UniqueId::new(noted.map_or("None", |found| found.id())));
+        if definition.is_none() {
+            diagnostics.push(self.missing_test(target, test, noted.map(|found| found.id())));
         }
         let has_header = test.config.get("sql_header").is_some_and(|header| !header.is_null());
         if has_header && !self.project.root.project_flags().behaviour("require_sql_header_in_test_configs") {
@@ -245,7 +242,8 @@ impl<'a> Parser<'a> {
         parsed
     }
 
-    fn missing_test(&self, target: &Target<'_>, test: &TestDefinition) -> Diagnostic {
+    /// `elsewhere` is the macro of another package that has the name.
+    fn missing_test(&self, target: &Target<'_>, test: &TestDefinition, elsewhere: Option<&str>) -> Diagnostic {
         let name = format!("test_{}", test.name);
         let full = test.namespace.as_ref().map_or_else(|| name.clone(), |namespace| format!("{namespace}.{name}"));
         let known: Vec<&str> = self
@@ -266,15 +264,14 @@ impl<'a> Parser<'a> {
                 test.name
             ),
         };
-        target
-            .file
-            .source
-            .warning(
-                test.position,
-                format!("Test {} ({}) will fail: '{full}' is undefined", test.name, target.file.source.file),
-            )
-            .cause(format!("no package has a generic test named '{}'", test.name))
-            .fix(fix)
+        let what = format!("Test {} ({}) will fail: '{full}' is undefined", test.name, target.file.source.file);
+        let warning = target.file.source.warning(test.position, what);
+        match elsewhere.and_then(|id| id.split('.').nth(1)) {
+            Some(package) => warning
+                .cause(format!("the generic test '{}' is one of the package '{package}'", test.name))
+                .fix(format!("write `{package}.{}`", test.name)),
+            None => warning.cause(format!("no package has a generic test named '{}'", test.name)).fix(fix),
+        }
     }
 }
 
