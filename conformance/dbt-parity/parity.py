@@ -273,14 +273,15 @@ class Owlet:
 
 
 def record(options, report: Report, out: Path, excluded: list[str]) -> None:
-    """Writes facts of what dbt Core gave (see facts.py), but for what is known to differ."""
+    """Writes facts of what dbt Core gave (see facts.py), but for what is known to differ and what the file system's order decides."""
     manifest = json.loads((out / "manifest.json").read_text())
+    of_order = facts.of_order(manifest)
     resources = [
         facts.of_resource(section, unique_id, comparable(section, resource))
         for section in [*SECTIONS, *OTHER_SECTIONS]
         if not section.endswith("_map")
         for unique_id, resource in (manifest.get(section) or {}).items()
-        if not is_internal(unique_id) and (section, unique_id) not in report.differing
+        if not is_internal(unique_id) and (section, unique_id) not in report.differing and unique_id not in of_order
     ]
     compiled = []
     if options.compile:

@@ -232,18 +232,12 @@ impl MacroRegistry {
                         .and_then(|value| value.as_str().map(str::to_owned))
                 };
                 if let Some(name) = literal(0, "macro_name") {
+                    // dbt looks as if from no package at all.
                     let namespace = literal(1, "macro_namespace");
                     if let Some(found) = self.named(package, &name) {
                         add(&name, found);
                     }
-                    let found = match &namespace {
-                        Some(namespace) => self.dispatch(Some(package), &name, Some(namespace)).ok(),
-                        None => {
-                            let full = self.prefixes().map(|prefix| format!("{prefix}__{name}"));
-                            full.iter().find_map(|full| self.named("", full)).cloned()
-                        }
-                    };
-                    if let Some(found) = found {
+                    if let Ok(found) = self.dispatch(None, &name, namespace.as_deref()) {
                         add(found.id().trim_start_matches("macro."), &found);
                     }
                 }
@@ -394,6 +388,17 @@ mod tests {
             assert_eq!(registry.dependencies("shop", calls), [UniqueId::new(test)]);
             let heap = registry.find_materialization("heap", |_| false, false);
             assert_eq!(id(heap), format!("macro.{last}.materialization_heap_default"));
+        }
+    }
+
+    #[test]
+    fn a_dispatch_is_noted_without_regard_to_the_package_it_is_in() {
+        let told = "{% macro default__told() %}{% endmacro %}";
+        for call in ["'told', 'no_package'", "'told'"] {
+            let call = format!("{{% macro tells() %}}{{{{ adapter.dispatch({call})() }}}}{{% endmacro %}}");
+            let registry = registry(&["alpha", "beta"], &[("alpha", told), ("beta", told), ("alpha", &call)]);
+            let tells = registry.get("macro.alpha.tells").expect("it is there");
+            assert_eq!(registry.dependencies("alpha", tells), [UniqueId::new("macro.beta.default__told")]);
         }
     }
 
