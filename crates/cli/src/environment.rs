@@ -47,10 +47,16 @@ impl Environment {
 
     /// The setting `name` (`TARGET_PATH`): `OWLET_…`, then `DBT_ENGINE_…`, then `DBT_…`; an empty value is none.
     pub fn setting(&self, name: &str) -> Option<&str> {
+        self.named_setting(name).map(|(_, value)| value)
+    }
+
+    /// A setting with the name of the variable that has it.
+    pub fn named_setting(&self, name: &str) -> Option<(String, &str)> {
         ["OWLET_", "DBT_ENGINE_", "DBT_"]
             .into_iter()
-            .find_map(|prefix| self.get(&format!("{prefix}{name}")))
-            .filter(|value| !value.is_empty())
+            .map(|prefix| format!("{prefix}{name}"))
+            .find_map(|variable| self.get(&variable).map(|value| (variable, value)))
+            .filter(|(_, value)| !value.is_empty())
     }
 
     /// All of them, for `env_var()`.

@@ -82,7 +82,7 @@ impl Settings {
         let profiles_dir = profiles_dir.map(|dir| current_dir.join(dir));
         let profiles_dirs = profiles_dirs(profiles_dir.as_deref(), environment, current_dir, project_dir.as_deref());
         let flags = ProjectFlags::read(project_dir.as_deref(), &profiles_dirs)?;
-        let lookup = Lookup { environment, flags: &flags.values };
+        let lookup = Lookup { environment, flags: &flags };
 
         let path = |flag: &Option<PathBuf>, name| flag.clone().or_else(|| lookup.text(name).map(PathBuf::from));
         let text = |flag: &Option<String>, name| flag.clone().or_else(|| lookup.text(name));
@@ -261,12 +261,14 @@ fn warning_rules(global: &GlobalArgs, lookup: &Lookup<'_>) -> anyhow::Result<War
         return parse(text);
     }
     let all = lookup.flag(None, "WARN_ERROR", false)?;
-    match lookup.flags.get("warn_error_options").map(|options| options.value.to_json()) {
+    match lookup.flags.values.get("warn_error_options").map(|options| options.value.to_json()) {
         Some(_) if all => bail!(
             "warn_error: not allowed with warn_error_options\n  \
              cause: the first makes all warnings errors, the second only some\n  fix:   remove one of the two"
         ),
-        Some(options) if !options.is_null() => WarningRules::parse(&options),
+        Some(options) if !options.is_null() => {
+            WarningRules::parse(&options).map_err(|error| lookup.flags.located("warn_error_options", &error))
+        }
         _ if all => Ok(WarningRules::all_are_errors()),
         _ => Ok(WarningRules::default()),
     }
@@ -329,18 +331,39 @@ pub fn profiles_dirs(
 /// Environment and project flags behind one question.
 struct Lookup<'a> {
     environment: &'a Environment,
-    flags: &'a yaml::Map,
+    flags: &'a ProjectFlags,
 }
 
 impl Lookup<'_> {
     fn text(&self, name: &str) -> Option<String> {
         self.environment.setting(name).map(str::to_owned).or_else(|| {
-            let value = &self.flags.get(&name.to_lowercase())?.value;
+            let value = &self.flags.values.get(&name.to_lowercase())?.value;
             match value {
                 yaml::Value::Null => None,
                 value => value.scalar_text(),
             }
         })
+    }
+
+    /// A value that the setting cannot have, and who gave it.
+    fn invalid(&self, name: &str, text: &str, problem: &str, fix: &str) -> anyhow::Error {
+        let what = format!("'{text}' is not a valid value for {name}");
+        match self.environment.named_setting(name) {
+            Some((variable, _)) => {
+                // Either of dbt's names stands for both.
+                let variable = match variable.starts_with("DBT_") {
+                    true => format!("DBT_{name} or DBT_ENGINE_{name}"),
+                    false => variable,
+                };
+                anyhow::anyhow!("{what}\n  cause: the environment variable {variable} {problem}\n  fix:   {fix}")
+            }
+            None => {
+                let flag = name.to_lowercase();
+                let error =
+                    anyhow::anyhow!("{what}\n  cause: `{flag}` of the project's flags {problem}\n  fix:   {fix}");
+                self.flags.located(&flag, &error)
+            }
+        }
     }
 
     fn flag(&self, given: Option<bool>, name: &str, default: bool) -> anyhow::Result<bool> {
@@ -351,35 +374,21 @@ impl Lookup<'_> {
         match text.to_ascii_lowercase().as_str() {
             "true" | "1" | "yes" | "t" | "y" | "on" => Ok(true),
             "false" | "0" | "no" | "f" | "n" | "off" => Ok(false),
-            _ => bail!(
-                "'{text}' is not a valid value for {name}\n  \
-                 cause: it is set in the environment (DBT_{name}) or in the project's flags, and is neither true nor false\n  \
-                 fix:   set it to true or false"
-            ),
+            _ => Err(self.invalid(name, &text, "is neither true nor false", "set it to true or false")),
         }
     }
 
     /// A number of something; 0 may mean none or no limit.
     fn count(&self, name: &str) -> anyhow::Result<Option<u64>> {
         let Some(text) = self.text(name) else { return Ok(None) };
-        text.parse().map(Some).map_err(|_| {
-            anyhow::anyhow!(
-                "'{text}' is not a valid value for {name}\n  \
-                 cause: it is set in the environment (DBT_ENGINE_{name}) or in the project's flags, and is no number\n  \
-                 fix:   set it to a number"
-            )
-        })
+        text.parse().map(Some).map_err(|_| self.invalid(name, &text, "is no number", "set it to a number"))
     }
 
     fn number(&self, name: &str) -> anyhow::Result<Option<usize>> {
         let Some(text) = self.text(name) else { return Ok(None) };
         match text.parse() {
             Ok(number) if number > 0 => Ok(Some(number)),
-            _ => bail!(
-                "'{text}' is not a valid value for {name}\n  \
-                 cause: it is set in the environment (DBT_{name}) or in the project's flags, and is no number above 0\n  \
-                 fix:   set it to a number"
-            ),
+            _ => Err(self.invalid(name, &text, "is no number above 0", "set it to a number")),
         }
     }
 
@@ -391,12 +400,7 @@ impl Lookup<'_> {
                 .filter_map(clap::ValueEnum::to_possible_value)
                 .map(|value| value.get_name().to_owned())
                 .collect();
-            anyhow::anyhow!(
-                "'{text}' is not a valid value for {name}\n  \
-                 cause: it is set in the environment (DBT_{name}) or in the project's flags\n  \
-                 fix:   use one of: {}",
-                valid.join(", ")
-            )
+            self.invalid(name, &text, "is none of the known words", &format!("use one of: {}", valid.join(", ")))
         })
     }
 }

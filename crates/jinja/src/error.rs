@@ -51,6 +51,8 @@ pub struct MacroCall {
     pub id: Arc<str>,
     /// The file of the macro, as given at compilation.
     pub path: Arc<str>,
+    /// The line of its declaration.
+    pub line: u32,
 }
 
 /// An error of a template.

@@ -181,7 +181,7 @@ impl DbtProject {
             let what = "Runtime Error\n  dbt_project.yml does not parse to a dictionary";
             diagnostics.push(
                 source
-                    .error(unrendered.position, what)
+                    .error(unrendered.position.max(yaml::Position { line: 1, column: 1 }), what)
                     .cause(format!("the file holds {} at its top", unrendered.value.kind()))
                     .fix("start with `name: my_project`"),
             );

@@ -145,6 +145,7 @@ impl<'a> Builder<'a> {
                 let found: Vec<&Arc<Node>> = found.iter().collect();
                 for test in parser.parse_unit_test(file, of, &found, diagnostics) {
                     let id = test.unique_id.clone();
+                    self.places.insert(id.clone(), Place { file, position: of.position });
                     if test.config.get("enabled").and_then(Json::as_bool) == Some(false) {
                         let json = serde_json::to_value(&test).unwrap_or_default();
                         self.artifact.disabled.entry(id).or_default().push(Disabled::Other(json));

@@ -5,12 +5,18 @@ use artifacts::{
     manifest::{Node, ResourceType},
 };
 use chrono::{DateTime, Utc};
-use diagnostic::{Diagnostic, Location};
+use diagnostic::Diagnostic;
 
+use super::node_places::NodePlaces;
 use crate::manifest::version_text;
 
 /// Warns as dbt does. Wants the manifest's maps.
-pub(super) fn report(artifact: &Artifact, now: DateTime<Utc>, diagnostics: &mut Vec<Diagnostic>) {
+pub(super) fn report(
+    artifact: &Artifact,
+    now: DateTime<Utc>,
+    places: &NodePlaces<'_>,
+    diagnostics: &mut Vec<Diagnostic>,
+) {
     for node in artifact.nodes.values() {
         let Some(date) = &node.deprecation_date else { continue };
         let is_past = DateTime::parse_from_rfc3339(date).is_ok_and(|date| date < now);
@@ -26,14 +32,18 @@ pub(super) fn report(artifact: &Artifact, now: DateTime<Utc>, diagnostics: &mut 
                 .with("model_name", &node.name)
                 .with("model_version", version.clone().unwrap_or_default())
                 .with("deprecation_date", date)
-                .at(Location::file(&node.original_file_path))
+                .at(places.config(node, "deprecation_date"))
                 .fix("switch it off with `enabled: false`, remove it, or set a later `deprecation_date`"),
             );
         }
         let children = artifact.child_map.get(&node.unique_id).into_iter().flatten();
         let children = children.filter_map(|child| artifact.nodes.get(child));
         for child in children.filter(|child| child.resource_type == ResourceType::Model) {
-            diagnostics.push(reference(child, node, &suffix, date, is_past));
+            diagnostics.push(reference(child, node, &suffix, date, is_past).at(places.call(
+                child,
+                "ref",
+                &[&node.name],
+            )));
         }
     }
 }
@@ -51,8 +61,7 @@ fn reference(child: &Node, node: &Node, suffix: &str, date: &str, is_past: bool)
         .with("ref_model_name", name)
         .with("ref_model_version", text(&node.version))
         .with("ref_model_latest_version", text(&node.latest_version))
-        .with("ref_model_deprecation_date", date)
-        .at(Location::file(&child.original_file_path));
+        .with("ref_model_deprecation_date", date);
     let latest = node.latest_version.as_ref().filter(|latest| node.version.as_ref() != Some(latest)).map(version_text);
     match latest {
         Some(latest) => {

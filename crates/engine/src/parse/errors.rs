@@ -1,5 +1,7 @@
 //! Errors of templates as the reader sees them: in which node, on which line, through which macros.
 
+use std::collections::HashMap;
+
 use artifacts::manifest::Node;
 use diagnostic::{Diagnostic, Location};
 use project::{PropertyFile, yaml::Position};
@@ -17,11 +19,14 @@ pub(crate) fn in_node(node: &Node, error: &jinja::Error, lines_before: usize) ->
         false => error.stack().last().and_then(|call| line_of(node, &format!("{}(", call.name))),
     };
     let mut diagnostic = described(&head, error);
-    if diagnostic.location.is_none() {
-        diagnostic.location = Some(nodes::location(node, line, lines_before));
-    }
     let stack = error.stack();
-    if let Some(last) = stack.first() {
+    if diagnostic.location.is_none() {
+        diagnostic.location = Some(match line {
+            None if !stack.is_empty() => in_macro(error),
+            line => nodes::location(node, line, lines_before),
+        });
+    }
+    if !stack.is_empty() {
         let mut lines: Vec<String> =
             stack.iter().map(|call| format!("> in macro {} ({})", call.name, call.path)).collect();
         lines.dedup();
@@ -29,7 +34,6 @@ pub(crate) fn in_node(node: &Node, error: &jinja::Error, lines_before: usize) ->
         diagnostic.what.push_str("\n  \n  ");
         diagnostic.what.push_str(&lines.join("\n  "));
         if let (Some(line), false) = (error.line(), in_code) {
-            let _ = last;
             let file = error.template().unwrap_or_default();
             if diagnostic.cause.is_none() {
                 diagnostic.cause = Some(format!("it was raised in {file}, line {line}"));
@@ -37,6 +41,45 @@ pub(crate) fn in_node(node: &Node, error: &jinja::Error, lines_before: usize) ->
         }
     }
     diagnostic
+}
+
+/// The place in a macro that the engine called, not the node: `generate_schema_name` and its like.
+fn in_macro(error: &jinja::Error) -> Location {
+    let declared = error.stack().first().map(|call| (&*call.path, call.line));
+    let raised = error.template().zip(error.line());
+    let (file, line) = raised.or(declared).unwrap_or_default();
+    Location { line: Some(line as usize), ..Location::file(file) }
+}
+
+/// Before the last line of the macros of an error: whose code or config called the outermost.
+const CALLED_BY: &str = "\n  > called by ";
+
+/// One mistake in a macro that the engine calls for every node is told once, of the first node, with how many others have it.
+pub(super) fn tell_once(diagnostics: &mut Vec<Diagnostic>) {
+    let mut known: HashMap<(Option<Location>, String), (usize, usize)> = HashMap::new();
+    let mut kept: Vec<Diagnostic> = Vec::with_capacity(diagnostics.len());
+    for found in diagnostics.drain(..) {
+        let key = found.what.rsplit_once(CALLED_BY).and_then(|(above, node)| {
+            let (_, error) = above.split_once('\n')?;
+            let is_elsewhere = found.location.as_ref().is_some_and(|at| !node.contains(&format!("({})", at.file)));
+            is_elsewhere.then(|| (found.location.clone(), error.to_owned()))
+        });
+        let Some(key) = key else {
+            kept.push(found);
+            continue;
+        };
+        match known.get_mut(&key) {
+            Some((_, others)) => *others += 1,
+            None => {
+                known.insert(key, (kept.len(), 0));
+                kept.push(found);
+            }
+        }
+    }
+    for (index, others) in known.into_values().filter(|(_, others)| *others > 0) {
+        kept[index].what.push_str(&format!(" and for {others} more"));
+    }
+    *diagnostics = kept;
 }
 
 /// The line of a node's code that has this text.

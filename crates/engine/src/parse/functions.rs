@@ -7,6 +7,8 @@ use diagnostic::{Diagnostic, Location};
 use names::UniqueId;
 use project::properties::{FunctionArgument, FunctionProperties, FunctionReturns};
 
+use super::node_places::NodePlaces;
+
 /// dbt's word for the language of a file below `function-paths`.
 pub(super) fn language(extension: &str) -> &'static str {
     match extension {
@@ -51,17 +53,26 @@ pub(super) fn parts(of: &FunctionProperties) -> Box<FunctionParts> {
 }
 
 /// Gives overloads their bodies, whose files are no functions of their own then, and checks signatures and languages.
-pub(super) fn finish(artifact: &mut artifacts::Manifest, adapter: &str, diagnostics: &mut Vec<Diagnostic>) {
+pub(super) fn finish(
+    artifact: &mut artifacts::Manifest,
+    adapter: &str,
+    places: &NodePlaces<'_>,
+    diagnostics: &mut Vec<Diagnostic>,
+) {
     if artifact.functions.is_empty() {
         return;
     }
-    absorb_overloads(artifact, diagnostics);
+    absorb_overloads(artifact, places, diagnostics);
     for function in artifact.functions.values() {
-        check(function, adapter, diagnostics);
+        check(function, adapter, places, diagnostics);
     }
 }
 
-fn absorb_overloads(artifact: &mut artifacts::Manifest, diagnostics: &mut Vec<Diagnostic>) {
+fn problem(at: Location, what: String) -> Diagnostic {
+    Diagnostic::error(format!("Parsing Error\n  {what}")).at(at)
+}
+
+fn absorb_overloads(artifact: &mut artifacts::Manifest, places: &NodePlaces<'_>, diagnostics: &mut Vec<Diagnostic>) {
     let has_overloads = |node: &&Arc<Node>| node.function.as_ref().is_some_and(|parts| !parts.overloads.is_empty());
     let roots: Vec<UniqueId> =
         artifact.functions.values().filter(has_overloads).map(|node| node.unique_id.clone()).collect();
@@ -75,7 +86,7 @@ fn absorb_overloads(artifact: &mut artifacts::Manifest, diagnostics: &mut Vec<Di
             if id == root_id {
                 diagnostics.push(
                     problem(
-                        &root,
+                        places.text(&root, name),
                         format!("Function '{name}' cannot list itself in overloads (defined_in: '{name}')."),
                     )
                     .fix("name the file with the body of the overload"),
@@ -86,14 +97,14 @@ fn absorb_overloads(artifact: &mut artifacts::Manifest, diagnostics: &mut Vec<Di
                 let owner = owners.iter().find(|(taken, _)| *taken == id);
                 diagnostics.push(match owner {
                     Some((_, owner)) => problem(
-                        &root,
+                        places.text(&root, name),
                         format!(
                             "Function overload '{name}' (defined_in) is already used by '{owner}'. Each overload file can only belong to one root function."
                         ),
                     )
                     .fix("give each overload a file of its own"),
                     None => problem(
-                        &root,
+                        places.text(&root, name),
                         format!(
                             "Function overload '{name}' (defined_in) not found. Expected a SQL file at functions/{name}.sql"
                         ),
@@ -125,13 +136,7 @@ fn absorb_overloads(artifact: &mut artifacts::Manifest, diagnostics: &mut Vec<Di
     }
 }
 
-fn problem(function: &Node, what: String) -> Diagnostic {
-    let file = function.patch_path.as_deref().and_then(|path| path.split_once("://")).map(|(_, path)| path);
-    Diagnostic::error(format!("Parsing Error\n  {what}"))
-        .at(Location::file(file.unwrap_or(&function.original_file_path)))
-}
-
-fn check(function: &Node, adapter: &str, diagnostics: &mut Vec<Diagnostic>) {
+fn check(function: &Node, adapter: &str, places: &NodePlaces<'_>, diagnostics: &mut Vec<Diagnostic>) {
     const TYPES: [&str; 3] = ["scalar", "aggregate", "table"];
     const VOLATILITIES: [&str; 3] = ["deterministic", "stable", "non-deterministic"];
     let name = &function.name;
@@ -142,7 +147,7 @@ fn check(function: &Node, adapter: &str, diagnostics: &mut Vec<Diagnostic>) {
             let shown = value.as_str().map_or_else(|| value.to_string(), |text| format!("'{text}'"));
             diagnostics.push(
                 problem(
-                    function,
+                    places.config(function, key),
                     format!("Field \"{key}\" of type {of_class} in FunctionConfig has invalid value {shown}"),
                 )
                 .cause(format!("`{key}` of function '{name}' has this value"))
@@ -152,22 +157,23 @@ fn check(function: &Node, adapter: &str, diagnostics: &mut Vec<Diagnostic>) {
     }
     if function.language == "javascript" {
         diagnostics.push(
-            problem(function, format!("Function '{name}' uses JavaScript, which is not supported on '{adapter}'."))
-                .cause(format!("{} is a file of JavaScript", function.original_file_path))
-                .fix("write the function in SQL, or take the file out of `function-paths`"),
+            problem(
+                places.entry(function),
+                format!("Function '{name}' uses JavaScript, which is not supported on '{adapter}'."),
+            )
+            .cause(format!("{} is a file of JavaScript", function.original_file_path))
+            .fix("write the function in SQL, or take the file out of `function-paths`"),
         );
     }
     let arguments = function.function.as_deref().map(|parts| parts.arguments.as_slice()).unwrap_or_default();
     let after_default = arguments.iter().skip_while(|argument| argument.default_value.is_none());
     if let Some(argument) = after_default.into_iter().find(|argument| argument.default_value.is_none()) {
         diagnostics.push(
-            problem(
-                function,
-                format!(
-                    "Non-defaulted argument '{}' of function '{name}' comes after a defaulted argument. Non-defaulted arguments cannot come after defaulted arguments.",
-                    argument.name
-                ),
-            )
+            problem(places.text(function, &format!("name: {}", argument.name)), format!(
+                "Non-defaulted argument '{}' of function '{name}' comes after a defaulted argument. Non-defaulted arguments cannot come after defaulted arguments.",
+                argument.name
+            ))
+
             .fix("give it a `default_value`, or put it before those that have one"),
         );
     }

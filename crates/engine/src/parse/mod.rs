@@ -8,7 +8,6 @@ mod built_in;
 mod checksums;
 mod colors;
 mod config;
-mod config_places;
 mod config_types;
 mod deprecated;
 mod docs;
@@ -17,6 +16,7 @@ mod functions;
 mod homes;
 mod macro_types;
 mod macros;
+mod node_places;
 mod nodes;
 mod others;
 mod patches;
@@ -66,6 +66,7 @@ use crate::{
 };
 use builder::Builder;
 use homes::Homes;
+use node_places::NodePlaces;
 use nodes::{Draft, ParsedNode, Parser};
 pub(crate) use others::Named;
 use patches::Patches;
@@ -97,6 +98,7 @@ pub fn parse(project: &Project, host: &Host) -> (Manifest, Vec<Diagnostic>) {
     let properties = properties;
     let parser = Parser {
         project,
+        properties: &properties,
         scope: Arc::clone(&scope),
         host: host.clone(),
         docs: &docs,
@@ -123,7 +125,9 @@ pub fn parse(project: &Project, host: &Host) -> (Manifest, Vec<Diagnostic>) {
     for node in parsed {
         builder.add(node, &mut diagnostics);
     }
-    functions::finish(&mut builder.artifact, host.adapter.type_name(), &mut diagnostics);
+    let places =
+        NodePlaces { project, files: &properties, lines_before: &builder.lines_before, entries: &builder.places };
+    functions::finish(&mut builder.artifact, host.adapter.type_name(), &places, &mut diagnostics);
     let (test_targets, test_places) = test_entries(&properties, &builder, &parsed_sources);
     for ((target, _, test), place) in test_targets.iter().zip(&test_places) {
         tests::report_outdated(target, test, place, &mut diagnostics);
@@ -147,30 +151,28 @@ pub fn parse(project: &Project, host: &Host) -> (Manifest, Vec<Diagnostic>) {
     builder.artifact.metadata = metadata(project, host);
 
     let lookup = Lookup::new(&builder.artifact, &scope);
-    let Builder { mut artifact, lines_before, places, disabled_names, .. } = builder;
+    let Builder { mut artifact, lines_before, places: entries, disabled_names, .. } = builder;
+    let places = NodePlaces { project, files: &properties, lines_before: &lines_before, entries: &entries };
     let resolver = resolve::Resolver {
         root: &project.root.name,
         packages: project.packages.len(),
         lookup: &lookup,
         disabled: &disabled_names,
-        lines_before: &lines_before,
         restrict_access: &scope.restrict_access,
         places: &places,
     };
     resolve::resolve(&mut artifact, &resolver, &mut diagnostics);
-    semantic::add(&parser, &properties, &mut artifact, &lookup, &mut diagnostics);
+    semantic::add(&parser, &mut artifact, &lookup, &places, &mut diagnostics);
     resolve::primary_keys(&mut artifact);
     let unique_names = project.root.project_flags().behaviour("require_unique_project_resource_names");
-    let config_places =
-        config_places::ConfigPlaces { project, files: &properties, lines_before: &lines_before, entries: &places };
-    resolve::check(&artifact, unique_names, &config_places, &mut diagnostics);
+    resolve::check(&artifact, unique_names, &places, &mut diagnostics);
     resolve::maps(&mut artifact);
-    deprecated::report(&artifact, host.started_at, &mut diagnostics);
+    deprecated::report(&artifact, host.started_at, &places, &mut diagnostics);
     let nodes = artifact.nodes.values().chain(artifact.functions.values());
-    validate::validate(nodes.map(|node| &**node), &config_places, &mut diagnostics);
-    validate::enabled(&artifact, &mut diagnostics);
-    validate::unfiltered_microbatch(&artifact, &mut diagnostics);
-    unit_test_rows::check(&artifact, &lookup, &project.root.name, &mut diagnostics);
+    validate::validate(nodes.map(|node| &**node), &places, &mut diagnostics);
+    validate::enabled(&artifact, &places, &mut diagnostics);
+    validate::unfiltered_microbatch(&artifact, &places, &mut diagnostics);
+    unit_test_rows::check(&artifact, &lookup, &project.root.name, &entries, &mut diagnostics);
     let debug = host.flags.get("debug").and_then(Json::as_bool).unwrap_or(false);
     spaces::report(&artifact, &project.root.project_flags(), debug, &mut diagnostics);
     report_unused_paths(project, &artifact, &mut diagnostics);
@@ -183,6 +185,7 @@ pub fn parse(project: &Project, host: &Host) -> (Manifest, Vec<Diagnostic>) {
     {
         diagnostics.push(crate::run::cycle(&manifest, circle));
     }
+    errors::tell_once(&mut diagnostics);
     (manifest, diagnostics)
 }
 

@@ -14,12 +14,13 @@ use diagnostic::{Diagnostic, Location};
 use indexmap::IndexSet;
 use jinja::{CallArgs, MacroDef, Object, State, Template, UndefinedMode, Value};
 use names::UniqueId;
-use project::{Project, SourceFile};
+use project::{Project, PropertyFile, SourceFile};
 use serde_json::Value as Json;
 
 use super::{
     config::{self, Layers},
     errors,
+    node_places::NodePlaces,
     patches::{self, AsWritten, Describe, Patch},
     python,
     shared_configs::SharedConfigs,
@@ -36,6 +37,7 @@ use crate::{
 /// What all nodes are parsed with.
 pub(super) struct Parser<'a> {
     pub project: &'a Project,
+    pub properties: &'a [PropertyFile],
     pub scope: Arc<ProjectScope>,
     pub host: Host,
     pub docs: &'a dyn Describe,
@@ -191,7 +193,7 @@ impl<'a> Parser<'a> {
         if unrendered.is_none() {
             node.unrendered_config.extend(written.over);
         }
-        self.capture_hooks(&shared, &mut capture, &mut diagnostics);
+        self.capture_hooks(&shared, lines_before, &mut capture, &mut diagnostics);
         let node = Arc::make_mut(&mut shared);
         node.refs = capture.refs;
         node.sources = capture.sources;
@@ -306,13 +308,19 @@ impl<'a> Parser<'a> {
     }
 
     /// Hooks are templates of the node too.
-    fn capture_hooks(&self, node: &Arc<Node>, capture: &mut Capture, diagnostics: &mut Vec<Diagnostic>) {
-        let texts: Vec<String> = ["pre-hook", "post-hook"]
-            .iter()
-            .filter_map(|key| node.config.get(*key)?.as_array())
-            .flatten()
-            .filter_map(|hook| hook.get("sql")?.as_str().map(str::to_owned))
-            .filter(|text| project::has_jinja(text))
+    fn capture_hooks(
+        &self,
+        node: &Arc<Node>,
+        lines_before: usize,
+        capture: &mut Capture,
+        diagnostics: &mut Vec<Diagnostic>,
+    ) {
+        let texts: Vec<(&str, String)> = ["pre-hook", "post-hook"]
+            .into_iter()
+            .filter_map(|key| Some((key, node.config.get(key)?.as_array()?)))
+            .flat_map(|(key, hooks)| hooks.iter().map(move |hook| (key, hook)))
+            .filter_map(|(key, hook)| Some((key, hook.get("sql")?.as_str()?.to_owned())))
+            .filter(|(_, text)| project::has_jinja(text))
             .collect();
         if texts.is_empty() {
             return;
@@ -324,12 +332,20 @@ impl<'a> Parser<'a> {
             node: Arc::clone(node),
         };
         let context = parts.build();
-        for text in texts {
+        for (key, text) in texts {
             let rendered =
                 Template::compile(&text, "hook").and_then(|template| template.render(&context, UndefinedMode::Capture));
             if let Err(error) = rendered {
-                diagnostics
-                    .push(errors::in_node(node, &error, 0).cause(format!("the hook {text:?} cannot be rendered")));
+                let mut found = errors::in_node(node, &error, 0).cause(format!("the hook {text:?} cannot be rendered"));
+                let lines_before = HashMap::from([(node.unique_id.clone(), lines_before)]);
+                let places = NodePlaces {
+                    project: self.project,
+                    files: self.properties,
+                    lines_before: &lines_before,
+                    entries: &HashMap::new(),
+                };
+                found.location = Some(places.config(node, key));
+                diagnostics.push(found);
             }
         }
         let found = context.take_capture();
@@ -385,7 +401,7 @@ impl<'a> Parser<'a> {
         node.function = patch.node.function.as_deref().map(super::functions::parts);
         if node.resource_type == ResourceType::Model {
             node.constraints = patch.constraints().iter().map(|c| patches::constraint(c, true)).collect();
-            foreign_keys(node, diagnostics);
+            foreign_keys(node, patch, diagnostics);
             node.deprecation_date = patch.deprecation_date();
             node.time_spine = patch.node.time_spine.clone().map(|mut spine| {
                 if let Some(spine) = spine.as_object_mut() {
@@ -596,10 +612,8 @@ pub(super) fn location(node: &Node, line: Option<usize>, lines_before: usize) ->
 }
 
 /// What a model's foreign keys point to becomes its parents.
-fn foreign_keys(node: &mut Node, diagnostics: &mut Vec<Diagnostic>) {
+fn foreign_keys(node: &mut Node, patch: Patch<'_>, diagnostics: &mut Vec<Diagnostic>) {
     let mut named = super::others::Named::default();
-    let path = node.patch_path.as_deref().unwrap_or(&node.original_file_path);
-    let path = path.split_once("://").map_or(path, |(_, path)| path);
     for to in node.foreign_keys() {
         if !super::others::read_reference(to, &mut named) {
             diagnostics.push(
@@ -607,7 +621,7 @@ fn foreign_keys(node: &mut Node, diagnostics: &mut Vec<Diagnostic>) {
                     "Invalid 'ref' or 'source' syntax on foreign key constraint 'to' on model {}: {to}.",
                     node.name
                 ))
-                .at(Location::file(path))
+                .at(patch.file.source.location(patch.node.position))
                 .cause("`to` is rendered as a reference")
                 .fix("write `to: ref('model')` or `to: source('source', 'table')`"),
             );

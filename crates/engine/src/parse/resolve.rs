@@ -13,10 +13,7 @@ use diagnostic::{Diagnostic, Location};
 use names::UniqueId;
 use rayon::prelude::*;
 
-use super::{
-    nodes::{line_of_call, location},
-    test_entries::Place,
-};
+use super::{node_places::NodePlaces, test_entries::Place};
 use crate::manifest::{Found, Lookup, version_text};
 
 /// The known name that is most like `wanted`.
@@ -34,10 +31,8 @@ pub(super) struct Resolver<'a> {
     pub packages: usize,
     pub lookup: &'a Lookup,
     pub disabled: &'a HashSet<String>,
-    pub lines_before: &'a HashMap<UniqueId, usize>,
     pub restrict_access: &'a HashMap<String, bool>,
-    /// Nodes whose place in a property file is better known than the one in their code.
-    pub places: &'a HashMap<UniqueId, Place<'a>>,
+    pub places: &'a NodePlaces<'a>,
 }
 
 /// Resolves all nodes and exposures of the manifest.
@@ -135,7 +130,7 @@ struct Resolved {
 
 impl Resolver<'_> {
     fn of_exposure(&self, exposure: &artifacts::manifest::Exposure) -> Location {
-        let place = self.places.get(&exposure.unique_id).map(Place::location);
+        let place = self.places.entries.get(&exposure.unique_id).map(Place::location);
         place.unwrap_or_else(|| Location::file(&exposure.original_file_path))
     }
 
@@ -194,14 +189,6 @@ impl Resolver<'_> {
         Resolved { ids, problems, is_incomplete }
     }
 
-    fn at(&self, node: &Node, function: &str, arguments: &[&str]) -> Location {
-        if let Some(place) = self.places.get(&node.unique_id) {
-            return place.location();
-        }
-        let line = line_of_call(node, function, arguments);
-        location(node, line, self.lines_before.get(&node.unique_id).copied().unwrap_or(0))
-    }
-
     fn state_of(&self, name: &str) -> &'static str {
         if self.disabled.contains(name) { "is disabled" } else { "was not found" }
     }
@@ -234,7 +221,7 @@ impl Resolver<'_> {
             // Tests of what is switched off are switched off with it, silently.
             return (node.resource_type != ResourceType::Test).then(|| {
                 Self::problem(node, format!("{whose} depends on {target} which is disabled"))
-                    .at(self.at(node, "ref", &[&of.name]))
+                    .at(self.places.call(node, "ref", &[&of.name]))
                     .cause(format!("'{}' has `enabled: false`", of.name))
                     .fix("enable it, or do not refer to it")
             });
@@ -249,7 +236,7 @@ impl Resolver<'_> {
         };
         Some(
             Self::problem(node, format!("{whose} depends on {target} which was not found"))
-                .at(self.at(node, "ref", &[&of.name]))
+                .at(self.places.call(node, "ref", &[&of.name]))
                 .cause(format!("no model, seed or snapshot in '{}'{packages} has this name", self.root))
                 .fix(fix),
         )
@@ -262,7 +249,7 @@ impl Resolver<'_> {
             return Some(
                 Diagnostic::warning(what)
                     .named("InvalidDisabledTargetInTestNode")
-                    .at(self.at(node, "source", &[name, table]))
+                    .at(self.places.call(node, "source", &[name, table]))
                     .cause("the test is switched off with the source")
                     .fix("enable the source, or remove the test"),
             );
@@ -279,7 +266,7 @@ impl Resolver<'_> {
         let state = if is_disabled { "is disabled" } else { "was not found" };
         Some(
             Self::problem(node, format!("{} depends on a source named '{wanted}' which {state}", Self::whose(node)))
-                .at(self.at(node, "source", &[name, table]))
+                .at(self.places.call(node, "source", &[name, table]))
                 .cause(format!("no property file declares table '{table}' of source '{name}'"))
                 .fix(fix),
         )
@@ -293,13 +280,13 @@ impl Resolver<'_> {
         let whose = Self::whose(node);
         if self.disabled.contains(&super::functions::disabled_key(name)) {
             return Self::problem(node, format!("{whose} depends on {target} which is disabled"))
-                .at(self.at(node, "function", &[name]))
+                .at(self.places.call(node, "function", &[name]))
                 .cause(format!("'{name}' has `enabled: false`"))
                 .fix("enable it, or do not refer to it");
         }
         let near = nearest(name, self.lookup.function_names());
         Self::problem(node, format!("{whose} depends on {target} which was not found"))
-            .at(self.at(node, "function", &[name]))
+            .at(self.places.call(node, "function", &[name]))
             .cause("no file below `function-paths` has this name")
             .fix(
                 near.map_or_else(
@@ -320,7 +307,7 @@ impl Resolver<'_> {
                 names.join(", ")
             ),
         )
-        .at(self.at(node, "ref", &[&of.name]))
+        .at(self.places.call(node, "ref", &[&of.name]))
         .fix(format!("write ref('<package>', '{}')", of.name))
     }
 
@@ -329,7 +316,7 @@ impl Resolver<'_> {
             return None;
         }
         let refused = self.refused(&node.unique_id, &node.package_name, node.group.as_deref(), target)?;
-        Some(refused.at(self.at(node, "ref", &[&of.name])))
+        Some(refused.at(self.places.call(node, "ref", &[&of.name])))
     }
 
     /// A package that reads the root project's node of this name, which may be meant for another.
@@ -347,7 +334,7 @@ impl Resolver<'_> {
             .with("node_name", &node.name)
             .with("package_name", &node.package_name)
             .with("root_project_unique_id", target.unique_id.as_str());
-        Some(warning.at(self.at(node, "ref", &[&of.name])).cause("a reference without a package means the root project first").fix(
+        Some(warning.at(self.places.call(node, "ref", &[&of.name])).cause("a reference without a package means the root project first").fix(
             "set the flag `require_ref_searches_node_package_before_root` in dbt_project.yml, or name the package in the reference",
         ))
     }
@@ -382,7 +369,7 @@ impl Resolver<'_> {
 pub(super) fn check(
     artifact: &Artifact,
     unique_names: bool,
-    places: &super::config_places::ConfigPlaces<'_>,
+    places: &NodePlaces<'_>,
     diagnostics: &mut Vec<Diagnostic>,
 ) {
     let groups: HashSet<&str> = artifact.groups.values().map(|group| group.name.as_str()).collect();
@@ -399,7 +386,7 @@ pub(super) fn check(
                     "Parsing Error\n  Invalid group '{group}', expected one of {}",
                     listed(&groups)
                 ))
-                .at(places.of(node, "group"))
+                .at(places.config(node, "group"))
                 .cause(format!("'{}' is in a group that no property file defines", node.unique_id))
                 .fix("define it below `groups:`, or correct the name"),
             );

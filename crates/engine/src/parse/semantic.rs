@@ -19,6 +19,7 @@ use serde_json::{Value as Json, json};
 
 use super::{
     config::{self, Layers},
+    node_places::NodePlaces,
     nodes::Parser,
     others::{Named, read_reference},
     semantic_columns as columns, semantic_links as links, semantic_problems as problems,
@@ -32,11 +33,12 @@ use crate::manifest::{Found, Lookup};
 /// Adds what all property files say to the manifest, and checks it.
 pub(super) fn add(
     parser: &Parser<'_>,
-    properties: &[PropertyFile],
     artifact: &mut Artifact,
     lookup: &Lookup,
+    node_places: &NodePlaces<'_>,
     diagnostics: &mut Vec<Diagnostic>,
 ) {
+    let properties = parser.properties;
     check_time_spines(properties, diagnostics);
     let says_something = |file: &PropertyFile| {
         let entries = [&file.semantic_models, &file.metrics, &file.saved_queries];
@@ -45,7 +47,9 @@ pub(super) fn add(
     let root = &parser.project.root;
     let (osi_files, found) = project::osi_files(root);
     diagnostics.extend(found);
-    if osi_files.is_empty() && !properties.iter().any(says_something) {
+    let asks = artifact.nodes.values().any(|node| !node.metrics.is_empty())
+        || artifact.exposures.values().any(|exposure| !exposure.metrics.is_empty());
+    if osi_files.is_empty() && !asks && !properties.iter().any(says_something) {
         return;
     }
     let osi_files: Vec<PropertyFile> = osi_files
@@ -68,7 +72,7 @@ pub(super) fn add(
     section.add_osi(&osi_files);
     let Section { artifact, mut places, measures, diagnostics, .. } = section;
     let metrics = links::link(artifact, &measures, &places, &parser.project.root.name, diagnostics);
-    links::of_nodes(artifact, &metrics, diagnostics);
+    links::of_nodes(artifact, &metrics, node_places, diagnostics);
     for file in properties {
         for of in &file.saved_queries {
             let mut query = saved_query(parser, file, of, diagnostics);

@@ -7,7 +7,7 @@ use diagnostic::{Diagnostic, Location};
 use names::UniqueId;
 use serde_json::{Value as Json, json};
 
-use super::{resolve::nearest, semantic::Places, test_entries::Place};
+use super::{node_places::NodePlaces, resolve::nearest, semantic::Places, test_entries::Place};
 
 /// Fills in `depends_on` and `input_measures` of all metrics; gives their ids by name. `measures` are semantic models by measure.
 pub(super) fn link(
@@ -40,10 +40,15 @@ pub(super) fn link(
 }
 
 /// The metrics that nodes and exposures name with `metric('…')`.
-pub(super) fn of_nodes(artifact: &mut Artifact, metrics: &HashMap<String, String>, diagnostics: &mut Vec<Diagnostic>) {
+pub(super) fn of_nodes(
+    artifact: &mut Artifact,
+    metrics: &HashMap<String, String>,
+    node_places: &NodePlaces<'_>,
+    diagnostics: &mut Vec<Diagnostic>,
+) {
     let disabled: Vec<String> =
         artifact.disabled.keys().filter(|id| id.as_str().starts_with("metric.")).map(ToString::to_string).collect();
-    let mut resolve = |kind: &str, id: &str, path: &str, asked: &[Vec<String>]| {
+    let mut resolve = |kind: &str, id: &str, path: &str, asked: &[Vec<String>], at: &dyn Fn(&str) -> Location| {
         let mut found = Vec::new();
         for parts in asked {
             let Some((name, package)) = parts.split_last() else { continue };
@@ -56,7 +61,7 @@ pub(super) fn of_nodes(artifact: &mut Artifact, metrics: &HashMap<String, String
             let state = if is_disabled { "is disabled" } else { "was not found" };
             let what =
                 format!("Compilation Error\n  {kind} '{id}' ({path}) depends on a metric named '{name}' which {state}");
-            let error = Diagnostic::error(what).at(Location::file(path));
+            let error = Diagnostic::error(what).at(at(name));
             diagnostics.push(match (is_disabled, nearest(name, metrics.keys().map(String::as_str))) {
                 (true, _) => {
                     error.cause(format!("'{name}' has `enabled: false`")).fix("enable it, or do not refer to it")
@@ -72,11 +77,17 @@ pub(super) fn of_nodes(artifact: &mut Artifact, metrics: &HashMap<String, String
     for node in artifact.nodes.values_mut().filter(|node| !node.metrics.is_empty()) {
         let kind = node.resource_type.as_str();
         let kind = kind[..1].to_uppercase() + &kind[1..];
-        let found = resolve(&kind, node.unique_id.as_str(), &node.original_file_path, &node.metrics);
+        let found = resolve(&kind, node.unique_id.as_str(), &node.original_file_path, &node.metrics, &|name| {
+            node_places.call(node, "metric", &[name])
+        });
         extend(&mut Arc::make_mut(node).depends_on.nodes, found);
     }
     for exposure in artifact.exposures.values_mut().filter(|exposure| !exposure.metrics.is_empty()) {
-        let found = resolve("Exposure", exposure.unique_id.as_str(), &exposure.original_file_path, &exposure.metrics);
+        let path = &exposure.original_file_path;
+        let found = resolve("Exposure", exposure.unique_id.as_str(), path, &exposure.metrics, &|_| {
+            let entry = node_places.entries.get(&exposure.unique_id);
+            entry.map_or_else(|| Location::file(path), Place::location)
+        });
         extend(&mut Arc::make_mut(exposure).depends_on.nodes, found);
     }
 }

@@ -1,7 +1,7 @@
 //! Names with spaces: dbt refuses them, unless the project's flags say that they are only warned of.
 
 use artifacts::Manifest as Artifact;
-use diagnostic::Diagnostic;
+use diagnostic::{Diagnostic, Location};
 use project::ProjectFlags;
 use serde_json::Value as Json;
 
@@ -44,7 +44,7 @@ struct Named<'a> {
 
 impl Named<'_> {
     fn report(&self, refuse: bool, debug: bool, diagnostics: &mut Vec<Diagnostic>) {
-        let Some((first, _)) = self.found.first() else { return };
+        let Some((first, file)) = self.found.first() else { return };
         let fix = "write the name with underscores; files and references as well";
         if refuse {
             let list: Vec<String> = self.found.iter().map(|(id, path)| format!("  * '{id}' ({path})")).collect();
@@ -53,7 +53,12 @@ impl Named<'_> {
                 list.join("\n"),
                 self.kind
             );
-            diagnostics.push(Diagnostic::error(what).cause("many warehouses cannot name a relation so").fix(fix));
+            diagnostics.push(
+                Diagnostic::error(what)
+                    .at(Location::file(*file))
+                    .cause("many warehouses cannot name a relation so")
+                    .fix(fix),
+            );
             return;
         }
         let told = if debug { self.found.iter().map(|(id, _)| id).collect() } else { vec![first] };

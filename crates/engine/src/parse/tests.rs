@@ -235,8 +235,10 @@ impl<'a> Parser<'a> {
         };
         let mut parsed = self.parse(draft);
         for diagnostic in &mut parsed.diagnostics {
-            // The code is not in a file: the entry is.
-            diagnostic.location = Some(target.file.source.location(test.position));
+            // The code is not in a file: the entry is. A macro that the engine calls for every node has a place of its own.
+            if diagnostic.location.as_ref().is_none_or(|at| at.file == parsed.node.original_file_path) {
+                diagnostic.location = Some(target.file.source.location(test.position));
+            }
         }
         parsed.diagnostics.splice(0..0, diagnostics);
         parsed

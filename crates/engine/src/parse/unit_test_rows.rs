@@ -1,23 +1,36 @@
 //! What can be said of a unit test while the project is read: its fixtures, seeds, and what it answers for `is_incremental()`.
 
+use std::collections::HashMap;
+
 use artifacts::{
     Manifest as Artifact,
     manifest::{Node, ResourceType, UnitTest},
 };
 use diagnostic::{Diagnostic, Location};
+use names::UniqueId;
 use serde_json::Value as Json;
 
 use crate::{
     manifest::{Found, Lookup},
-    parse::read_reference,
+    parse::{read_reference, test_entries::Place},
 };
 
 /// Reports the mistakes of all unit tests.
 ///
 /// Source: dbt Core 1.12, its parser of unit tests.
-pub(super) fn check(artifact: &Artifact, lookup: &Lookup, root: &str, diagnostics: &mut Vec<Diagnostic>) {
+pub(super) fn check(
+    artifact: &Artifact,
+    lookup: &Lookup,
+    root: &str,
+    entries: &HashMap<UniqueId, Place<'_>>,
+    diagnostics: &mut Vec<Diagnostic>,
+) {
     for test in artifact.unit_tests.values() {
-        let mut report = |found: Diagnostic| diagnostics.push(found.at(Location::file(&test.original_file_path)));
+        let place = || match entries.get(&test.unique_id) {
+            Some(entry) => entry.location(),
+            None => Location::file(&test.original_file_path),
+        };
+        let mut report = |found: Diagnostic| diagnostics.push(found.at(place()));
         for (rows, fixture) in test
             .given
             .iter()

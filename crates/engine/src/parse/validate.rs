@@ -13,12 +13,12 @@ use diagnostic::{Diagnostic, Location};
 use project::{ConfigKind, Project};
 use serde_json::Value as Json;
 
-use super::{colors, config_places::ConfigPlaces, config_types};
+use super::{colors, config_types, node_places::NodePlaces};
 
 /// Everything that is wrong with the configs of the enabled nodes.
 pub(super) fn validate<'a>(
     nodes: impl Iterator<Item = &'a Node>,
-    places: &ConfigPlaces<'_>,
+    places: &NodePlaces<'_>,
     diagnostics: &mut Vec<Diagnostic>,
 ) {
     // Nodes share configs: one in which nothing is wrong is looked at once.
@@ -54,7 +54,7 @@ pub(super) fn validate<'a>(
 /// A node, and where its configs are written.
 struct Checked<'a> {
     node: &'a Node,
-    places: &'a ConfigPlaces<'a>,
+    places: &'a NodePlaces<'a>,
 }
 
 impl Deref for Checked<'_> {
@@ -77,7 +77,7 @@ fn types(node: &Checked<'_>, diagnostics: &mut Vec<Diagnostic>) {
 }
 
 /// `enabled` of what is no node.
-pub(super) fn enabled(artifact: &artifacts::Manifest, diagnostics: &mut Vec<Diagnostic>) {
+pub(super) fn enabled(artifact: &artifacts::Manifest, places: &NodePlaces<'_>, diagnostics: &mut Vec<Diagnostic>) {
     let mut check = |kind: &str, name: &str, path: &str, enabled: Option<&Json>| {
         let Some(value) = enabled.filter(|value| !value.is_boolean()) else { return };
         let what = format!(
@@ -85,7 +85,7 @@ pub(super) fn enabled(artifact: &artifacts::Manifest, diagnostics: &mut Vec<Diag
         );
         diagnostics.push(
             Diagnostic::error(what)
-                .at(Location::file(path))
+                .at(places.property(path, name, "enabled"))
                 .cause("`enabled` of dbt_project.yml or of a property file has this value")
                 .fix("write `enabled: true` or `enabled: false`, without quotes"),
         );
@@ -118,7 +118,7 @@ fn wrong(node: &Checked<'_>, key: &str, problem: &str) -> Diagnostic {
         "Parsing Error in {} {} ({})\n  {problem}",
         node.resource_type, node.name, node.original_file_path
     ))
-    .at(node.places.of(node, key))
+    .at(node.places.config(node, key))
 }
 
 fn is_set(config: &JsonMap, key: &str) -> bool {
@@ -213,7 +213,7 @@ fn described_contract(node: &Checked<'_>, diagnostics: &mut Vec<Diagnostic>) {
             Diagnostic::warning(what)
                 .named("UnsupportedConstraintMaterialization")
                 .with("materialized", materialized)
-                .at(Location::file(&node.original_file_path)),
+                .at(node.places.config(node, "constraints")),
         );
     }
     if node.columns.is_empty() {
@@ -234,7 +234,11 @@ fn is_microbatch(node: &Node) -> bool {
 }
 
 /// Warns of microbatch models none of whose inputs can be cut by time: every batch would read all of them.
-pub(super) fn unfiltered_microbatch(artifact: &artifacts::Manifest, diagnostics: &mut Vec<Diagnostic>) {
+pub(super) fn unfiltered_microbatch(
+    artifact: &artifacts::Manifest,
+    places: &NodePlaces<'_>,
+    diagnostics: &mut Vec<Diagnostic>,
+) {
     let concurrent = |node: &&std::sync::Arc<Node>| node.config("concurrent_batches") == Some(&Json::Bool(true));
     let count = artifact.nodes.values().filter(concurrent).count();
     if count > 0 {
@@ -259,7 +263,7 @@ pub(super) fn unfiltered_microbatch(artifact: &artifacts::Manifest, diagnostics:
                 ))
                 .named("MicrobatchModelNoEventTimeInputs")
                 .with("model_name", &node.name)
-                .at(Location::file(&node.original_file_path))
+                .at(places.config(node, "incremental_strategy"))
                 .cause("a batch reads only its own span of time of the inputs that have an `event_time`")
                 .fix("set `event_time` on an input: the column that says when its rows happened"),
             );

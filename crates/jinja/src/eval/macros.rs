@@ -53,10 +53,12 @@ impl MacroDef {
     pub fn compile(block: &str, id: &str, path: &str) -> Result<MacroDef> {
         let parsed = parse(block, path)?;
         let definition = parsed.body.iter().find_map(|node| match &node.kind {
-            Statement::Macro(definition) if definition.kind != MacroTag::Docs => Some(Arc::clone(definition)),
+            Statement::Macro(definition) if definition.kind != MacroTag::Docs => {
+                Some((Arc::clone(definition), node.line))
+            }
             _ => None,
         });
-        let Some(definition) = definition else {
+        let Some((definition, line)) = definition else {
             return Err(Error::syntax("there is no macro in this block", 1).at(&parsed.name, 1));
         };
         let mangled = &definition.name.text;
@@ -86,7 +88,7 @@ impl MacroDef {
                 has_default: parameter.default.is_some(),
             })
             .collect();
-        let call = MacroCall { name: Arc::clone(&name), id: id.into(), path: path.into() };
+        let call = MacroCall { name: Arc::clone(&name), id: id.into(), path: path.into(), line };
         Ok(MacroDef { name, kind, parameters, supported_languages, call, definition, parsed })
     }
 
