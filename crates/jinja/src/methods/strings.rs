@@ -52,6 +52,7 @@ pub(super) const METHODS: &[&str] = &[
     "removesuffix",
     "expandtabs",
     "translate",
+    "maketrans",
 ];
 
 const MAX_WIDTH: i64 = 1_000_000;
@@ -70,6 +71,49 @@ fn text_argument(function: &str, value: Option<Value>) -> Result<Arc<str>> {
             other.unwrap_or(Value::None).type_name()
         ))),
     }
+}
+
+/// `str.maketrans`: what `translate` makes of letters, by their code points; `None` removes one.
+fn translation_table(args: CallArgs) -> Result<Value> {
+    let given = args.positional.len();
+    let [from, to, removed] = match given {
+        1..=3 => args.bind("maketrans", ["x", "y", "z"], 1)?,
+        0 => return Err(Error::type_error("maketrans expected at least 1 argument, got 0")),
+        _ => return Err(Error::type_error(format!("maketrans expected at most 3 arguments, got {given}"))),
+    };
+    let code = |letter: char| Value::Int(i64::from(u32::from(letter)));
+    let Some(to) = to else {
+        let Some(Value::Dict(letters)) = from else {
+            return Err(Error::type_error("if you give only one argument to maketrans it must be a dict"));
+        };
+        let entries = letters.entries().into_iter().map(|(key, value)| match &key {
+            Value::Int(_) | Value::Bool(_) => Ok((key, value)),
+            Value::Str(text) => match *text.chars().collect::<Vec<char>>() {
+                [letter] => Ok((code(letter), value)),
+                _ => Err(Error::value_error("string keys in translate table must be of length 1")),
+            },
+            _ => Err(Error::type_error("keys in translate table must be strings or integers")),
+        });
+        return Ok(Value::dict(entries.collect::<Result<Vec<_>>>()?));
+    };
+    let text = |position: &str, value: Option<Value>| match value {
+        None => Ok(Arc::from("")),
+        Some(Value::Str(text)) => Ok(text),
+        Some(other) => {
+            let found = other.type_name();
+            Err(Error::type_error(format!("maketrans() argument {position} must be str, not {found}")))
+        }
+    };
+    let Some(Value::Str(from)) = from else {
+        let what = "first maketrans argument must be a string if there is a second argument";
+        return Err(Error::type_error(what));
+    };
+    let (to, removed) = (text("2", Some(to))?, text("3", removed)?);
+    if from.chars().count() != to.chars().count() {
+        return Err(Error::value_error("the first two maketrans arguments must have equal length"));
+    }
+    let changed = from.chars().zip(to.chars()).map(|(from, to)| (code(from), code(to)));
+    Ok(Value::dict(changed.chain(removed.chars().map(|letter| (code(letter), Value::None)))))
 }
 
 /// What `find`, `index` and `count` look for.
@@ -450,6 +494,7 @@ pub(super) fn call(state: &mut State<'_>, text: &Arc<str>, name: &str, mut args:
             }
             out.into()
         }
+        "maketrans" => translation_table(args)?,
         _ => return Err(Error::new(ErrorKind::Attribute, format!("'str' object has no attribute '{name}'"))),
     })
 }
