@@ -139,7 +139,7 @@ def port(sql):
     sql = re.sub(r"(?i)\bcurrent_timestamp as (?=\w)", "cast(current_timestamp as timestamp) as ", sql)
     sql = re.sub(r"(?i)\bselect null(?= from \{)", "select cast(null as varchar) as nothing", sql)
     sql = re.sub(r"(?i)\bilike\b", "like", sql)
-    sql = re.sub(r"(?i)(?<!all\nselect )\bnull as (\w+)", r"cast(null as varchar) as \1", sql)
+    sql = re.sub(r"(?i)(?<!all[\n ]select )\bnull as (\w+)", r"cast(null as varchar) as \1", sql)
     sql = re.sub(r"(?i)\bpg_sleep\((\d+)\)", r"\1 as slept", sql)
     sql = re.sub(r"(?i)(?<!,)(\s|^)select (\d+|count\(\*\))(?=\s*(?:;?\s*$|\n?\s*from\b))", r"\1select \2 as id", sql)
     sql = re.sub(r"(?i)generate_series\((\d+), (\d+)\) (\w+)", r"unnest(sequence(\1, \2)) as t(\3)", sql)
@@ -381,9 +381,6 @@ class OwletRunner:
             print(f"stderr: {done.stderr}")
         print(f"exit code {done.returncode}")
         runner_output.append(done.stdout)
-        # dbt's process moves into the project and stays there.
-        if (Path(_option(args, "--project-dir") or ".") / "dbt_project.yml").exists():
-            os.chdir(_option(args, "--project-dir") or ".")
         self.done = done
         if done.returncode not in (0, 1, 2):
             raise AssertionError(f"owlet ended with {done.returncode}")
@@ -576,6 +573,9 @@ def _run_result(entry, manifest):
     )
 
 
+earlier = {}
+
+
 class Result(SimpleNamespace):
     def to_dict(self, omit_none=False):
         return dict(self.entry)
@@ -587,6 +587,11 @@ class Result(SimpleNamespace):
 
 def run_dbt(args=None, expect_pass=True, callbacks=None):
     args = list(args) if args is not None else ["run"]
+    # As dbt's own: the project of the command before stands, where another one is not named.
+    if "--project-dir" in args:
+        earlier["project"] = os.path.abspath(_option(args, "--project-dir"))
+    elif "project" in earlier and not os.path.exists("dbt_project.yml"):
+        args += ["--project-dir", earlier["project"]]
     runner = OwletRunner(callbacks=callbacks)
     answer = runner.invoke(args)
     if answer.exception is not None:

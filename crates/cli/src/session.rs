@@ -156,7 +156,9 @@ pub fn begin(cli: &Cli, settings: &Settings, environment: &Environment, invocati
         progress: settings.progress,
         invocation: shared.clone(),
     }))];
-    if let (Some(project_dir), Some(least)) = (&settings.project_dir, settings.log_level_file) {
+    if let Some(least) = settings.log_level_file {
+        // `debug` runs without a project too.
+        let project_dir = settings.project_dir.as_deref().unwrap_or(Path::new("."));
         let folder = project_dir.join(settings.log_path.as_deref().unwrap_or(Path::new("logs")));
         listeners.push(Arc::new(LogFile::open(
             &folder,

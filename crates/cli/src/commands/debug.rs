@@ -39,7 +39,10 @@ pub async fn run(
     say(format!("owlet version: {}", env!("CARGO_PKG_VERSION")));
     say(format!("dbt version: {}", project::CLAIMED_DBT_VERSION));
     say(format!("os info: {} {}", std::env::consts::OS, std::env::consts::ARCH));
-    let project_file = settings.need_project()?.join("dbt_project.yml");
+    let Some(project_dir) = &settings.project_dir else {
+        return Ok(no_project(&events));
+    };
+    let project_file = project_dir.join("dbt_project.yml");
     // Project::open tells what is wrong with project or profile.
     let session = match Session::open(opening, settings, environment) {
         Ok(session) => session,
@@ -65,6 +68,25 @@ pub async fn run(
         }
     }
     Ok(report_connection(&session, &events).await)
+}
+
+/// Nothing else can be checked: the project names the profile.
+fn no_project(events: &Events) -> Outcome {
+    let folder = std::env::current_dir().unwrap_or_default();
+    for line in [
+        format!("Using dbt_project.yml file at {}", folder.join("dbt_project.yml").display()),
+        "Configuration:".to_owned(),
+        "  dbt_project.yml file [ERROR not found]".to_owned(),
+        "Connection test skipped since no profile was found".to_owned(),
+        "1 check failed:".to_owned(),
+        "No dbt_project.yml found at expected path\n  \
+         cause: neither the current folder nor one above it has a dbt_project.yml\n  \
+         fix:   go to your project, or name it: --project-dir DIR"
+            .to_owned(),
+    ] {
+        events.line(Level::Info, line);
+    }
+    Outcome::Failure
 }
 
 async fn report_connection(session: &Session, events: &Events) -> Outcome {

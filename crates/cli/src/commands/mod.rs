@@ -118,7 +118,10 @@ pub async fn dispatch(mut cli: Cli, environment: Environment) -> anyhow::Result<
         }
         _ => {}
     }
-    settings.need_project()?;
+    // `debug` tells that there is none as one of its findings.
+    if !matches!(cli.command, Command::Debug(_)) {
+        settings.need_project()?;
+    }
     let started = std::time::Instant::now();
     let opening = session::begin(&cli, &settings, &environment, &invocation())?;
     let events = opening.events.clone();

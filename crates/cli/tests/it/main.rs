@@ -6,6 +6,7 @@ mod errors;
 mod help;
 #[cfg(feature = "lakehouse")]
 mod new_project;
+mod no_profile;
 #[cfg(feature = "lakehouse")]
 mod processes;
 #[cfg(feature = "lakehouse")]

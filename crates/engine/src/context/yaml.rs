@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, fmt::Write, sync::Arc};
 
-use jinja::{CallArgs, Error, Globals, Result, State, Template, UndefinedMode, Value};
+use jinja::{CallArgs, Error, Globals, Object, Result, State, Template, UndefinedMode, Value};
 use project::{RenderError, RenderYaml, yaml};
 use serde_json::Value as Json;
 
@@ -21,6 +21,48 @@ enum Variables {
     CommandLine(Arc<yaml::Map>),
     /// All of a package's variables, as they are written; a missing one is an error.
     Project(Arc<project::Vars>, String),
+}
+
+/// The `target` of commands that need no profile: each of its members is an empty text.
+#[derive(Debug)]
+struct NoTarget;
+
+impl Object for NoTarget {
+    fn type_name(&self) -> &str {
+        "dict"
+    }
+
+    fn get_item(&self, _: &Value) -> Option<Value> {
+        Some(Value::str(""))
+    }
+
+    fn has_method(&self, name: &str) -> bool {
+        name == "get"
+    }
+
+    fn call_method(&self, state: &mut State<'_>, name: &str, args: CallArgs) -> Result<Value> {
+        if name != "get" {
+            return state.call(&Value::str(""), args);
+        }
+        let [_, default] = args.bind("get", ["key", "default"], 1)?;
+        Ok(default.unwrap_or(Value::None))
+    }
+
+    fn len(&self) -> Option<usize> {
+        Some(0)
+    }
+
+    fn is_mapping(&self) -> bool {
+        true
+    }
+
+    fn repr(&self) -> String {
+        "{}".to_owned()
+    }
+
+    fn contains(&self, _: &Value) -> Option<bool> {
+        Some(false)
+    }
 }
 
 /// Renders YAML values: `profiles.yml`, `dbt_project.yml`, property files.
@@ -55,7 +97,7 @@ impl YamlContext {
         }
     }
 
-    /// For `dbt_project.yml`: as for profiles without secrets, and with `target`.
+    /// For `dbt_project.yml`: as for profiles without secrets, and with `target`, which is empty without a profile.
     pub fn for_project(
         environment: Environment,
         cli_vars: yaml::Map,
@@ -63,7 +105,8 @@ impl YamlContext {
     ) -> Self {
         let mut names = HashMap::new();
         if let Some(target) = target {
-            names.insert("target", Value::from(Json::Object(target.clone())));
+            let members = Value::from(Json::Object(target.clone()));
+            names.insert("target", if target.is_empty() { Value::object(NoTarget) } else { members });
         }
         let variables = Variables::CommandLine(Arc::new(cli_vars));
         Self { names, invocation: None, environment, variables, secrets: false, nests_test_arguments: true }

@@ -249,6 +249,10 @@ pub(super) fn read_source(
     let mut source = fields.nested(entry, "an entry of sources")?;
     let name = source.name("sources")?;
     source.of = format!("source '{name}'");
+    // dbt takes `tables:` with nothing behind it for no tables.
+    if source.peek("tables").is_some_and(|tables| tables.value.is_null()) {
+        source.take("tables");
+    }
     types::check(&mut source, types::SOURCE);
     check_config_freshness(&mut source);
     let raw_tables = below(unrendered, "tables").and_then(Value::as_seq).unwrap_or_default();

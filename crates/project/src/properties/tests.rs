@@ -155,7 +155,7 @@ fn read_test(fields: &mut Fields<'_>, node: &Node, renderer: &dyn RenderYaml) ->
         custom_name,
         description,
         arguments,
-        config: config.value.as_map().map(Map::to_json).unwrap_or_default(),
+        config: config.value.as_map().map(without_nulls).unwrap_or_default(),
         unrendered_config: unrendered.to_json(),
         outdated,
     })
@@ -229,6 +229,11 @@ fn with_arguments(mut body: Map) -> Map {
         body.insert(key, value.clone());
     }
     body
+}
+
+/// A config whose value is null, as written or as rendered, is as good as not written.
+fn without_nulls(config: &Map) -> JsonMap<String, Json> {
+    config.to_json().into_iter().filter(|(_, value)| !value.is_null()).collect()
 }
 
 /// Inline configs and `config:`, in dbt's order.
