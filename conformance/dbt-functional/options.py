@@ -24,9 +24,6 @@ NOT_TAKEN = {
     "--version",
     "-V",
     "-v",
-    # What was compiled without its parents' CTEs is no SQL that could run.
-    "--inject-ephemeral-ctes",
-    "--no-inject-ephemeral-ctes",
     # A preview asks the warehouse anyway.
     "show --introspect",
     "show --no-introspect",

@@ -133,6 +133,7 @@ fn of_command(command: &Command, set: &mut impl FnMut(&str, Value)) {
             flags(set, args.full_refresh, args.empty, false);
             set("inline", args.inline.clone().into());
             set("introspect", (!args.no_introspect).into());
+            set("inject_ephemeral_ctes", (!args.no_inject_ephemeral_ctes).into());
         }
         Command::Show(args) => {
             selection(&args.selection, set);

@@ -176,7 +176,7 @@ pub fn begin(cli: &Cli, settings: &Settings, environment: &Environment, invocati
     events.emit(Event::Started {
         dbt_version: project::CLAIMED_DBT_VERSION.to_string(),
         owlet_version: env!("CARGO_PKG_VERSION").to_owned(),
-        arguments: arguments.clone().into(),
+        arguments: engine::context::hide_in_arguments(&arguments).into(),
     });
     Ok(Opening { events, invocation_id, started_at, arguments })
 }

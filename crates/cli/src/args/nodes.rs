@@ -123,6 +123,11 @@ pub struct CompileArgs {
     pub no_introspect: bool,
     #[arg(long, hide = true)]
     pub introspect: bool,
+    /// Leave ephemeral models out of the compiled code, which then cannot be run
+    #[arg(long, overrides_with = "inject_ephemeral_ctes", hide = true)]
+    pub no_inject_ephemeral_ctes: bool,
+    #[arg(long, hide = true)]
+    pub inject_ephemeral_ctes: bool,
     /// Form of the compiled code on stdout
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub output: TextOrJson,

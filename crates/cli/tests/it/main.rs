@@ -19,6 +19,7 @@ mod turbo_ci;
 mod up;
 #[cfg(all(feature = "server", feature = "lakehouse"))]
 mod up_settings;
+mod without_warehouse;
 
 use std::{
     path::Path,

@@ -42,6 +42,8 @@ pub struct Compiled {
     pub sql: Arc<str>,
     /// The ephemeral models in it.
     pub extra_ctes: Vec<ExtraCte>,
+    /// They were left out of the SQL (`--no-inject-ephemeral-ctes`).
+    pub without_ctes: bool,
     /// Where dbt writes it: `target/compiled/shop/models/orders.sql`. Relative to the project; `None` for inline queries.
     pub path: Option<String>,
     /// A test's relation, when its failures are stored.
@@ -61,7 +63,7 @@ impl Compiled {
     pub fn to_artifact(&self) -> CompiledCode {
         CompiledCode {
             compiled_code: Arc::clone(&self.sql),
-            extra_ctes_injected: true,
+            extra_ctes_injected: !self.without_ctes,
             extra_ctes: self.extra_ctes.clone(),
         }
     }

@@ -147,12 +147,21 @@ impl Compiler {
             overload_bodies.push(template.render(&context, UndefinedMode::Strict).map_err(|error| fail(&error))?);
         }
         let ephemeral: Vec<UniqueId> = context.capture().ephemeral.iter().cloned().collect();
-        let extra_ctes = self.extra_ctes(&ephemeral)?;
-        let sql = ctes::inject(&rendered, &extra_ctes);
+        let without_ctes = self.host.flags.get("inject_ephemeral_ctes") == Some(&Json::Bool(false));
+        let (extra_ctes, sql) = if without_ctes {
+            // As dbt writes what it has not compiled.
+            let unknown = |id| ExtraCte { id, sql: "None".to_owned() };
+            (ephemeral.into_iter().map(unknown).collect(), rendered)
+        } else {
+            let extra_ctes = self.extra_ctes(&ephemeral)?;
+            let sql = ctes::inject(&rendered, &extra_ctes);
+            (extra_ctes, sql)
+        };
         let compiled = Compiled {
             id: node.unique_id.clone(),
             sql: Arc::from(sql),
             extra_ctes,
+            without_ctes,
             path: Some(self.write_path(node, "compiled")),
             relation_name: node.relation_name.clone().or_else(|| self.relation_of_failures(node)),
             macros: context.capture().macros.iter().cloned().collect(),

@@ -29,5 +29,6 @@ pub use macros::{GLOBAL_PACKAGE, MacroRegistry};
 pub use relation::{PartFlags, Relation, RowFilter};
 pub use scope::ProjectScope;
 pub(crate) use scope::{Fixture, from_yaml};
+pub use secrets::hide_in_arguments;
 pub use table::Table;
 pub use yaml::YamlContext;

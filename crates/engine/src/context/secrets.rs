@@ -21,8 +21,8 @@ pub(crate) fn hide(vars: &Map<String, Json>) -> Map<String, Json> {
         .collect()
 }
 
-/// The arguments of an invocation as artifacts have them: no secret in `vars` or `invocation_command`.
-pub(crate) fn hide_in_arguments(arguments: &Map<String, Json>) -> Map<String, Json> {
+/// The arguments of an invocation as artifacts and logs have them: no secret in `vars` or `invocation_command`.
+pub fn hide_in_arguments(arguments: &Map<String, Json>) -> Map<String, Json> {
     let mut arguments = arguments.clone();
     let Some(Json::Object(vars)) = arguments.get("vars") else { return arguments };
     let secrets = values(vars);

@@ -1,0 +1,57 @@
+//! Commands of a project that ask no warehouse anything.
+
+use std::path::Path;
+
+use crate::owlet;
+
+const PROFILES: &str = "shop:
+  target: dev
+  outputs:
+    dev: {type: athena, schema: dev, database: awsdatacatalog, region_name: eu-west-1, s3_staging_dir: 's3://b/x'}
+";
+
+fn project(models: &[(&str, &str)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |path: &Path, text: &str| fs_err::write(path, text).expect("written");
+    write(&folder.path().join("dbt_project.yml"), "name: shop\nprofile: shop\n");
+    write(&folder.path().join("profiles.yml"), PROFILES);
+    fs_err::create_dir(folder.path().join("models")).expect("a folder");
+    for (name, sql) in models {
+        write(&folder.path().join("models").join(name), sql);
+    }
+    folder
+}
+
+/// Of the secrets among `--vars` neither terminal nor log file knows more than the name.
+#[test]
+fn no_log_has_a_secret_variable() {
+    let folder = project(&[("m.sql", "select 1 as id")]);
+    let secret = "{DBT_ENV_SECRET_TOKEN: 3fe9c, other: shown}";
+    let done = owlet(folder.path(), &["parse", "--log-format", "json", "--vars", secret]);
+    assert_eq!(done.code, Some(0), "{}{}", done.stdout, done.stderr);
+    let log = fs_err::read_to_string(folder.path().join("logs/dbt.log")).expect("a log");
+    for text in [done.stdout, log] {
+        assert!(text.contains("DBT_ENV_SECRET_TOKEN") && text.contains("*****") && text.contains("shown"), "{text}");
+        assert!(!text.contains("3fe9c"), "{text}");
+    }
+}
+
+/// As dbt Core 1.12.0 answers, to the byte of the manifest's members.
+#[test]
+fn ephemeral_models_can_be_left_out_of_compiled_code() {
+    let models =
+        [("e.sql", "{{ config(materialized='ephemeral') }} select 1 as id"), ("m.sql", "select * from {{ ref('e') }}")];
+    let folder = project(&models);
+    let done = owlet(folder.path(), &["compile", "--no-introspect", "--no-inject-ephemeral-ctes", "-s", "m"]);
+    assert_eq!(done.code, Some(0), "{}{}", done.stdout, done.stderr);
+    let json = |name: &str| -> serde_json::Value {
+        let text = fs_err::read_to_string(folder.path().join("target").join(name)).expect("an artifact");
+        serde_json::from_str(&text).expect("JSON")
+    };
+    let manifest = json("manifest.json");
+    let node = &manifest["nodes"]["model.shop.m"];
+    assert_eq!(node["compiled_code"], "select * from __dbt__cte__e");
+    assert_eq!(node["extra_ctes"], serde_json::json!([{"id": "model.shop.e", "sql": "None"}]));
+    assert_eq!(node["extra_ctes_injected"], false);
+    assert_eq!(json("run_results.json")["args"]["inject_ephemeral_ctes"], false);
+}
