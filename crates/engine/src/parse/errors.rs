@@ -77,7 +77,8 @@ pub(super) fn tell_once(diagnostics: &mut Vec<Diagnostic>) {
         }
     }
     for (index, others) in known.into_values().filter(|(_, others)| *others > 0) {
-        kept[index].what.push_str(&format!(" and for {others} more"));
+        let nodes = if others == 1 { "node" } else { "nodes" };
+        kept[index].what.push_str(&format!(" and {others} more {nodes}"));
     }
     *diagnostics = kept;
 }

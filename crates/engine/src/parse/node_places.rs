@@ -4,11 +4,11 @@
 
 use std::collections::HashMap;
 
-use artifacts::manifest::Node;
+use artifacts::manifest::{Node, ResourceType};
 use diagnostic::Location;
 use jinja::Template;
 use names::UniqueId;
-use project::{Project, PropertyFile, SourceText};
+use project::{Project, PropertyFile, SourceText, properties::RawProperties, yaml::Position};
 
 use super::{
     errors,
@@ -71,10 +71,10 @@ impl NodePlaces<'_> {
         self.line(node, first.map(|index| index + 1)).unwrap_or_else(|| Location::file(&node.original_file_path))
     }
 
-    /// Where a property file sets a config of what it alone defines.
-    pub fn property(&self, path: &str, name: &str, key: &str) -> Location {
+    /// Where a property file sets a config of what it alone defines; `kind` is dbt's word for it.
+    pub fn property(&self, kind: &str, path: &str, name: &str, key: &str) -> Location {
         let file = self.files.iter().find(|file| file.source.file == path);
-        let entry = file.and_then(|file| Entry::named(&file.source, name));
+        let entry = file.and_then(|file| Entry::defined(file, kind, name));
         let Some(entry) = entry else { return Location::file(path) };
         entry.line(|line| has_key(line, key)).unwrap_or_else(|| entry.start())
     }
@@ -114,42 +114,57 @@ impl NodePlaces<'_> {
     }
 }
 
-/// The entry of a property file that has a name.
+/// An entry of a property file.
 struct Entry<'a> {
     source: &'a SourceText,
-    /// The 0-based line of its name.
-    start: usize,
+    position: Position,
 }
 
 impl<'a> Entry<'a> {
+    /// What describes a node.
     fn of_node(files: &'a [PropertyFile], node: &Node) -> Option<Self> {
         let (package, path) = node.patch_path.as_deref()?.split_once("://")?;
         let file = files.iter().find(|file| file.package == package && file.source.file == path)?;
-        Self::named(&file.source, &node.name)
+        let section = match node.resource_type {
+            ResourceType::Model => &file.models,
+            ResourceType::Seed => &file.seeds,
+            ResourceType::Snapshot => &file.snapshots,
+            ResourceType::Analysis => &file.analyses,
+            ResourceType::Test => &file.data_tests,
+            ResourceType::Function => &file.functions,
+            _ => return None,
+        };
+        let position = section.iter().find(|entry| entry.name == node.name)?.position;
+        Some(Self { source: &file.source, position })
     }
 
-    fn named(source: &'a SourceText, name: &str) -> Option<Self> {
-        // Also in braces: `- {name: x, …}`.
-        let is_name = |line: &str| {
-            line.match_indices("name:").any(|(at, key)| {
-                let before = line[..at].trim_end();
-                let value = line[at + key.len()..].split([',', '}', '#']).next().unwrap_or_default();
-                (before.is_empty() || before.ends_with(['-', '{', ',']))
-                    && value.trim().trim_matches(['"', '\'']) == name
-            })
+    /// What defines something that is no node.
+    fn defined(file: &'a PropertyFile, kind: &str, name: &str) -> Option<Self> {
+        let of_section =
+            |section: &[RawProperties]| section.iter().find(|entry| entry.name == name).map(|entry| entry.position);
+        let position = match kind {
+            "source" => {
+                let tables = file.sources.iter().flat_map(|source| &source.tables);
+                tables.into_iter().find(|table| table.name == name)?.position
+            }
+            "exposure" => file.exposures.iter().find(|entry| entry.name == name)?.position,
+            "unit_test" => file.unit_tests.iter().find(|entry| entry.name == name)?.position,
+            "metric" => of_section(&file.metrics)?,
+            "semantic_model" => of_section(&file.semantic_models)?,
+            "saved_query" => of_section(&file.saved_queries)?,
+            _ => return None,
         };
-        let start = source.text.lines().position(is_name)?;
-        Some(Self { source, start })
+        Some(Self { source: &file.source, position })
     }
 
     fn start(&self) -> Location {
-        Location::in_source(&self.source.file, &self.source.text, self.start + 1, None)
+        self.source.location(self.position)
     }
 
-    /// The first wanted line below the name; an entry in braces may have all on one line.
+    /// The first wanted line below the entry's first; one in braces may have all on that.
     fn line(&self, is_wanted: impl Fn(&str) -> bool) -> Option<Location> {
         let indent = |line: &str| line.len() - line.trim_start().len();
-        let mut lines = self.source.text.lines().enumerate().skip(self.start);
+        let mut lines = self.source.text.lines().enumerate().skip(self.position.line.saturating_sub(1));
         let first = lines.next()?;
         let own = indent(first.1);
         let below = lines.take_while(|(_, line)| line.trim().is_empty() || indent(line) > own);

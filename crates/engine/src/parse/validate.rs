@@ -85,7 +85,7 @@ pub(super) fn enabled(artifact: &artifacts::Manifest, places: &NodePlaces<'_>, d
         );
         diagnostics.push(
             Diagnostic::error(what)
-                .at(places.property(path, name, "enabled"))
+                .at(places.property(kind, path, name, "enabled"))
                 .cause("`enabled` of dbt_project.yml or of a property file has this value")
                 .fix("write `enabled: true` or `enabled: false`, without quotes"),
         );
