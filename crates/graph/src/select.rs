@@ -118,7 +118,8 @@ impl SelectionError {
             Self::UnknownSelector { name, known } => nearest(name, known.iter().map(String::as_str))
                 .map_or_else(|| "add it to selectors.yml".to_owned(), |near| format!("did you mean '{near}'?")),
             Self::InvalidSelectorFile { .. } => {
-                "write `definition: \"tag:nightly\"`, `{method: …, value: …}`, or `{union: […]}`".to_owned()
+                "an entry has `name`, `definition` and perhaps `description` and `default`; a definition is \"tag:nightly\", `{method: …, value: …}` or `{union: […]}`"
+                    .to_owned()
             }
         }
     }
@@ -137,7 +138,7 @@ impl SelectionError {
                 diagnostic.cause(format!("what stands before the colon in `{name}:…` says how to compare"))
             }
             Self::InvalidSelectorFile { selector: Some(name), .. } => {
-                diagnostic.cause(format!("the definition of selector '{name}' is not one dbt knows"))
+                diagnostic.cause(format!("the entry of selector '{name}' is not one that dbt takes"))
             }
             _ => diagnostic,
         }

@@ -17,12 +17,12 @@ pub struct Selector {
     pub description: Option<String>,
     /// Whether it is used when neither `--select` nor `--selector` is given.
     pub is_default: bool,
-    /// `default:` as it is written.
-    pub default: Option<Json>,
     /// What it asks for.
     pub spec: SelectionSpec,
-    /// The form that the manifest keeps.
+    /// The definition in the form that the manifest keeps.
     pub normalized: Json,
+    /// The entry as the manifest keeps it: what is written, with the definition so.
+    pub entry: Json,
 }
 
 impl Selector {
@@ -31,13 +31,21 @@ impl Selector {
         let definition = entry.get("definition").ok_or_else(|| error(Some(name), "it has no `definition`"))?;
         let (spec, normalized) = Reader { name, indirect_selection }.definition(definition, true)?;
         let is_default = match entry.get("default") {
-            None | Some(Json::Null) => false,
+            None => false,
             Some(Json::Bool(flag)) => *flag,
             Some(_) => return Err(error(Some(name), "`default` must be true or false")),
         };
-        let description = entry.get("description").and_then(Json::as_str).map(str::to_owned);
-        let default = entry.get("default").cloned();
-        Ok(Self { name: name.to_owned(), description, is_default, default, spec, normalized })
+        let description = match entry.get("description") {
+            None => None,
+            Some(Json::String(text)) => Some(text.clone()),
+            Some(_) => return Err(error(Some(name), "`description` must be a text")),
+        };
+        if let Some(key) = unknown_key(entry, &["name", "definition", "description", "default"]) {
+            return Err(error(Some(name), &format!("'{key}' is no key of a selector")));
+        }
+        let mut kept = entry.clone();
+        kept["definition"] = normalized.clone();
+        Ok(Self { name: name.to_owned(), description, is_default, spec, normalized, entry: kept })
     }
 }
 
@@ -60,6 +68,12 @@ impl Selectors {
         };
         let mut selectors = IndexMap::new();
         let mut wrong = Vec::new();
+        if let Some(key) = unknown_key(file, &["selectors", "version"]) {
+            wrong.push(error(None, &format!("'{key}' is no key of the file")));
+        }
+        if file.get("version").is_some_and(|version| !version.is_i64()) {
+            wrong.push(error(None, "`version` must be a whole number"));
+        }
         for entry in entries {
             match Selector::parse(entry, indirect_selection) {
                 // Of two with one name dbt keeps the later.
@@ -98,22 +112,12 @@ impl Selectors {
 
     /// `selectors` of the manifest.
     pub fn manifest_json(&self) -> JsonMap<String, Json> {
-        self.selectors
-            .values()
-            .map(|selector| {
-                let mut object = JsonMap::new();
-                object.insert("name".to_owned(), json!(selector.name));
-                if let Some(description) = &selector.description {
-                    object.insert("description".to_owned(), json!(description));
-                }
-                if let Some(default) = &selector.default {
-                    object.insert("default".to_owned(), default.clone());
-                }
-                object.insert("definition".to_owned(), selector.normalized.clone());
-                (selector.name.clone(), Json::Object(object))
-            })
-            .collect()
+        self.selectors.values().map(|selector| (selector.name.clone(), selector.entry.clone())).collect()
     }
+}
+
+fn unknown_key<'a>(object: &'a Json, known: &[&str]) -> Option<&'a str> {
+    object.as_object()?.keys().map(String::as_str).find(|key| !known.contains(key))
 }
 
 fn error(selector: Option<&str>, reason: &str) -> SelectionError {

@@ -87,3 +87,27 @@ fn what_dbt_takes_is_taken() {
     let SelectionSpec::Criterion(with_parents) = &selectors.get("d").unwrap().spec else { panic!("a criterion") };
     assert_eq!((with_parents.parents, with_parents.children), (Some(None), None));
 }
+
+/// Source: dbt Core 1.12.0.
+#[test]
+fn keys_that_dbt_refuses() {
+    let start = "Could not read selector file data: ";
+    let of = |key: &str, value: serde_json::Value| {
+        parse(json!({"selectors": [{"name": "a", "definition": "x", key: value}]})).unwrap_err()
+    };
+    assert_eq!(of("unknown", json!(3)), format!("{start}'unknown' is no key of a selector"));
+    assert_eq!(of("description", json!(4)), format!("{start}`description` must be a text"));
+    assert_eq!(of("default", json!(null)), format!("{start}`default` must be true or false"));
+    let file = |key: &str, value: serde_json::Value| parse(json!({"selectors": [], key: value})).unwrap_err();
+    assert_eq!(file("extra", json!(1)), format!("{start}'extra' is no key of the file"));
+    assert_eq!(file("version", json!("two")), format!("{start}`version` must be a whole number"));
+}
+
+/// Source: dbt Core 1.12.0.
+#[test]
+fn the_manifest_keeps_the_order_of_the_keys() {
+    let entry = json!({"definition": "tag:x", "description": "d", "name": "a", "default": true});
+    let selectors = parse(json!({"version": 3, "selectors": [entry]})).unwrap();
+    let kept = json!({"definition": {"method": "tag", "value": "x"}, "description": "d", "name": "a", "default": true});
+    assert_eq!(selectors.manifest_json()["a"].to_string(), kept.to_string());
+}
