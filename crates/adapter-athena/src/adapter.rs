@@ -121,6 +121,9 @@ impl Adapter for AthenaAdapter {
         origin: &StatementOrigin,
         fetch: Option<Option<usize>>,
     ) -> AdapterResult<(AdapterResponse, ResultTable)> {
+        if let Some(response) = statement::told_before(sql) {
+            return Ok((response, ResultTable::default()));
+        }
         if let Some(more) = statement::runs_until_done(sql) {
             let response = self.warehouse.run_until_done(sql, origin, more).await?;
             return Ok((response, ResultTable::default()));

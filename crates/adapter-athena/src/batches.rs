@@ -5,7 +5,8 @@
 
 use std::sync::LazyLock;
 
-use engine::adapter::{AdapterResult, Column};
+use athena_api::athena::ColumnInfo;
+use engine::adapter::{AdapterResult, Column, TableType};
 use regex::Regex;
 
 use crate::{literals, warehouse::RawResult};
@@ -20,7 +21,7 @@ static TRUNCATE: LazyLock<Regex> =
 /// A partition key or transform as an expression that groups rows.
 pub(crate) fn select_key(key: &str, columns: &[Column]) -> String {
     if let Some(found) = TRANSFORM.captures(key) {
-        return format!("date_trunc('{}', {})", found[1].to_lowercase(), &found[2]);
+        return format!("date_trunc('{}', {})", found[1].to_lowercase(), found[2].to_lowercase());
     }
     if let Some(found) = BUCKET.captures(key) {
         return found[1].to_owned();
@@ -38,6 +39,18 @@ pub(crate) fn select_key(key: &str, columns: &[Column]) -> String {
         };
     }
     key.to_lowercase()
+}
+
+/// A result's column as a table's, for its name and type.
+pub(crate) fn named_type(column: &ColumnInfo) -> Column {
+    Column {
+        name: column.name.clone(),
+        data_type: column.r#type.clone(),
+        raw_type: column.r#type.clone(),
+        is_partition: false,
+        table_type: TableType::Table,
+        comment: None,
+    }
 }
 
 /// The conditions, from the distinct values of the select keys.

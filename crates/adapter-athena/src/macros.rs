@@ -12,6 +12,12 @@ pub(crate) const ALL: &[(&str, &str)] = &[
     ("macros/adapters/metadata.sql", include_str!("../macros/adapters/metadata.sql")),
     ("macros/adapters/columns.sql", include_str!("../macros/adapters/columns.sql")),
     ("macros/materializations/create_table_as.sql", include_str!("../macros/materializations/create_table_as.sql")),
+    ("macros/materializations/table.sql", include_str!("../macros/materializations/table.sql")),
+    ("macros/materializations/view.sql", include_str!("../macros/materializations/view.sql")),
     ("macros/materializations/incremental.sql", include_str!("../macros/materializations/incremental.sql")),
+    ("macros/materializations/merge.sql", include_str!("../macros/materializations/merge.sql")),
+    ("macros/materializations/partitions.sql", include_str!("../macros/materializations/partitions.sql")),
+    ("macros/materializations/schema_changes.sql", include_str!("../macros/materializations/schema_changes.sql")),
+    ("macros/materializations/seed.sql", include_str!("../macros/materializations/seed.sql")),
     ("macros/materializations/snapshot.sql", include_str!("../macros/materializations/snapshot.sql")),
 ];

@@ -1,6 +1,7 @@
 //! A statement's text on its way to Athena: query comment, quotes, blanks.
 
-use engine::adapter::QueryComment;
+use engine::adapter::{AdapterResponse, QueryComment};
+use serde::Deserialize;
 
 /// Statements that Athena's Hive grammar refuses with a comment before them.
 const WITHOUT_COMMENT: [&str; 5] = ["alter", "drop", "optimize", "vacuum", "msck"];
@@ -41,6 +42,27 @@ pub(crate) fn runs_until_done(sql: &str) -> Option<&'static str> {
     }
 }
 
+/// What `select '{"rowcount":7,"data_scanned_in_bytes":0}'` would say: a materialization's last statement, which only repeats what an
+/// earlier one has answered. It needs no query.
+pub(crate) fn told_before(sql: &str) -> Option<AdapterResponse> {
+    let text = sql.trim().trim_end_matches(';').trim_end();
+    let quoted = starts_with_word(text, "select").then(|| text["select".len()..].trim_start())?;
+    let told: Told = serde_json::from_str(quoted.strip_prefix('\'')?.strip_suffix('\'')?).ok()?;
+    Some(AdapterResponse {
+        message: format!("OK {}", told.rowcount),
+        code: "OK".to_owned(),
+        rows_affected: told.rowcount,
+        data_scanned_in_bytes: told.data_scanned_in_bytes,
+        query_execution_ids: Vec::new(),
+    })
+}
+
+#[derive(Deserialize)]
+struct Told {
+    rowcount: i64,
+    data_scanned_in_bytes: u64,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -53,6 +75,14 @@ mod tests {
     fn the_comment_is_one_line_before_or_behind() {
         assert_eq!(prepare(" select 1 ", Some(&comment(false))), "-- /* {\"app\": \"dbt\"} */\nselect 1");
         assert_eq!(prepare("select 1;", Some(&comment(true))), "select 1\n-- /* {\"app\": \"dbt\"} */;");
+    }
+
+    #[test]
+    fn what_was_told_before_is_not_asked_again() {
+        let told = told_before("\n SELECT '{\"rowcount\":7,\"data_scanned_in_bytes\":12}';").expect("an answer");
+        assert_eq!((told.message.as_str(), told.data_scanned_in_bytes), ("OK 7", 12));
+        assert!(told_before("select 'many partitions created'").is_none());
+        assert!(told_before("select '{\"rowcount\":7}' as x").is_none());
     }
 
     #[test]

@@ -1,4 +1,6 @@
-//! Athena's result texts as Python values.
+//! Athena's result texts as the values that dbt's tables hold: what agate has no type for is a text there.
+//!
+//! Source: dbt Core 1.12 with dbt-athena 1.11, asked for a value of each type.
 
 use std::str::FromStr;
 
@@ -7,18 +9,25 @@ use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
 use diagnostic::Diagnostic;
 use engine::adapter::{AdapterError, AdapterResult, ResultColumn, ResultTable};
 use jinja::{DateTime, Decimal, Value, Zone};
+use serde_json::Value as Json;
 
 use crate::warehouse::RawResult;
 
 /// A whole result.
 pub(crate) fn to_table(raw: RawResult) -> AdapterResult<ResultTable> {
     let rows = raw.rows.into_iter().map(|row| to_row(&raw.columns, row)).collect::<AdapterResult<Vec<_>>>()?;
-    let width = rows.first().map_or(0, Vec::len);
+    let width = rows.iter().map(Vec::len).max().unwrap_or(0);
     let mut columns: Vec<ResultColumn> = raw.columns.iter().map(to_column).collect();
     // DDL may answer text without saying its columns.
     for index in columns.len()..width {
         columns.push(ResultColumn { name: format!("column_{index}"), data_type: "string".to_owned() });
     }
+    // DESCRIBE answers some rows with fewer texts.
+    let whole = |mut row: Vec<Value>| {
+        row.resize(columns.len(), Value::None);
+        row
+    };
+    let rows = rows.into_iter().map(whole).collect();
     Ok(ResultTable { columns, rows })
 }
 
@@ -43,16 +52,19 @@ fn to_row(columns: &[ColumnInfo], row: Vec<Option<String>>) -> AdapterResult<Vec
 pub(crate) fn to_value(data_type: &str, text: &str) -> AdapterResult<Value> {
     let value = match data_type {
         "tinyint" | "smallint" | "int" | "integer" | "bigint" => text.parse::<i64>().ok().map(Value::Int),
-        "float" | "real" | "double" => float(text).map(Value::Float),
+        "float" | "real" | "double" => float(text).map(number),
         "boolean" => Some(Value::Bool(!text.eq_ignore_ascii_case("false"))),
-        "decimal" => Decimal::from_str(text).ok().map(Value::from),
+        "decimal" => Decimal::from_str(text).is_ok().then(|| Value::str(text)),
         "date" => NaiveDate::parse_from_str(text, "%Y-%m-%d").ok().map(Value::Date),
         "timestamp" => moment(text).map(Value::from),
         "timestamp with time zone" => zoned(text),
-        "time" => NaiveTime::parse_from_str(text, "%H:%M:%S%.f").ok().map(Value::Time),
-        "varbinary" => hex::decode(text.replace(' ', "")).ok().map(|bytes| Value::Bytes(bytes.into())),
-        "json" => serde_json::from_str::<serde_json::Value>(text).ok().map(Value::from),
-        "array" | "map" | "row" => Some(nested(text)),
+        "time" => NaiveTime::parse_from_str(text, "%H:%M:%S%.f").ok().map(|time| Value::Time(time).to_string().into()),
+        "varbinary" => hex::decode(text.replace(' ', "")).ok().map(|bytes| Value::Bytes(bytes.into()).repr().into()),
+        "json" => serde_json::from_str::<Json>(text).ok().map(json_text),
+        "array" | "map" | "row" => Some(match nested(text) {
+            Json::String(text) => text.into(),
+            nested => json_text(nested),
+        }),
         _ => Some(Value::str(text)),
     };
     value.ok_or_else(|| {
@@ -62,6 +74,18 @@ pub(crate) fn to_value(data_type: &str, text: &str) -> AdapterResult<Value> {
                 .fix("cast the column to varchar in the query, and report the value"),
         )
     })
+}
+
+/// As `json.dumps` writes it.
+fn json_text(json: Json) -> Value {
+    let value = Value::from(json);
+    jinja::modules::dump_json(&value, false, None).map_or(value, Value::from)
+}
+
+/// Numbers with decimals are Python's decimals in agate.
+fn number(number: f64) -> Value {
+    let float = Value::Float(number);
+    Decimal::from_str(&float.repr()).map_or(float, Value::from)
 }
 
 fn float(text: &str) -> Option<f64> {
@@ -98,23 +122,21 @@ fn zoned(text: &str) -> Option<Value> {
 }
 
 /// An array, map or row as Athena prints it: `[a, b]`, `{k=v, x=y}`. Nothing quotes the parts, so scalars stay text.
-fn nested(text: &str) -> Value {
+fn nested(text: &str) -> Json {
     let text = text.trim();
     let inner = |open, close| text.strip_prefix(open).and_then(|rest: &str| rest.strip_suffix(close));
     if let Some(items) = inner('[', ']') {
-        return Value::list(split(items).into_iter().map(nested).collect());
+        return split(items).into_iter().map(nested).collect();
     }
     let Some(entries) = inner('{', '}') else {
-        return if text == "null" { Value::None } else { Value::str(text) };
+        return if text == "null" { Json::Null } else { text.into() };
     };
     let entries = split(entries);
     if entries.iter().any(|entry| !entry.contains('=')) {
-        return Value::str(text);
+        return text.into();
     }
-    Value::dict(entries.into_iter().filter_map(|entry| {
-        let (key, value) = entry.split_once('=')?;
-        Some((key.trim().to_owned(), nested(value)))
-    }))
+    let entry = |entry: &str| entry.split_once('=').map(|(key, value)| (key.trim().to_owned(), nested(value)));
+    Json::Object(entries.into_iter().filter_map(entry).collect())
 }
 
 fn split(text: &str) -> Vec<&str> {
@@ -147,14 +169,17 @@ mod tests {
 
     #[test]
     fn values_are_pythons() {
-        assert_eq!(repr("decimal", "1.50"), "Decimal('1.50')");
+        assert_eq!(repr("decimal", "1.50"), "'1.50'");
+        assert_eq!(repr("double", "1.5"), "Decimal('1.5')");
+        assert_eq!(repr("time", "10:00:00.000"), "'10:00:00'");
         assert_eq!(repr("bigint", "7"), "7");
         assert_eq!(repr("boolean", "false"), "False");
         assert_eq!(repr("date", "2024-02-29"), "datetime.date(2024, 2, 29)");
-        assert_eq!(repr("array", "[a, [b, c], null]"), "['a', ['b', 'c'], None]");
-        assert_eq!(repr("map", "{k=v, n={x=1}}"), "{'k': 'v', 'n': {'x': '1'}}");
-        assert_eq!(repr("array", "[]"), "[]");
-        assert_eq!(repr("varbinary", "68 69"), "b'hi'");
+        assert_eq!(repr("array", "[a, [b, c], null]"), "'[\"a\", [\"b\", \"c\"], null]'");
+        assert_eq!(repr("map", "{k=v, n={x=1}}"), "'{\"k\": \"v\", \"n\": {\"x\": \"1\"}}'");
+        assert_eq!(repr("array", "[]"), "'[]'");
+        assert_eq!(repr("json", "{\"a\":[1,\"é\"]}"), r#"'{"a": [1, "\\u00e9"]}'"#);
+        assert_eq!(repr("varbinary", "68 69"), "\"b'hi'\"");
     }
 
     #[test]

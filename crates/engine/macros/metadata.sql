@@ -7,9 +7,30 @@
     {% do run_query(alter_relation_comment(relation, model.description)) %}
   {% endif %}
   {% if for_columns and config.persist_column_docs() and model.columns %}
-    {% do run_query(alter_column_comment(relation, model.columns)) %}
+    {% set existing = adapter.get_columns_in_relation(relation) | map(attribute='name') | list %}
+    {% do run_query(alter_column_comment(relation, validate_doc_columns(relation, model.columns, existing))) %}
   {% endif %}
 {%- endmacro %}
+
+{#- Those of the described columns that exist; of the others it is warned. -#}
+{% macro validate_doc_columns(relation, column_dict, existing_column_names) %}
+  {%- set folded = existing_column_names | map('lower') | list -%}
+  {%- set found, missing = {}, [] -%}
+  {%- for name, column in column_dict.items() -%}
+    {%- if name in existing_column_names or (not column['quote'] and name | lower in folded) -%}
+      {%- do found.update({name: column}) -%}
+    {%- else -%}
+      {%- do missing.append(name) -%}
+    {%- endif -%}
+  {%- endfor -%}
+  {%- if missing -%}
+    {%- do exceptions.warn(
+      'In relation ' ~ relation.render() ~ ': The following columns are specified in the schema but are not present in the database: '
+      ~ missing | join(', ')
+    ) -%}
+  {%- endif -%}
+  {{ return(found) }}
+{% endmacro %}
 
 {% macro alter_relation_comment(relation, relation_comment) -%}
   {{ return(adapter.dispatch('alter_relation_comment', 'dbt')(relation, relation_comment)) }}

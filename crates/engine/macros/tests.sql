@@ -119,3 +119,33 @@ where parent.to_field is null
       {{ "limit " ~ limit if limit != none }}
     ) dbt_internal_test
 {%- endmacro %}
+
+{% materialization test, default -%}
+  {%- set relations = [] -%}
+  {%- set main_sql = get_limit_subquery_sql(sql, config.get('limit')) -%}
+  {%- if should_store_failures() -%}
+    {%- set kind = config.get('store_failures_as') or 'table' -%}
+    {%- if kind not in ['table', 'view'] -%}
+      {%- do exceptions.raise_compiler_error(
+        "'" ~ kind ~ "' is not a valid value for `store_failures_as`. Accepted values are: ['ephemeral', 'table', 'view']"
+      ) -%}
+    {%- endif -%}
+    {%- set target_relation = api.Relation.create(
+      database=database, schema=schema, identifier=model['alias'], type=kind
+    ) -%}
+    {%- set old_relation = load_cached_relation(target_relation) -%}
+    {%- if old_relation -%}
+      {%- do drop_relation(old_relation) -%}
+    {%- endif -%}
+    {%- call statement(auto_begin=True) -%}
+      {{ get_create_sql(target_relation, main_sql) }}
+    {%- endcall -%}
+    {%- do relations.append(target_relation) -%}
+    {%- set main_sql = 'select * from ' ~ target_relation -%}
+    {{ adapter.commit() }}
+  {%- endif -%}
+  {% call statement('main', fetch_result=True) -%}
+    {{ get_test_sql(main_sql, config.get('fail_calc'), config.get('warn_if'), config.get('error_if'), limit=none) }}
+  {%- endcall %}
+  {{ return({'relations': relations}) }}
+{%- endmaterialization %}

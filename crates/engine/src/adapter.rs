@@ -12,6 +12,8 @@ use names::{RelationName, UniqueId};
 pub use project::CatalogIntegration;
 use serde::{Deserialize, Serialize};
 
+use crate::context::EnumMember;
+
 /// What a relation is in the warehouse.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -47,7 +49,29 @@ pub struct Column {
     pub raw_type: String,
     /// It partitions the table.
     pub is_partition: bool,
+    pub table_type: TableType,
     pub comment: Option<String>,
+}
+
+/// What a table is, as dbt-athena tells them apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TableType {
+    #[default]
+    Table,
+    View,
+    Iceberg,
+}
+
+impl TableType {
+    /// The enumeration's member that macros see.
+    pub fn member(self) -> EnumMember {
+        let (name, value) = match self {
+            Self::Table => ("TABLE", "table"),
+            Self::View => ("VIEW", "view"),
+            Self::Iceberg => ("ICEBERG", "iceberg_table"),
+        };
+        EnumMember { class: "TableType", name, value }
+    }
 }
 
 /// A result with Python's values, as dbt's agate tables have them.

@@ -10,7 +10,7 @@ use diagnostic::Diagnostic;
 use engine::adapter::{
     Adapter, AdapterError, AdapterResponse, AdapterResult, CancelReport, CatalogIntegration, CatalogTable, Column,
     Materialization, MaterializationRequest, Plan, Relation, RelationKind, ResultColumn, ResultTable,
-    SnapshotStrategyKind, StatementOrigin, StepSummary,
+    SnapshotStrategyKind, StatementOrigin, StepSummary, TableType,
 };
 use jinja::{CallArgs, Value};
 use names::RelationName;
@@ -95,6 +95,7 @@ impl FakeAdapter {
                 data_type: (*data_type).to_owned(),
                 raw_type: (*data_type).to_owned(),
                 is_partition: false,
+                table_type: if kind == RelationKind::View { TableType::View } else { TableType::Table },
                 comment: None,
             })
             .collect();

@@ -11,29 +11,3 @@
     {%- endfor -%}
     select {{ selected | join(', ') }}
 {%- endmacro %}
-
-{% macro alter_relation_add_columns(relation, add_columns=none, table_type='hive') -%}
-    {%- if add_columns -%}
-        {%- set columns = [] -%}
-        {%- for column in add_columns -%}
-            {%- do columns.append('`' ~ column.name ~ '` ' ~ ddl_data_type(column.dtype, table_type)) -%}
-        {%- endfor -%}
-        {%- do run_query('alter table `' ~ relation.schema ~ '`.`' ~ relation.identifier ~ '` add columns (' ~ columns | join(', ') ~ ')') -%}
-    {%- endif -%}
-{%- endmacro %}
-
-{% macro alter_relation_replace_columns(relation, replace_columns=none, table_type='hive') -%}
-    {%- if replace_columns -%}
-        {%- set columns = [] -%}
-        {%- for column in replace_columns -%}
-            {%- do columns.append('`' ~ column.name ~ '` ' ~ ddl_data_type(column.dtype, table_type)) -%}
-        {%- endfor -%}
-        {%- do run_query('alter table `' ~ relation.schema ~ '`.`' ~ relation.identifier ~ '` replace columns (' ~ columns | join(', ') ~ ')') -%}
-    {%- endif -%}
-{%- endmacro %}
-
-{% macro alter_relation_drop_columns(relation, remove_columns=none) -%}
-    {%- for column in remove_columns or [] -%}
-        {%- do run_query('alter table `' ~ relation.schema ~ '`.`' ~ relation.identifier ~ '` drop column `' ~ column.name ~ '`') -%}
-    {%- endfor -%}
-{%- endmacro %}

@@ -165,7 +165,7 @@ impl Ctas {
 }
 
 /// The distinct partitions of a relation.
-pub(super) fn distinct_text(select: &[String], from: &str) -> String {
+pub(crate) fn distinct_text(select: &[String], from: &str) -> String {
     let select = select.join(", ");
     format!("select distinct {select} from {from} order by {select}")
 }

@@ -46,7 +46,7 @@ impl Describe {
         parts.join(", ")
     }
 
-    pub(super) async fn execute(&self, warehouse: &Warehouse) -> AdapterResult<()> {
+    pub(crate) async fn execute(&self, warehouse: &Warehouse) -> AdapterResult<()> {
         let name = folded(&self.relation);
         let Some(table) = warehouse.table(&name).await? else { return Ok(()) };
         let mut input = table.input.clone();
@@ -146,13 +146,13 @@ pub(crate) fn python_text(value: &serde_json::Value) -> String {
     }
 }
 
-/// Deletes all but the newest versions. With `delete_files` also the files of an expired version, unless a kept one reads them too.
-pub(super) async fn expire_versions(
+/// Deletes all but the newest versions, and answers their ids. With `delete_files` also the files of an expired version, unless a kept one reads them too.
+pub(crate) async fn expire_versions(
     warehouse: &Warehouse,
     relation: &RelationName,
     keep: usize,
     delete_files: bool,
-) -> AdapterResult<()> {
+) -> AdapterResult<Vec<String>> {
     let name = folded(relation);
     let catalog = warehouse.catalog_id(&name.database).await?;
     let glue = &warehouse.services.glue;
@@ -174,19 +174,20 @@ pub(super) async fn expire_versions(
     let expired = versions.split_off(versions.len().min(keep.max(1)));
     let current = warehouse.table(&name).await?.and_then(|table| super::tables::location_of(&table));
     let kept: Vec<S3Uri> = versions.iter().filter_map(location).chain(current).collect();
+    let mut ids = Vec::new();
     for version in expired {
         let deleted =
             glue.delete_table_version(catalog.as_deref(), &name.schema, &name.identifier, &version.version_id).await;
         match deleted {
             Err(error) if !error.is_not_found() => return Err(errors::of_api(&error, None)),
-            _ => {}
+            _ => ids.push(version.version_id.clone()),
         }
         let Some(old) = location(&version).filter(|_| delete_files) else { continue };
         if !kept.iter().any(|kept| kept.contains(&old) || old.contains(kept)) {
             warehouse.delete_files(&name, &old, None).await?;
         }
     }
-    Ok(())
+    Ok(ids)
 }
 
 #[cfg(test)]

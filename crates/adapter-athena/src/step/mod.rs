@@ -16,10 +16,11 @@ use names::{RelationName, S3Uri, UniqueId};
 
 pub(crate) use columns::{SchemaChangeMode, SyncColumns};
 pub(crate) use contract::CheckContract;
-pub(crate) use ctas::{Batching, Ctas, stage_name};
-pub(crate) use describe::{Describe, python_text};
+pub(crate) use ctas::{Batching, Ctas, distinct_text, stage_name};
+pub(crate) use describe::{Describe, expire_versions, python_text};
 pub(crate) use insert::InsertFrom;
 pub(crate) use merge::{Merge, MergeRule};
+pub(crate) use partitions::{delete_matching, swap};
 pub(crate) use seed::{InsertSeed, SeedCast, UploadSeed, csv};
 pub(crate) use snapshot::{SnapshotMerge, SnapshotRebuild};
 pub(crate) use tables::{Predecessor, drop_entry, drop_relation, location_of, rename_relation};
@@ -210,7 +211,9 @@ impl Step {
                 build.warehouse.look_again(relation).await
             }
             Self::Ctas(ctas) => ctas.execute(build).await,
-            Self::SwapTable { staged, target, archive } => partitions::swap(build, staged, target, *archive).await,
+            Self::SwapTable { staged, target, archive } => {
+                partitions::swap(build.warehouse, staged, target, *archive).await
+            }
             Self::ReplaceByRename { staged, target, backup, predecessor } => {
                 tables::replace_by_rename(build, staged, target, backup, *predecessor).await
             }
@@ -237,7 +240,7 @@ impl Step {
             Self::InsertSeed(insert) => insert.execute(build).await,
             Self::Describe(describe) => describe.execute(build.warehouse).await,
             Self::ExpireVersions { relation, keep, delete_files } => {
-                describe::expire_versions(build.warehouse, relation, *keep, *delete_files).await
+                describe::expire_versions(build.warehouse, relation, *keep, *delete_files).await.map(drop)
             }
         }
     }

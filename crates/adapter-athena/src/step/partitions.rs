@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use athena_api::glue::{Partition, PartitionInput, Table, TableInput, UpdateOptions};
+use athena_api::glue::{self, Partition, PartitionFilter, PartitionInput, Table, TableInput, UpdateOptions};
 use engine::adapter::{AdapterError, AdapterResult};
 use futures::StreamExt;
 use names::{RelationName, S3Uri};
@@ -20,13 +20,12 @@ const CALLS_AT_ONCE: usize = 8;
 ///
 /// Readers see the old table until the one UpdateTable, then the new one; partitions that both have change one by one, without a moment
 /// in which they are missing.
-pub(super) async fn swap(
-    build: &mut Build<'_>,
+pub(crate) async fn swap(
+    warehouse: &Warehouse,
     staged: &RelationName,
     target: &RelationName,
     archive: Archive,
 ) -> AdapterResult<()> {
-    let warehouse = build.warehouse;
     let (staged, target) = (folded(staged), folded(target));
     let Some(new) = warehouse.table(&staged).await? else { return Err(vanished(&staged)) };
     let Some(old) = warehouse.table(&target).await? else { return Err(vanished(&target)) };
@@ -136,6 +135,53 @@ pub(super) async fn replace(build: &mut Build<'_>, staged: &RelationName, target
         warehouse.delete_unguarded(location, None).await?;
     }
     Ok(())
+}
+
+/// Glue's limit of an expression. Source: Glue API, `GetPartitions`.
+const EXPRESSION_LIMIT: usize = 2048;
+
+/// Deletes the partitions that one of the conditions selects: from Glue first, then their files, where they lie in the table's folder.
+pub(crate) async fn delete_matching(
+    warehouse: &Warehouse,
+    target: &RelationName,
+    conditions: &[String],
+) -> AdapterResult<()> {
+    let target = folded(target);
+    let own = warehouse.table(&target).await?.and_then(|table| tables::location_of(&table));
+    let catalog = warehouse.catalog_id(&target.database).await?;
+    let mut doomed: Vec<Partition> = Vec::new();
+    for expression in joined_conditions(conditions) {
+        let filter =
+            PartitionFilter { expression: Some(expression), exclude_column_schema: true, ..PartitionFilter::default() };
+        let glue = &*warehouse.services.glue;
+        let found = glue::all_partitions(glue, catalog.as_deref(), &target.schema, &target.identifier, &filter).await;
+        doomed.extend(found.map_err(|error| errors::of_api(&error, None))?);
+    }
+    let is_inside = |location: &S3Uri| {
+        own.as_ref().is_some_and(|own| own.contains(location) && own.as_directory() != location.as_directory())
+    };
+    let locations: Vec<S3Uri> = doomed.iter().filter_map(location_of).filter(is_inside).collect();
+    for location in &locations {
+        warehouse.guard_deletion(&target, location).await?;
+    }
+    tables::delete_partitions(warehouse, &target, &all_values(&doomed)).await?;
+    for location in &locations {
+        warehouse.delete_unguarded(location, None).await?;
+    }
+    Ok(())
+}
+
+/// As few expressions as the limit allows.
+fn joined_conditions(conditions: &[String]) -> Vec<String> {
+    let mut expressions: Vec<String> = Vec::new();
+    for condition in conditions {
+        let condition = format!("({condition})");
+        match expressions.last_mut().filter(|last| last.len() + condition.len() + 4 <= EXPRESSION_LIMIT) {
+            Some(last) => last.push_str(&format!(" or {condition}")),
+            None => expressions.push(condition),
+        }
+    }
+    expressions
 }
 
 /// Where the partitions are that get a successor elsewhere. A partition that lies outside its table's folder was put there by somebody,

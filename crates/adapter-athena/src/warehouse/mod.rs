@@ -22,7 +22,7 @@ use uuid::Uuid;
 use deletion::Occupied;
 pub(crate) use deletion::target_of_build;
 pub(crate) use query::{Outcome, RawResult};
-pub(crate) use relations::{columns_of, folded, to_relation};
+pub(crate) use relations::{columns_of, folded, table_type, to_relation};
 
 use crate::{Catalogs, InvocationOptions, errors, profile::AthenaProfile};
 

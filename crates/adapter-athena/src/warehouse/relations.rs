@@ -6,7 +6,7 @@ use athena_api::{
     ApiError,
     glue::{self, PageRequest, Table},
 };
-use engine::adapter::{AdapterResult, Column, Relation, RelationKind};
+use engine::adapter::{AdapterResult, Column, Relation, RelationKind, TableType};
 use names::RelationName;
 
 use super::{Warehouse, lock};
@@ -32,13 +32,14 @@ pub(crate) fn glue_relation_kind(table: &Table) -> Option<RelationKind> {
 }
 
 /// A Glue column as dbt's `Column`.
-pub(crate) fn to_column(column: &glue::Column, iceberg: bool, is_partition: bool) -> Column {
+pub(crate) fn to_column(column: &glue::Column, table_type: TableType, is_partition: bool) -> Column {
     let raw = column.type_text();
     Column {
         name: column.name.clone(),
-        data_type: DataType::parse(raw).trino(iceberg),
+        data_type: DataType::parse(raw).trino(table_type == TableType::Iceberg),
         raw_type: raw.to_owned(),
         is_partition,
+        table_type,
         comment: column.comment.clone(),
     }
 }
@@ -151,9 +152,18 @@ impl Warehouse {
 
 /// The columns of a Glue table, partition keys last.
 pub(crate) fn columns_of(table: &Table) -> Vec<Column> {
-    let iceberg = table.is_iceberg();
-    let plain = table.columns().map(|column| to_column(column, iceberg, false));
-    plain.chain(table.partition_keys().iter().map(|key| to_column(key, iceberg, true))).collect()
+    let kind = table_type(table);
+    let plain = table.columns().map(|column| to_column(column, kind, false));
+    plain.chain(table.partition_keys().iter().map(|key| to_column(key, kind, true))).collect()
+}
+
+/// dbt-athena's word for a Glue table.
+pub(crate) fn table_type(table: &Table) -> TableType {
+    match (table.is_view(), table.is_iceberg()) {
+        (true, _) => TableType::View,
+        (false, true) => TableType::Iceberg,
+        (false, false) => TableType::Table,
+    }
 }
 
 pub(crate) fn to_relation(name: RelationName, table: &Table) -> Option<Relation> {

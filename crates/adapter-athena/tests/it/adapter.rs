@@ -149,8 +149,8 @@ async fn jinja_methods_answer_or_are_unknown() {
 fn every_macro_compiles() {
     let warehouse = world();
     for (path, text) in adapter(&warehouse).macros() {
-        let found =
-            jinja::extract_blocks(text, &[jinja::BlockKind::Macro]).unwrap_or_else(|error| panic!("{path}: {error}"));
+        let kinds = [jinja::BlockKind::Macro, jinja::BlockKind::Materialization];
+        let found = jinja::extract_blocks(text, &kinds).unwrap_or_else(|error| panic!("{path}: {error}"));
         assert!(!found.blocks.is_empty(), "{path}");
         for block in found.blocks {
             jinja::MacroDef::compile(block.full, "macro.dbt_athena.x", path)

@@ -130,7 +130,7 @@ async fn steps(context: &Arc<RunContext>, node: &Arc<artifacts::manifest::Node>)
     } else {
         let (compiler, id) = (context.compiler.clone(), node.unique_id.clone());
         let compiled = tokio::task::spawn_blocking(move || {
-            if compiler.custom_materialization(&id)?.is_some() {
+            if compiler.materialization(&id)?.is_some() {
                 return Ok(None);
             }
             compiler.compile(&id).map(Some)

@@ -4,12 +4,13 @@ use std::time::Instant;
 
 use engine::{
     adapter::{Adapter, StatementOrigin},
+    context::Table,
     events::Event,
     run::{NodeResult, NodeStatus},
 };
 use graph::ResourceType;
 
-use super::{Outcome, sql::to_table};
+use super::Outcome;
 use crate::{
     args::{ShowArgs, TextOrJson},
     selection::{self, EmptyNodes},
@@ -104,15 +105,15 @@ async fn show(
     let origin = StatementOrigin { node, step: "show".to_owned(), comment: None };
     let (response, table) =
         adapter.execute(&sql, &origin, Some(None)).await.map_err(|error| session.fail(*error.diagnostic))?;
-    let table = to_table(&table);
+    let table = Table::from_result(table);
     let text = match (args.output, name) {
         (TextOrJson::Json, Some(name)) => {
             serde_json::to_string_pretty(&serde_json::json!({"node": name, "show": table.objects()}))?
         }
         (TextOrJson::Json, None) => serde_json::to_string_pretty(&serde_json::json!({"show": table.objects()}))?,
-        (TextOrJson::Text, _) if session.settings.quiet => table.pipes(),
-        (TextOrJson::Text, Some(name)) => format!("Previewing node '{name}':\n{}", table.pipes()),
-        (TextOrJson::Text, None) => format!("Previewing inline node:\n{}", table.pipes()),
+        (TextOrJson::Text, _) if session.settings.quiet => table.text(),
+        (TextOrJson::Text, Some(name)) => format!("Previewing node '{name}':\n{}", table.text()),
+        (TextOrJson::Text, None) => format!("Previewing inline node:\n{}", table.text()),
     };
     Stream::Stdout.write_line(&text);
     Ok(NodeResult {

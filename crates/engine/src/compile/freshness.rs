@@ -70,7 +70,7 @@ impl Compiler {
         };
         Ok(Some(NewestRow {
             rows: table.rows().map(<[Value]>::to_vec).collect(),
-            response: context.take_capture().main_response.filter(|_| !is_bare),
+            response: context.take_capture().last_response.filter(|_| !is_bare),
         }))
     }
 }

@@ -1,15 +1,17 @@
-//! Materializations written in the project: `{% materialization my_table, adapter='athena' %}`.
+//! Materializations that are macros: those written in the project, as `{% materialization my_table, adapter='athena' %}`, and the
+//! built-in ones where the project replaces a macro that they call. All other nodes are built by plans of the adapter.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
+use artifacts::manifest::{Node, ResourceType};
 use diagnostic::Diagnostic;
 use jinja::{CallArgs, MacroDef, State, UndefinedMode, Value};
 use names::{RelationName, UniqueId};
 
-use super::Compiler;
+use super::{Batch, Compiled, Compiler};
 use crate::{
-    adapter::AdapterResponse,
-    context::Relation,
+    adapter::{AdapterResponse, ResultTable},
+    context::{GLOBAL_PACKAGE, Relation, Table, node::Context},
     parse::{errors, resolve::nearest},
 };
 
@@ -23,24 +25,41 @@ const OF_ADAPTER: [&str; 4] = ["view", "table", "incremental", "snapshot"];
 /// Those that dbt has for any adapter.
 const OF_DBT: [&str; 9] = ["view", "table", "incremental", "seed", "snapshot", "test", "unit", "function", "clone"];
 
-/// What a materialization of the project did.
+/// What a materialization did.
 #[derive(Debug, Clone, Default)]
 pub struct MaterializationOutcome {
     /// The relations it returned.
     pub relations: Vec<RelationName>,
     /// The response of its `main` statement.
     pub response: AdapterResponse,
+    /// The rows of its `main` statement, where it fetched them.
+    pub rows: ResultTable,
     /// What it sent as `main`: the text of `target/run`.
     pub run_sql: String,
 }
 
+/// One batch of a microbatch model, as its materialization builds it.
+#[derive(Debug, Clone)]
+pub struct BatchRun<'a> {
+    pub batch: &'a Batch,
+    pub compiled: &'a Compiled,
+    /// Hooks run before the first batch and after the last.
+    pub hooks: BatchHooks,
+}
+
+/// Which of a model's hooks a batch runs.
+#[derive(Debug, Clone, Copy)]
+pub struct BatchHooks {
+    pub before: bool,
+    pub after: bool,
+}
+
 impl Compiler {
-    /// The materialization macro of the project (or one of its packages) that builds this node;
-    /// `None` when it is one of the built-in ones, which are plans of the adapter.
+    /// The macro that builds this node; `None` when a plan of the adapter does.
     ///
     /// # Errors
     /// `No materialization 'x' was found for adapter athena!`
-    pub fn custom_materialization(&self, id: &UniqueId) -> Result<Option<UniqueId>, Diagnostic> {
+    pub fn materialization(&self, id: &UniqueId) -> Result<Option<UniqueId>, Diagnostic> {
         let node = self.known(id)?;
         let name = node.materialized();
         let macros = &self.manifest.scope().macros;
@@ -61,7 +80,7 @@ impl Compiler {
                 .fix("write the model in another language, or extend the list"))
             }
             Some(found) => Ok(Some(UniqueId::new(found.id()))),
-            None if BUILT_IN.contains(&name) => Ok(None),
+            None if BUILT_IN.contains(&name) => Ok(self.built_in_with_overrides(&node)),
             None => {
                 let near = nearest(name, BUILT_IN.into_iter().chain(macros.materializations()));
                 Err(Diagnostic::error(format!(
@@ -74,27 +93,98 @@ impl Compiler {
         }
     }
 
-    /// Runs the materialization macro that [`Compiler::custom_materialization`] found, with the node's compiled SQL.
+    /// The built-in materialization as a macro, if the project or a package has a macro in place of one that it calls: then that macro
+    /// has its effect, as in dbt.
+    fn built_in_with_overrides(&self, node: &Node) -> Option<UniqueId> {
+        let macros = &self.manifest.scope().macros;
+        let name = node.materialized();
+        let is_generic_test = node.test_metadata.is_some();
+        // A snapshot's strategy is found by its name.
+        let strategy = node.config_str("strategy").filter(|_| name == "snapshot").unwrap_or_default();
+        let key = format!("{} {name} {strategy} {is_generic_test}", node.package_name);
+        let mut known = self.overridden.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = known.get(&key) {
+            return found.clone();
+        }
+        let of_dbt = |name: String| macros.find_in(GLOBAL_PACKAGE, &name).cloned();
+        let specific = [self.host.adapter.type_name(), "default"];
+        let built_in = specific.into_iter().find_map(|part| of_dbt(format!("materialization_{name}_{part}")));
+        let found = built_in.filter(|built_in| {
+            let strategy = of_dbt(format!("snapshot_{strategy}_strategy"));
+            let callers = std::iter::once(Arc::clone(built_in)).chain(strategy).collect();
+            let dispatcher = (!is_generic_test).then_some(node.package_name.as_str());
+            macros.first_override(&node.package_name, dispatcher, callers).is_some()
+        });
+        let found = found.map(|built_in| UniqueId::new(built_in.id()));
+        known.insert(key, found.clone());
+        found
+    }
+
+    /// Whether a macro that builds nodes comes with the engine.
+    pub fn is_own_macro(&self, id: &UniqueId) -> bool {
+        self.manifest.scope().macros.is_internal(id.as_str())
+    }
+
+    /// Runs the materialization macro that [`Compiler::materialization`] found, with the node's compiled SQL.
     /// It runs the node's hooks itself.
     ///
     /// # Errors
     /// Whatever it runs into, or an answer that is not `{'relations': […]}`.
     pub fn run_materialization(&self, id: &UniqueId) -> Result<MaterializationOutcome, Diagnostic> {
-        self.compile(id)?;
-        let node = self.compiled_node(&self.known(id)?);
-        let Some(macro_id) = self.custom_materialization(id)? else {
-            return Err(Diagnostic::error(format!("'{}' is a materialization of the engine", node.materialized())));
+        let node = self.known(id)?;
+        if node.resource_type != ResourceType::Seed {
+            self.compile(id)?;
+        }
+        let node = self.compiled_node(&node);
+        let context = self.context(&node, |_| {});
+        self.run_materialization_in(&node, &context)
+    }
+
+    /// As [`Compiler::run_materialization`], for one batch of a microbatch model.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn run_batch_materialization(
+        &self,
+        id: &UniqueId,
+        run: &BatchRun<'_>,
+    ) -> Result<MaterializationOutcome, Diagnostic> {
+        let mut node = Node::clone(&*self.known(id)?);
+        node.compiled = Some(run.compiled.to_artifact());
+        node.compiled_path.clone_from(&run.compiled.path);
+        for (key, keeps) in [("pre-hook", run.hooks.before), ("post-hook", run.hooks.after)] {
+            if !keeps {
+                node.config.insert(key.to_owned(), serde_json::Value::Array(Vec::new()));
+            }
+        }
+        let node = Arc::new(node);
+        let context = self.context(&node, |inner| super::node::in_batch(inner, run.batch));
+        self.run_materialization_in(&node, &context)
+    }
+
+    fn run_materialization_in(
+        &self,
+        node: &Arc<Node>,
+        context: &Context,
+    ) -> Result<MaterializationOutcome, Diagnostic> {
+        let Some(macro_id) = self.materialization(&node.unique_id)? else {
+            return Err(Diagnostic::error(format!("'{}' is built by a plan of the adapter", node.materialized())));
         };
         let Some(definition) = self.manifest.scope().macros.get(macro_id.as_str()).cloned() else {
             return Err(Diagnostic::error(format!("'{macro_id}' is not among the macros")));
         };
         self.tell_of_package(node.materialized(), definition.id())?;
         let name = Arc::clone(&definition.name);
-        let context = self.context(&node, |_| {});
-        let mut state = State::new(&context, UndefinedMode::Strict);
+        let mut state = State::new(context, UndefinedMode::Strict);
         let answer = state
             .call(&Value::from(definition), CallArgs::default())
-            .map_err(|error| errors::in_node(&node, &error, 0))?;
+            .map_err(|error| errors::in_node(node, &error, 0))?;
+        let wrong = |what: String| {
+            Diagnostic::error(format!(
+                "Compilation Error in {} {} ({})\n  {what}",
+                node.resource_type, node.name, node.original_file_path
+            ))
+        };
         let relations = relations(&answer).ok_or_else(|| {
             let sentence = match answer.as_str() {
                 Some(_) => format!(
@@ -103,26 +193,27 @@ impl Compiler {
                 ),
                 None => "Invalid return value from materialization, expected a dict with key \"relations\"".to_owned(),
             };
-            Diagnostic::error(format!(
-                "Compilation Error in {} {} ({})\n  {sentence}",
-                node.resource_type, node.name, node.original_file_path
-            ))
-            .cause(format!("'{name}' answered {}", answer.type_name()))
-            .fix("end it with {{ return({'relations': [target_relation]}) }}")
+            wrong(sentence)
+                .cause(format!("'{name}' answered {}", answer.type_name()))
+                .fix("end it with {{ return({'relations': [target_relation]}) }}")
         })?;
         let capture = context.take_capture();
-        Ok(MaterializationOutcome {
-            relations,
-            response: capture.main_response.unwrap_or_default(),
-            run_sql: capture.written.unwrap_or_default(),
-        })
+        let main = context.results().remove("main");
+        let (Some(response), Some(main)) = (capture.main_response, main) else {
+            return Err(wrong("main is not being called during running model".to_owned())
+                .cause(format!("'{name}' has no statement named `main`, of which the result is told"))
+                .fix("send the statement that builds the node in {% call statement('main') %}…{% endcall %}"));
+        };
+        let rows = main.table.downcast_ref::<Table>().map(Table::to_result).unwrap_or_default();
+        Ok(MaterializationOutcome { relations, response, rows, run_sql: capture.written.unwrap_or_default() })
     }
 
     /// A package's materialization in the place of dbt's own, which the project's flags allow, is deprecated.
     fn tell_of_package(&self, name: &str, macro_id: &str) -> Result<(), Diagnostic> {
         let package = macro_id.split('.').nth(1).unwrap_or_default();
         let is_built_in = OF_DBT.contains(&name) || OF_ADAPTER.contains(&name);
-        if !is_built_in || package == self.manifest.scope().root {
+        let is_own = self.manifest.scope().macros.is_internal(macro_id);
+        if !is_built_in || is_own || package == self.manifest.scope().root {
             return Ok(());
         }
         let what = format!(

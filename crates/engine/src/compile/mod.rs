@@ -3,7 +3,6 @@
 //! Everything here is synchronous and may wait for the warehouse: call it on a blocking thread.
 
 mod ctes;
-mod data_test;
 mod freshness;
 mod hooks;
 mod materialization;
@@ -22,7 +21,7 @@ use artifacts::manifest::{CompiledCode, ExtraCte, Node};
 use names::UniqueId;
 
 pub use hooks::NodeHook;
-pub use materialization::MaterializationOutcome;
+pub use materialization::{BatchHooks, BatchRun, MaterializationOutcome};
 pub use snapshot_strategy::CustomStrategy;
 pub(crate) use unit_test::csv_rows;
 pub use unit_test::{UnitTestPlan, UnitTestRows};
@@ -121,6 +120,8 @@ pub struct Compiler {
     /// `--sample`
     pub(crate) sample: Option<Window>,
     cache: Arc<Mutex<HashMap<UniqueId, Arc<Compiled>>>>,
+    /// Which built-in materializations are run as macros, since the project replaces a part of them.
+    overridden: Arc<Mutex<HashMap<String, Option<UniqueId>>>>,
 }
 
 impl Compiler {
@@ -131,7 +132,7 @@ impl Compiler {
 
     /// A compiler for one invocation.
     pub fn new(manifest: Manifest, host: Host) -> Self {
-        Self { manifest, host, defer: None, sample: None, cache: Arc::default() }
+        Self { manifest, host, defer: None, sample: None, cache: Arc::default(), overridden: Arc::default() }
     }
 
     /// With another state behind it.

@@ -41,19 +41,7 @@ impl Compiler {
     /// As [`Compiler::compile`].
     pub fn compile_batch(&self, id: &UniqueId, batch: &Batch) -> Result<Compiled, Diagnostic> {
         let node = self.known(id)?;
-        let forced = batch.incremental;
-        let (mut compiled, _) = self.compile_node(&node, |inner| {
-            inner.batch = Some(batch.clone());
-            if forced {
-                inner
-                    .extra
-                    .insert("is_incremental".to_owned(), Value::function("is_incremental", |_, _| Ok(true.into())));
-                inner.extra.insert(
-                    "should_full_refresh".to_owned(),
-                    Value::function("should_full_refresh", |_, _| Ok(false.into())),
-                );
-            }
-        })?;
+        let (mut compiled, _) = self.compile_node(&node, |inner| in_batch(inner, batch))?;
         if let Some(path) = &mut compiled.path {
             let stem = path.strip_suffix(".sql").unwrap_or(path).to_owned();
             let name = stem.rsplit('/').next().unwrap_or_default().to_owned();
@@ -509,4 +497,14 @@ fn not_inferred(node: &Node, wanted: &Ref) -> Diagnostic {
     ))
     .cause(format!("{call} was not reached while the project was parsed, when nothing is asked of the warehouse"))
     .fix(format!("add the line `-- depends_on: {{{{ {call} }}}}` to the file"))
+}
+
+/// Makes a context that of a batch.
+pub(super) fn in_batch(inner: &mut Inner, batch: &Batch) {
+    inner.batch = Some(batch.clone());
+    if batch.incremental {
+        for (name, answer) in [("is_incremental", true), ("should_full_refresh", false)] {
+            inner.extra.insert(name.to_owned(), Value::function(name, move |_, _| Ok(answer.into())));
+        }
+    }
 }

@@ -19,12 +19,13 @@ use crate::adapter::{AdapterError, StatementOrigin};
 pub(crate) struct AdapterObject(pub Context);
 
 /// Methods that need no warehouse.
-const PURE: [&str; 14] = [
+const PURE: [&str; 15] = [
     "dispatch",
     "type",
     "quote",
     "quote_as_configured",
     "quote_seed_column",
+    "convert_type",
     "commit",
     "cache_added",
     "cache_dropped",
@@ -80,7 +81,7 @@ impl AdapterObject {
         let limit = limit.and_then(|limit| limit.as_i64()).and_then(|limit| usize::try_from(limit).ok());
         let origin = self.origin(self.0.next_step());
         let (response, table) = self.wait(self.0.0.host.adapter.execute(&sql, &origin, fetch.then_some(limit)))?;
-        self.0.capture().main_response = Some(response.clone());
+        self.0.capture().last_response = Some(response.clone());
         let response = Value::from(serde_json::to_value(&response).unwrap_or_default());
         let table = if fetch { Table::from_result(table) } else { Table::empty() };
         Ok(Value::tuple(vec![Value::object(Response(response)), table.into()]))
@@ -150,11 +151,25 @@ impl AdapterObject {
                 if quoted { format!("\"{identifier}\"").into() } else { identifier.into() }
             }
             "quote_seed_column" => {
-                let [column, quote] = args.bind(name, ["column", "quote_config"], 2)?;
-                let column = text(column);
+                let [column, quote, sign] = args.bind(name, ["column", "quote_config", "quote_character"], 2)?;
+                let (column, sign) = (text(column), text(sign));
+                let sign = if sign.is_empty() { "\"" } else { &sign };
                 match quote {
                     Some(Value::Bool(false)) => column.into(),
-                    _ => format!("\"{column}\"").into(),
+                    _ => format!("{sign}{column}{sign}").into(),
+                }
+            }
+            "convert_type" => {
+                let [table, column] = args.bind(name, ["agate_table", "col_idx"], 2)?;
+                let table = table.as_ref().and_then(Value::downcast_ref::<Table>);
+                let index = column.and_then(|index| index.as_i64()).and_then(|index| usize::try_from(index).ok());
+                match table.zip(index).and_then(|(table, index)| table.sql_type(index)) {
+                    Some(kind) => kind.into(),
+                    None => {
+                        return Err(Error::type_error(
+                            "convert_type() takes a table and the number of one of its columns".to_owned(),
+                        ));
+                    }
                 }
             }
             "get_hard_deletes_behavior" => {
@@ -332,7 +347,16 @@ impl Object for AdapterObject {
 }
 
 impl AdapterObject {
-    fn wait_option(&self, name: &str, args: CallArgs) -> Option<Result<Value>> {
+    fn project(&self) -> Value {
+        let scope = &self.0.0.scope;
+        Value::dict([("name", Value::from(scope.root.clone())), ("version", scope.root_version.clone().into())])
+    }
+
+    fn wait_option(&self, name: &str, mut args: CallArgs) -> Option<Result<Value>> {
+        if name == "persist_docs_to_glue" {
+            // The adapter does not know the project, and writes its name and version.
+            args.keyword.push(("project".into(), self.project()));
+        }
         let runtime = self.0.0.host.runtime.as_ref()?;
         let answer = runtime.block_on(self.0.0.host.adapter.call(name, args))?;
         Some(answer.map_err(to_error))

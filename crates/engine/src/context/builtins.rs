@@ -12,6 +12,7 @@ use super::{
     metric::MetricReference,
     node::{Context, Phase, StoredResult, node_relation, result_value, table_data},
 };
+use crate::run::seeds;
 
 /// Environment variables with this prefix are secrets.
 pub(crate) const SECRET_PREFIX: &str = "DBT_ENV_SECRET";
@@ -227,9 +228,23 @@ pub(super) fn store_result(context: &Context, _: &mut State<'_>, args: CallArgs)
     let [name, response, table] = args.bind("store_result", ["name", "response", "agate_table"], 2)?;
     let table = table.filter(|table| !table.is_none()).unwrap_or_else(|| Table::empty().into());
     let data = table_data(&table);
-    let stored = StoredResult { response: response.unwrap_or(Value::None), table, data, taken: false };
-    context.results().insert(name.unwrap_or(Value::None).to_string(), stored);
+    let response = response.unwrap_or(Value::None);
+    let name = name.unwrap_or(Value::None).to_string();
+    if name == "main" {
+        context.capture().main_response = Some(adapter_response(&response));
+    }
+    context.results().insert(name, StoredResult { response, table, data, taken: false });
     Ok("".into())
+}
+
+/// What a statement answered; a code may also hand over a text.
+fn adapter_response(value: &Value) -> crate::adapter::AdapterResponse {
+    let json = value.to_json().ok().filter(serde_json::Value::is_object);
+    json.and_then(|json| serde_json::from_value(json).ok()).unwrap_or_else(|| crate::adapter::AdapterResponse {
+        message: value.to_string(),
+        rows_affected: -1,
+        ..Default::default()
+    })
 }
 
 /// `store_raw_result`.
@@ -320,31 +335,17 @@ pub(super) fn adapter_macro(_: &Context, _: &mut State<'_>, _: CallArgs) -> Resu
 
 /// `load_agate_table`.
 pub(super) fn load_agate_table(context: &Context, _: &mut State<'_>, _: CallArgs) -> Result<Value> {
-    let Some(compiler) = context.0.compiler.as_ref().filter(|_| context.executes()) else {
+    if !context.executes() {
         return Ok(Table::empty().into());
-    };
-    let _ = compiler;
-    let node = &context.0.node;
-    let root = node.root_path.clone().unwrap_or_default();
-    let path = std::path::Path::new(&root).join(&node.original_file_path);
-    let delimiter = node.config_str("delimiter").and_then(|text| text.bytes().next()).unwrap_or(b',');
-    let mut reader = csv::ReaderBuilder::new()
-        .delimiter(delimiter)
-        .from_path(&path)
-        .map_err(|error| compiler_error(format!("Could not read {}: {error}", path.display())))?;
-    let names = reader
-        .headers()
-        .map_err(|error| compiler_error(error.to_string()))?
-        .iter()
-        .map(|name| Arc::from(name.trim_start_matches('\u{feff}')))
-        .collect();
-    let mut rows = Vec::new();
-    for record in reader.records() {
-        let record = record.map_err(|error| compiler_error(format!("Could not read {}: {error}", path.display())))?;
-        let cell = |text: &str| if text.is_empty() { Value::None } else { Value::str(text) };
-        rows.push(record.iter().map(cell).collect());
     }
-    Ok(Table::from_rows(names, rows).into())
+    let node = &context.0.node;
+    let path = std::path::Path::new(node.root_path.as_deref().unwrap_or_default()).join(&node.original_file_path);
+    let mut seed = seeds::read_seed_file(&path, node).map_err(Error::host)?.table;
+    if context.0.host.flag("empty") {
+        seed.rows.clear();
+    }
+    let names = seed.columns.iter().map(|column| Arc::from(column.name.as_str())).collect();
+    Ok(Table::from_rows(names, seeds::values(&seed)).into())
 }
 
 impl Context {

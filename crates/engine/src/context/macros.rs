@@ -265,6 +265,37 @@ impl MacroRegistry {
         ids
     }
 
+    /// The first macro that is not internal among those that some macros call, directly or by way of others, in a node of `package`;
+    /// `dispatcher` is that package, or `None` for a generic test.
+    pub fn first_override(
+        &self,
+        package: &str,
+        dispatcher: Option<&str>,
+        callers: Vec<Arc<MacroDef>>,
+    ) -> Option<Arc<MacroDef>> {
+        let mut seen = HashSet::new();
+        let mut open = callers;
+        while let Some(definition) = open.pop() {
+            for call in definition.calls() {
+                let found = match call.name.split_once('.') {
+                    Some(("adapter", "dispatch")) => {
+                        let literal = |index: usize| call.positional.get(index)?.as_ref()?.as_str().map(str::to_owned);
+                        let Some(name) = literal(0) else { continue };
+                        self.dispatch(dispatcher, &name, literal(1).as_deref()).ok()
+                    }
+                    None => self.find(package, &call.name).cloned(),
+                    Some((qualifier, name)) => self.find_in(qualifier, name).cloned(),
+                };
+                let Some(found) = found.filter(|found| seen.insert(found.id().to_owned())) else { continue };
+                if !self.is_internal(found.id()) {
+                    return Some(found);
+                }
+                open.push(found);
+            }
+        }
+        None
+    }
+
     /// The macro of a generic test.
     pub fn find_test(&self, package: &str, namespace: Option<&str>, test: &str) -> Option<&Arc<MacroDef>> {
         let name = format!("test_{test}");

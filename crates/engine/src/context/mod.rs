@@ -6,6 +6,7 @@ mod builtins;
 mod catalog_integration;
 mod column;
 mod config_object;
+mod enum_member;
 mod exceptions;
 mod flags;
 mod host;
@@ -23,6 +24,7 @@ mod var;
 pub(crate) mod yaml;
 
 pub use column::Column;
+pub use enum_member::EnumMember;
 pub use host::{Environment, Host, RenderEvents, Silent};
 pub use invocation::InvocationNames;
 pub use macros::{GLOBAL_PACKAGE, MacroRegistry};

@@ -53,6 +53,8 @@ pub(crate) struct Capture {
     pub ephemeral: IndexSet<UniqueId>,
     /// What `write()` was given: the text of `target/run`.
     pub written: Option<String>,
+    /// The response of the last statement.
+    pub last_response: Option<AdapterResponse>,
     /// The response of the last statement named `main`.
     pub main_response: Option<AdapterResponse>,
 }

@@ -65,11 +65,13 @@ pub struct Relation {
     pub parts: [Option<Arc<str>>; 3],
     /// `table`, `view`, `cte`, `external`, `materialized_view`.
     pub kind: Option<Arc<str>>,
-    /// The adapter's finer word for an existing relation.
+    /// Glue's parameter `table_type` of what was looked up: `ICEBERG` or empty.
     pub detail: Option<Arc<str>>,
     pub quote: PartFlags,
     pub include: PartFlags,
     pub filter: RowFilter,
+    /// The folder of its files, where it is not the identifier.
+    pub s3_path_table_part: Option<Arc<str>>,
 }
 
 impl Relation {
@@ -104,7 +106,7 @@ impl Relation {
         };
         Self {
             kind: Some(Arc::from(kind)),
-            detail: (!relation.detail.is_empty()).then(|| Arc::from(relation.detail.as_str())),
+            detail: Some(Arc::from(relation.detail.to_uppercase())),
             ..Self::from_name(&relation.name)
         }
     }
@@ -127,19 +129,21 @@ impl Relation {
 
     /// The name as SQL spells it, without row filters.
     pub fn render(&self) -> String {
+        self.spelled("\"", self.include)
+    }
+
+    /// The name with another sign around its quoted parts, of the parts that are wanted.
+    fn spelled(&self, quote: &str, include: PartFlags) -> String {
         let mut text = String::new();
         for (index, part) in self.parts.iter().enumerate() {
-            let Some(part) = part.as_deref().filter(|_| self.include.0[index]) else { continue };
+            let Some(part) = part.as_deref().filter(|_| include.0[index]) else { continue };
             if !text.is_empty() {
                 text.push('.');
             }
-            if self.quote.0[index] {
-                text.push('"');
-                text.push_str(part);
-                text.push('"');
-            } else {
-                text.push_str(part);
-            }
+            let quote = if self.quote.0[index] { quote } else { "" };
+            text.push_str(quote);
+            text.push_str(part);
+            text.push_str(quote);
         }
         text
     }
@@ -198,6 +202,9 @@ impl Relation {
         }
         if let Some(kind) = args.take_keyword("type") {
             relation.kind = kind.as_str().map(Arc::from);
+        }
+        if let Some(part) = args.take_keyword("s3_path_table_part") {
+            relation.s3_path_table_part = part.as_str().map(Arc::from);
         }
         if let Some(policy) = args.take_keyword("quote_policy") {
             relation.quote = policy_flags(relation.quote, &policy);
@@ -268,22 +275,15 @@ impl Object for Relation {
         }
         Some(match name {
             "type" => text(self.kind.as_ref()),
-            "table_type" => text(self.detail.as_ref()),
-            // As Glue's parameter `table_type` has it; only of what was looked up.
-            "detailed_table_type" => match self.detail.as_deref() {
-                Some("iceberg") => "ICEBERG".into(),
-                Some(_) => "".into(),
-                None => Value::None,
-            },
+            "s3_path_table_part" => text(self.s3_path_table_part.as_ref()),
+            "detailed_table_type" => text(self.detail.as_ref()),
             "is_table" => self.is_kind("table").into(),
             "is_view" => self.is_kind("view").into(),
             "is_cte" => self.is_kind("cte").into(),
             "is_materialized_view" => self.is_kind("materialized_view").into(),
             "is_external" => self.is_kind("external").into(),
-            "is_iceberg" => (self.detail.as_deref() == Some("iceberg")).into(),
             "is_function" => self.is_kind("function").into(),
-            "is_pointer" | "dbt_created" => false.into(),
-            "can_be_renamed" | "can_be_replaced" => (self.is_kind("table") || self.is_kind("view")).into(),
+            "is_pointer" | "dbt_created" | "require_alias" | "can_be_renamed" | "can_be_replaced" => false.into(),
             "quote_policy" => Self::flags_dict(self.quote),
             "include_policy" => Self::flags_dict(self.include),
             "path" => Value::dict(PARTS.iter().zip(&self.parts).map(|(part, value)| (*part, text(value.as_ref())))),
@@ -315,6 +315,8 @@ impl Object for Relation {
         matches!(
             name,
             "render"
+                | "render_hive"
+                | "render_pure"
                 | "include"
                 | "quote"
                 | "without_identifier"
@@ -333,13 +335,17 @@ impl Object for Relation {
     fn call_method(&self, state: &mut State<'_>, name: &str, args: CallArgs) -> Result<Value> {
         Ok(match name {
             "render" => self.render().into(),
+            // Hive's DDL quotes with backticks and knows no catalogs; OPTIMIZE and VACUUM know no quotes at all.
+            "render_hive" => self.spelled("`", PartFlags([false, true, true])).into(),
+            "render_pure" => self.spelled("", self.include).into(),
             "render_limited" => self.filtered().into(),
             "include" => Self { include: Self::with_flags(self.include, args, "include")?, ..self.clone() }.into(),
             "quote" => Self { quote: Self::with_flags(self.quote, args, "quote")?, ..self.clone() }.into(),
             "without_identifier" => {
-                let mut include = self.include;
-                include.0[2] = false;
-                Self { include, ..self.clone() }.into()
+                let mut relation = self.clone();
+                relation.include.0[2] = false;
+                relation.parts[2] = None;
+                relation.into()
             }
             "incorporate" => self.incorporate(args)?,
             "replace_path" => self.replace_path(args)?,
@@ -380,7 +386,7 @@ impl Object for Relation {
     }
 
     fn repr(&self) -> String {
-        format!("<Relation {}>", self.filtered())
+        format!("<AthenaRelation {}>", self.filtered())
     }
 
     fn is_true(&self) -> bool {
@@ -428,7 +434,8 @@ pub(crate) fn create(mut args: CallArgs, quote: PartFlags) -> Result<Value> {
         }
     }
     relation.kind = args.take_keyword("type").and_then(|kind| kind.as_str().map(Arc::from));
-    relation.detail = args.take_keyword("table_type").and_then(|kind| kind.as_str().map(Arc::from));
+    relation.detail = args.take_keyword("detailed_table_type").and_then(|kind| kind.as_str().map(Arc::from));
+    relation.s3_path_table_part = args.take_keyword("s3_path_table_part").and_then(|part| part.as_str().map(Arc::from));
     if let Some(policy) = args.take_keyword("quote_policy") {
         relation.quote = policy_flags(relation.quote, &policy);
     }

@@ -7,7 +7,7 @@ use std::{fmt::Write, sync::Arc};
 
 use jinja::{CallArgs, Error, Object, Result, State, Value, ValueIter};
 
-use crate::adapter::ResultTable;
+use crate::adapter::{ResultColumn, ResultTable};
 
 /// The names and rows that a table and its parts share.
 #[derive(Debug)]
@@ -39,6 +39,15 @@ impl Table {
         Self::from_rows(result.columns.into_iter().map(|column| Arc::from(column.name)).collect(), result.rows)
     }
 
+    /// The names and rows; of types only the values tell.
+    pub fn to_result(&self) -> ResultTable {
+        let column = |name: &Arc<str>| ResultColumn { name: name.to_string(), data_type: String::new() };
+        ResultTable {
+            columns: self.0.names.iter().map(column).collect(),
+            rows: self.rows().map(<[_]>::to_vec).collect(),
+        }
+    }
+
     /// The columns' names.
     pub fn names(&self) -> &[Arc<str>] {
         &self.0.names
@@ -47,6 +56,22 @@ impl Table {
     /// The rows.
     pub fn rows(&self) -> impl Iterator<Item = &[Value]> {
         self.0.rows.iter().map(|row| row.as_slice())
+    }
+
+    /// The type that a seed's column of these values gets, in dbt-athena's words; whole numbers that an INTEGER cannot hold are `bigint`.
+    pub fn sql_type(&self, index: usize) -> Option<&'static str> {
+        let values = || self.0.rows.iter().filter_map(|row| row.get(index));
+        let is_small = |value: &Value| value.is_none() || value.as_i64().is_some_and(|n| i32::try_from(n).is_ok());
+        Some(match self.0.types.get(index)?.as_str() {
+            "Integer" if values().all(is_small) => "integer",
+            "Integer" => "bigint",
+            "Number" if values().all(is_whole) => "integer",
+            "Number" => "double",
+            "Boolean" => "boolean",
+            "Date" => "date",
+            "DateTime" => "timestamp",
+            _ => "string",
+        })
     }
 
     fn index(&self, name: &Value) -> Option<usize> {
@@ -75,6 +100,15 @@ impl Table {
 impl From<Table> for Value {
     fn from(table: Table) -> Self {
         Value::object(table)
+    }
+}
+
+/// A number without decimals, or nothing.
+fn is_whole(value: &Value) -> bool {
+    match value {
+        Value::Float(number) => number.fract() == 0.0,
+        Value::Decimal(_) => value.to_string().split_once('.').is_none_or(|(_, rest)| rest.bytes().all(|b| b == b'0')),
+        _ => true,
     }
 }
 

@@ -6,21 +6,14 @@ use artifacts::manifest::{Node, ResourceType};
 use diagnostic::Diagnostic;
 use indexmap::IndexMap;
 
-use super::{
-    RunContext, blocking, errors,
-    job::Outcome,
-    overrides, pointer,
-    results::NodeFailure,
-    seeds::{self, SeedOptions},
-    snapshots,
-};
+use super::{RunContext, blocking, errors, job::Outcome, pointer, results::NodeFailure, seeds, snapshots};
 use crate::{
     Compiled,
     adapter::{
         AdapterError, AdapterResponse, ColumnSpec, Materialization, MaterializationRequest, Plan, SeedTable,
         StatementOrigin,
     },
-    compile::{Batch, CustomStrategy, NodeHook},
+    compile::{Batch, CustomStrategy, MaterializationOutcome, NodeHook},
     events::{Event, Level},
 };
 
@@ -39,15 +32,7 @@ pub(super) async fn build_node(
     node: &Node,
     compiled: &Arc<Compiled>,
 ) -> Result<Outcome, NodeFailure> {
-    let id = node.unique_id.clone();
-    let compiler = context.compiler.clone();
-    let custom = blocking(move || match compiler.custom_materialization(&id)? {
-        Some(_) => compiler.run_materialization(&id).map(Some),
-        None => Ok(None),
-    })
-    .await
-    .map_err(|error| context.failure(error))?;
-    if let Some(outcome) = custom {
+    if let Some(outcome) = by_macro(context, node).await? {
         write_run_sql(context, node, &outcome.run_sql)?;
         pointer::create(context, node, outcome.relations.first()).await?;
         return Ok(Outcome { response: Some(outcome.response), ..Outcome::default() });
@@ -62,6 +47,22 @@ pub(super) async fn build_node(
     let outcome = execute(context, node, request, Some(compiled), Hooks::ALL).await?;
     pointer::create(context, node, None).await?;
     Ok(outcome)
+}
+
+/// Builds a node by its materialization's macro, if a macro builds it.
+pub(super) async fn by_macro(
+    context: &Arc<RunContext>,
+    node: &Node,
+) -> Result<Option<MaterializationOutcome>, NodeFailure> {
+    let (compiler, id) = (context.compiler.clone(), node.unique_id.clone());
+    let is_python = node.language == "python";
+    let built = blocking(move || match compiler.materialization(&id)? {
+        // The engine's own macros write SQL only.
+        Some(found) if is_python && compiler.is_own_macro(&found) => Ok(None),
+        Some(_) => compiler.run_materialization(&id).map(Some),
+        None => Ok(None),
+    });
+    built.await.map_err(|error| context.failure(error))
 }
 
 fn no_python(node: &Node) -> Diagnostic {
@@ -89,6 +90,9 @@ pub(super) async fn build_seed(context: &Arc<RunContext>, node: &Arc<Node>) -> R
         table.rows.clear();
     }
     let rows = table.rows.len();
+    if let Some(outcome) = by_macro(context, node).await? {
+        return Ok(Outcome { response: Some(outcome.response), ..Outcome::default() });
+    }
     let full_refresh = full_refresh(context, node);
     let typed = TypedColumns::of(&table, node);
     let request = request(context, node, MaterializationSource::Seed(table)).await?;
@@ -138,37 +142,7 @@ pub async fn read_seed(context: &Arc<RunContext>, node: &Arc<Node>) -> Result<Se
         node.root_path.as_deref().map_or_else(|| context.project_dir.clone(), |root| context.project_dir.join(root));
     let path = root.join(&node.original_file_path);
     let seed = Arc::clone(node);
-    let read = blocking(move || {
-        let text = fs_err::read_to_string(&path).map_err(|error| {
-            Diagnostic::error(format!(
-                "Runtime Error in seed {} ({})\n  the file cannot be read",
-                seed.name, seed.original_file_path
-            ))
-            .cause(error.to_string())
-            .fix("check that the file is there and is UTF-8")
-        })?;
-        let column_types = seed.config("column_types").and_then(|types| types.as_object());
-        let delimiter = seed.config_str("delimiter").and_then(|text| text.bytes().next()).unwrap_or(b',');
-        let text_columns: Vec<&str> =
-            column_types.into_iter().flat_map(|types| types.keys()).map(String::as_str).collect();
-        let mut read = seeds::read_seed(
-            &seed.original_file_path,
-            &text,
-            &SeedOptions { delimiter, text_columns: text_columns.clone() },
-        )?;
-        let known = |name: &str| read.table.columns.iter().any(|column| column.name == name);
-        let unknown: Vec<&str> = text_columns.into_iter().filter(|name| !known(name)).collect();
-        if !unknown.is_empty() {
-            let warning = Diagnostic::warning(format!(
-                "Column types specified for non-existent columns in seed {}: {}",
-                seed.name,
-                unknown.join(", ")
-            ));
-            read.warnings.push(warning.fix("correct the names below `column_types`"));
-        }
-        Ok::<_, Diagnostic>(read)
-    })
-    .await?;
+    let read = blocking(move || seeds::read_seed_file(&path, &seed)).await?;
     for diagnostic in read.warnings {
         context.events.emit(Event::Warning { name: "SeedWarning".to_owned(), diagnostic });
     }
@@ -204,7 +178,6 @@ pub(super) async fn request_for(
     node: &Node,
     materialization: Materialization,
 ) -> Result<MaterializationRequest, NodeFailure> {
-    overrides::check(context.compiler.manifest(), node, &materialization).map_err(|error| *error)?;
     let config = node.config.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
     let (compiler, id) = (context.compiler.clone(), node.unique_id.clone());
     let comment = blocking(move || compiler.query_comment(Some(&id))).await?;
@@ -343,12 +316,10 @@ pub(super) async fn execute(
         run_hooks(context, node, NodeHook::Before, &request, hooks.batch.as_ref()).await?;
     }
     let plan = plan(context, node, request.clone(), &failed).await?;
-    if node.resource_type != ResourceType::Seed {
-        let one_of_many = compiled.filter(|_| super::microbatch::is_microbatch(node));
-        match one_of_many.and_then(|batch| batch.path.as_deref()).and_then(|path| path.rsplit_once('/')) {
-            Some((_, file)) => write_batch_sql(context, node, file, &plan.run_sql())?,
-            None => write_run_sql(context, node, &plan.run_sql())?,
-        }
+    match compiled.filter(|_| super::microbatch::is_microbatch(node)) {
+        Some(batch) => write_batch_run_sql(context, node, batch, &plan.run_sql())?,
+        None if node.resource_type == ResourceType::Seed => {}
+        None => write_run_sql(context, node, &plan.run_sql())?,
     }
     let response = plan.execute().await.map_err(failed)?;
     if hooks.after {
@@ -387,7 +358,15 @@ async fn run_hooks(
 }
 
 /// As [`write_run_sql`], for a batch: `models/daily/daily_2024-09-17.sql`.
-fn write_batch_sql(context: &RunContext, node: &Node, file: &str, sql: &str) -> Result<(), NodeFailure> {
+pub(super) fn write_batch_run_sql(
+    context: &RunContext,
+    node: &Node,
+    batch: &Compiled,
+    sql: &str,
+) -> Result<(), NodeFailure> {
+    let Some((_, file)) = batch.path.as_deref().and_then(|path| path.rsplit_once('/')) else {
+        return write_run_sql(context, node, sql);
+    };
     let path = context.target_dir.join("run").join(&node.package_name).join(&node.original_file_path);
     super::artifact_files::write_text(&path.with_extension("").join(file), sql).map_err(NodeFailure::from)
 }

@@ -3,15 +3,13 @@
 use std::sync::Arc;
 
 use artifacts::manifest::Node;
-use jinja::Value;
+use jinja::{Decimal, Value};
 use names::RelationName;
 
-use super::{
-    MaterializationSource, NodeStatus, RunContext, blocking, build, errors, job::Outcome, results::NodeFailure,
-};
+use super::{MaterializationSource, NodeStatus, RunContext, build, errors, job::Outcome, results::NodeFailure};
 use crate::{
     Compiled,
-    adapter::{Materialization, StatementOrigin},
+    adapter::{AdapterResponse, Materialization, ResultTable, StatementOrigin},
 };
 
 /// Runs a data test: stores its rows when it is asked to, counts them, and judges.
@@ -23,6 +21,14 @@ pub(super) async fn run(
     let config = node.config.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
     let config = TestConfig::new(&config, context.options.store_failures);
     let failed = |error| errors::of_adapter(node, &error, Some(compiled));
+    if config.store_failures.is_some() {
+        let relation = node.relation();
+        context.adapter.create_schema(&relation.database, &relation.schema).await.map_err(failed)?;
+    }
+    if let Some(outcome) = build::by_macro(context, node).await? {
+        let stored = outcome.relations.first().map(ToString::to_string);
+        return judge(context, node, &config, (outcome.response, outcome.rows), stored);
+    }
     let mut main_sql = config.limited(compiled.sql.trim());
     let mut stored = None;
     // The request also renders the query comment, which the counting query carries as well.
@@ -30,7 +36,6 @@ pub(super) async fn run(
     let comment = request.comment.clone();
     if let Some(kind) = config.store_failures {
         let relation = node.relation();
-        context.adapter.create_schema(&relation.database, &relation.schema).await.map_err(failed)?;
         request.materialization = match kind {
             StoreFailures::Table => Materialization::Table { sql: main_sql },
             StoreFailures::View => Materialization::View { sql: main_sql },
@@ -40,12 +45,20 @@ pub(super) async fn run(
         main_sql = format!("select * from {}", in_dml(&relation));
         stored = Some(in_dml(&relation));
     }
-    let sql = match context.compiler.has_own_test_sql() {
-        true => own_sql(context, node, &config, main_sql).await?,
-        false => config.counting_sql(&main_sql),
-    };
+    let sql = config.counting_sql(&main_sql);
     let origin = StatementOrigin { node: Some(node.unique_id.clone()), step: "main".to_owned(), comment };
     let (response, table) = context.adapter.execute(&sql, &origin, Some(None)).await.map_err(failed)?;
+    judge(context, node, &config, (response, table), stored)
+}
+
+/// What the answer of the counting query means.
+fn judge(
+    context: &RunContext,
+    node: &Node,
+    config: &TestConfig,
+    (response, table): (AdapterResponse, ResultTable),
+    stored: Option<String>,
+) -> Result<Outcome, NodeFailure> {
     let counted = Counted::read(&table, node).map_err(|message| NodeFailure { message, cancelled: false })?;
     let (mut status, message) = config.verdict(&counted);
     if status == NodeStatus::Warn && context.options.warn_error {
@@ -61,21 +74,6 @@ pub(super) async fn run(
         freshness: None,
         batch_results: None,
     })
-}
-
-/// The counting query, as a macro of the project writes it.
-async fn own_sql(
-    context: &Arc<RunContext>,
-    node: &Arc<Node>,
-    config: &TestConfig,
-    main_sql: String,
-) -> Result<String, NodeFailure> {
-    let (compiler, test, config) = (context.compiler.clone(), Arc::clone(node), config.clone());
-    let parts = move || {
-        let parts = [config.fail_calc.as_str(), config.warn_if.as_str(), config.error_if.as_str()];
-        compiler.own_test_sql(&test, &main_sql, parts)
-    };
-    blocking(parts).await.map_err(|error| context.failure(error))
 }
 
 /// The relation as a query names it.
@@ -206,7 +204,10 @@ impl Counted {
             })
         };
         let (should_warn, should_error) = (truth(should_warn)?, truth(should_error)?);
-        let failures = whole_number(failures).ok_or_else(|| {
+        // A decimal is a text in Athena's answers, which dbt does not take for a number.
+        let is_decimal = table.columns.first().is_some_and(|column| column.data_type.starts_with("decimal"));
+        let number = failures.as_str().filter(|_| is_decimal).and_then(|text| text.parse::<Decimal>().ok());
+        let failures = whole_number(&number.map_or_else(|| failures.clone(), Value::from)).ok_or_else(|| {
             format!(
                 "{} is not of type 'integer'\n  cause: `fail_calc` of the test must give a whole number\n  \
                  fix:   wrap it, as in `coalesce(sum(n_records), 0)`",

@@ -18,7 +18,11 @@ use super::{
     results::NodeFailure,
     write_compiled,
 };
-use crate::{Compiled, compile::Batch, events::Event};
+use crate::{
+    Compiled,
+    compile::{Batch, BatchHooks, BatchRun},
+    events::Event,
+};
 
 /// Batches of the run that is retried: what was built then, and what is built again.
 #[derive(Debug, Clone, Default)]
@@ -117,6 +121,19 @@ async fn build_batch(
     })
     .await
     .map_err(|error: Diagnostic| context.failure(error))?;
+    let (compiler, id, one) = (context.compiler.clone(), node.unique_id.clone(), batch.clone());
+    let (sql, batch_hooks) = (Arc::clone(&compiled), BatchHooks { before: hooks.before, after: hooks.after });
+    let by_macro = blocking(move || match compiler.materialization(&id)? {
+        Some(_) => {
+            let run = BatchRun { batch: &one, compiled: &sql, hooks: batch_hooks };
+            compiler.run_batch_materialization(&id, &run).map(Some)
+        }
+        None => Ok(None),
+    });
+    if let Some(outcome) = by_macro.await.map_err(|error: Diagnostic| context.failure(error))? {
+        build::write_batch_run_sql(context, node, &compiled, &outcome.run_sql)?;
+        return Ok(Outcome { response: Some(outcome.response), ..Outcome::default() });
+    }
     let mut request = build::request(context, node, MaterializationSource::Sql(Arc::clone(&compiled))).await?;
     if batch.incremental {
         request.full_refresh = false;

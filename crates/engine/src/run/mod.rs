@@ -16,7 +16,6 @@ mod job;
 mod microbatch;
 mod node_info;
 mod order;
-mod overrides;
 mod pointer;
 mod results;
 pub mod seeds;

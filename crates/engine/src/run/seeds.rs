@@ -5,8 +5,12 @@
 
 mod number;
 
+use std::path::Path;
+
+use artifacts::manifest::Node;
 use chrono::{NaiveDate, NaiveDateTime};
 use diagnostic::Diagnostic;
+use jinja::{Decimal, Value};
 
 use crate::adapter::{SeedColumn, SeedTable, SeedType};
 
@@ -24,6 +28,60 @@ pub struct SeedOptions<'a> {
 pub struct ReadSeed {
     pub table: SeedTable,
     pub warnings: Vec<Diagnostic>,
+}
+
+/// Reads a seed's file, as its config says.
+///
+/// # Errors
+/// A file that is not there, is no UTF-8, or cannot be read as CSV.
+pub fn read_seed_file(path: &Path, seed: &Node) -> Result<ReadSeed, Diagnostic> {
+    let text = fs_err::read_to_string(path).map_err(|error| {
+        Diagnostic::error(format!(
+            "Runtime Error in seed {} ({})\n  the file cannot be read",
+            seed.name, seed.original_file_path
+        ))
+        .cause(error.to_string())
+        .fix("check that the file is there and is UTF-8")
+    })?;
+    let column_types = seed.config("column_types").and_then(|types| types.as_object());
+    let delimiter = seed.config_str("delimiter").and_then(|text| text.bytes().next()).unwrap_or(b',');
+    let text_columns: Vec<&str> = column_types.into_iter().flat_map(|types| types.keys()).map(String::as_str).collect();
+    let options = SeedOptions { delimiter, text_columns: text_columns.clone() };
+    let mut read = read_seed(&seed.original_file_path, &text, &options)?;
+    let known = |name: &str| read.table.columns.iter().any(|column| column.name == name);
+    let unknown: Vec<&str> = text_columns.into_iter().filter(|name| !known(name)).collect();
+    if !unknown.is_empty() {
+        let warning = Diagnostic::warning(format!(
+            "Column types specified for non-existent columns in seed {}: {}",
+            seed.name,
+            unknown.join(", ")
+        ));
+        read.warnings.push(warning.fix("correct the names below `column_types`"));
+    }
+    Ok(read)
+}
+
+/// A seed's rows as the values that `load_agate_table()` gives.
+pub fn values(seed: &SeedTable) -> Vec<Vec<Value>> {
+    let value = |text: &Option<String>, kind: SeedType| {
+        let Some(text) = text else { return Value::None };
+        let typed = match kind {
+            SeedType::Integer => text.parse().ok().map(Value::Int),
+            SeedType::Number => text.parse::<Decimal>().ok().map(Value::from),
+            SeedType::Boolean => Some(Value::Bool(text.eq_ignore_ascii_case("true"))),
+            SeedType::Date => NaiveDate::parse_from_str(text, "%Y-%m-%d").ok().map(Value::Date),
+            SeedType::DateTime => {
+                let text = text.replace('T', " ");
+                NaiveDateTime::parse_from_str(text.trim_end_matches('Z'), "%Y-%m-%d %H:%M:%S%.f").ok().map(Value::from)
+            }
+            SeedType::Text => None,
+        };
+        typed.unwrap_or_else(|| Value::str(text.as_str()))
+    };
+    let row = |row: &Vec<Option<String>>| {
+        row.iter().zip(&seed.columns).map(|(text, column)| value(text, column.inferred)).collect()
+    };
+    seed.rows.iter().map(row).collect()
 }
 
 /// Reads the text of a CSV file; `file` is named in messages.
@@ -127,9 +185,13 @@ fn is_null(value: &str) -> bool {
 fn infer(rows: &[Vec<Option<String>>], column: usize) -> SeedType {
     const ORDER: [SeedType; 4] = [SeedType::Number, SeedType::Date, SeedType::DateTime, SeedType::Boolean];
     let values = || rows.iter().filter_map(|row| row[column].as_deref()).filter(|value| !is_null(value));
+    // The two ways to write a moment are two types to dbt: a column that has both is text.
+    let is_iso = |value: &str| value.contains('T');
+    let of_one_kind = || values().all(is_iso) || !values().any(is_iso);
     ORDER
         .into_iter()
         .find(|candidate| values().all(|value| canonical(value, *candidate, false).is_some()))
+        .filter(|found| *found != SeedType::DateTime || of_one_kind())
         .unwrap_or(SeedType::Text)
 }
 
@@ -229,6 +291,7 @@ mod tests {
         assert_eq!(column(&["2024-01-02"]).0, SeedType::Date);
         assert_eq!(column(&["01/02/2024"]).0, SeedType::Text);
         assert_eq!(column(&["2024-01-02 03:04:05"]), (SeedType::DateTime, owned(&["2024-01-02 03:04:05"])));
+        assert_eq!(column(&["2024-01-02 03:04:05", "2024-01-02T03:04:05"]).0, SeedType::Text);
         assert_eq!(column(&["2024-01-02T03:04:05.5Z"]), (SeedType::DateTime, owned(&["2024-01-02 03:04:05.500"])));
         assert_eq!(column(&[" x ", "Null"]), (SeedType::Text, vec![Some(" x ".to_owned()), None]));
     }

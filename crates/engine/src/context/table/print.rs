@@ -1,6 +1,7 @@
-//! `print_table`, `print_csv`, `print_json`: a table as text on standard output, as agate writes it.
+//! A table as text, as agate writes it: `print_table`, `print_csv`, `print_json`, and what `show` prints.
 
-use jinja::{CallArgs, Error, Result, State, Value};
+use jinja::{CallArgs, Error, Result, State, Value, modules::dump_json};
+use serde_json::Value as Json;
 
 use super::Table;
 
@@ -53,22 +54,24 @@ impl Table {
 
     pub(super) fn print_json(&self, state: &mut State<'_>, args: CallArgs) -> Result<Value> {
         let [] = args.bind("print_json", [], 0)?;
-        let rows = self.rows().map(|row| {
-            let members = self.names().iter().zip(row);
-            let members: Vec<String> = members
-                .map(|(name, value)| {
-                    let value = match value {
-                        Value::Decimal(_) => number(value).map_or(serde_json::Value::Null, Into::into),
-                        Value::Date(_) | Value::DateTime(_) => value.to_string().replacen(' ', "T", 1).into(),
-                        other => other.to_json_lossy(),
-                    };
-                    format!("{}: {value}", serde_json::Value::from(name.as_ref()))
-                })
-                .collect();
-            format!("{{{}}}", members.join(", "))
-        });
-        let rows: Vec<String> = rows.collect();
-        print(state, format!("[{}]", rows.join(", ")))
+        let objects: Vec<Value> = self.objects().into_iter().map(|object| Value::from(Json::Object(object))).collect();
+        print(state, dump_json(&Value::list(objects), false, None)?)
+    }
+
+    /// The rows as JSON objects.
+    pub fn objects(&self) -> Vec<serde_json::Map<String, Json>> {
+        let value = |value: &Value| match value {
+            Value::Decimal(_) => number(value).map_or(Json::Null, Into::into),
+            Value::Date(_) | Value::DateTime(_) => value.to_string().replacen(' ', "T", 1).into(),
+            other => other.to_json_lossy(),
+        };
+        let row = |row: &[Value]| self.names().iter().map(|name| name.to_string()).zip(row.iter().map(value)).collect();
+        self.rows().map(row).collect()
+    }
+
+    /// What `show` prints: every row, at most six columns.
+    pub fn text(&self) -> String {
+        Layout { rows: usize::MAX, columns: 6, width: 20, precision: 3 }.text(self)
     }
 }
 

@@ -1,5 +1,8 @@
 //! Methods of Jinja's `adapter` that only Athena has.
 
+mod partitions;
+mod tables;
+
 use diagnostic::Diagnostic;
 use engine::adapter::{AdapterError, AdapterResult, StatementOrigin};
 use jinja::{CallArgs, Value};
@@ -9,11 +12,11 @@ use uuid::Uuid;
 use crate::{
     batches,
     config::Layout,
-    errors, literals,
+    errors,
     location::{self, Lifetime},
     step,
     types::DataType,
-    warehouse::{Warehouse, is_s3_tables},
+    warehouse::{Warehouse, is_s3_tables, table_type as table_type_of},
 };
 
 /// `None` when there is no such method.
@@ -36,9 +39,19 @@ pub(crate) async fn call(warehouse: &Warehouse, method: &str, arguments: CallArg
         "format_one_partition_key" => {
             one_text(method, arguments, "partition_key").map(|key| Value::from(batches::select_key(&key, &[])))
         }
-        "format_partition_keys" => partition_keys(arguments),
-        "format_value_for_partition" => partition_value(arguments),
-        "murmur3_hash" => murmur3(arguments),
+        "format_partition_keys" => partitions::keys(arguments),
+        "format_value_for_partition" => partitions::value(arguments),
+        "get_partition_batches" => partitions::batches(warehouse, arguments).await,
+        "clean_up_partitions" => partitions::clean_up(warehouse, arguments).await,
+        "murmur3_hash" => partitions::murmur3(arguments),
+        "swap_table" => tables::swap_table(warehouse, arguments).await,
+        "expire_glue_table_versions" => tables::expire_versions(warehouse, arguments).await,
+        "persist_docs_to_glue" => tables::persist_docs(warehouse, arguments).await,
+        "upload_seed_to_s3" => tables::upload_seed(warehouse, arguments).await,
+        "add_lf_tags" | "add_lf_tags_to_database" | "apply_lf_grants" => tables::lake_formation(warehouse, method),
+        "valid_snapshot_target" | "assert_valid_snapshot_target_given_strategy" => {
+            valid_snapshot_target(warehouse, method, arguments).await
+        }
         "run_query_with_partitions_limit_catching" => run_catching(warehouse, arguments).await,
         "run_operation_with_potential_multiple_runs" => run_until_done(warehouse, arguments).await,
         _ => return None,
@@ -80,6 +93,10 @@ fn text(value: Option<Value>) -> Option<String> {
     value.filter(|value| !value.is_none() && !value.is_undefined()).map(|value| value.to_string())
 }
 
+fn json(value: Option<Value>) -> serde_json::Value {
+    value.map(|value| value.to_json_lossy()).unwrap_or_default()
+}
+
 fn generate_location(warehouse: &Warehouse, arguments: CallArgs) -> AdapterResult<Value> {
     let names =
         ["relation", "s3_data_dir", "s3_data_naming", "s3_tmp_table_dir", "external_location", "is_temporary_table"];
@@ -92,16 +109,48 @@ fn generate_location(warehouse: &Warehouse, arguments: CallArgs) -> AdapterResul
     let of = relation(of)?;
     let part = text(part).unwrap_or_else(|| of.identifier.clone());
     let config = [
-        ("s3_data_dir", text(data_dir)),
-        ("s3_data_naming", text(naming)),
-        ("s3_tmp_table_dir", text(tmp_dir)),
-        ("external_location", text(external)),
+        ("s3_data_dir", data_dir),
+        ("s3_data_naming", naming),
+        ("s3_tmp_table_dir", tmp_dir),
+        ("external_location", external),
     ];
-    let config = config.into_iter().map(|(key, value)| (key.to_owned(), value.into())).collect();
-    let layout = Layout::parse(&config, warehouse.catalogs())?;
     let lifetime = if temporary.is_some_and(|flag| flag.is_true()) { Lifetime::Temporary } else { Lifetime::Kept };
-    let wanted = location::wanted(&warehouse.profile, &layout, &of, &part, lifetime, Uuid::new_v4())?;
-    Ok(Value::from(wanted.uri.to_string()))
+    Ok(Value::from(location(warehouse, &of, &part, config, lifetime)?.to_string()))
+}
+
+/// Where a relation's files go by these keys of a node's configuration, without a slash at the end.
+fn location<const N: usize>(
+    warehouse: &Warehouse,
+    of: &RelationName,
+    part: &str,
+    config: [(&str, Option<Value>); N],
+    lifetime: Lifetime,
+) -> AdapterResult<S3Uri> {
+    let config = config.into_iter().map(|(key, value)| (key.to_owned(), text(value).into())).collect();
+    let layout = Layout::parse(&config, warehouse.catalogs())?;
+    Ok(location::wanted(&warehouse.profile, &layout, of, part, lifetime, Uuid::new_v4())?.uri)
+}
+
+/// Whether a snapshot's table has the columns that a snapshot adds.
+async fn valid_snapshot_target(warehouse: &Warehouse, method: &str, arguments: CallArgs) -> AdapterResult<Value> {
+    let [of, names, strategy] = arguments.bind(method, ["relation", "column_names", "strategy"], 1).map_err(bad)?;
+    let (of, names) = (relation(of)?, json(names));
+    let mut wanted = vec!["dbt_scd_id", "dbt_valid_from", "dbt_valid_to"];
+    if json(strategy)["hard_deletes"] == "new_record" {
+        wanted.push("dbt_is_deleted");
+    }
+    let wanted = wanted.into_iter().map(|name| names[name].as_str().unwrap_or(name).to_lowercase());
+    let existing = warehouse.columns(&of).await?;
+    let has = |name: &String| existing.iter().any(|column| column.name.eq_ignore_ascii_case(name));
+    let missing: Vec<String> = wanted.filter(|name| !has(name)).collect();
+    if missing.is_empty() {
+        return Ok(Value::None);
+    }
+    Err(errors::mistake(
+        format!("Snapshot target is not a snapshot table (missing \"{}\")", missing.join("\", \"")),
+        format!("{of} was not made by a snapshot"),
+        "rename the snapshot, or drop the table",
+    ))
 }
 
 fn suffix(arguments: CallArgs) -> AdapterResult<Value> {
@@ -126,16 +175,8 @@ async fn table_location(warehouse: &Warehouse, arguments: CallArgs) -> AdapterRe
 
 async fn table_type(warehouse: &Warehouse, arguments: CallArgs) -> AdapterResult<Value> {
     let [of] = arguments.bind("get_glue_table_type", ["relation"], 1).map_err(bad)?;
-    let Some(table) = warehouse.table(&relation(of)?).await? else { return Ok(Value::None) };
-    let name = if table.is_view() {
-        "view"
-    } else if table.is_iceberg() {
-        "iceberg_table"
-    } else {
-        "table"
-    };
-    // The reference answers an enum, whose text macros read as `.value`.
-    Ok(Value::dict([("value", name)]))
+    let table = warehouse.table(&relation(of)?).await?;
+    Ok(table.map_or(Value::None, |table| Value::object(table_type_of(&table).member())))
 }
 
 async fn clean_up_table(warehouse: &Warehouse, arguments: CallArgs) -> AdapterResult<Value> {
@@ -180,50 +221,6 @@ fn ddl_data_type(arguments: CallArgs) -> AdapterResult<Value> {
     let [kind, table_type] = arguments.bind("ddl_data_type", ["col_type", "table_type"], 1).map_err(bad)?;
     let iceberg = text(table_type).is_some_and(|table_type| table_type == "iceberg");
     Ok(Value::from(DataType::parse(&text(kind).unwrap_or_default()).hive(iceberg)))
-}
-
-fn partition_keys(arguments: CallArgs) -> AdapterResult<Value> {
-    let [keys] = arguments.bind("format_partition_keys", ["partition_keys"], 1).map_err(bad)?;
-    let keys = keys.as_ref().and_then(|keys| keys.as_list().map(|list| list.items())).unwrap_or_default();
-    let keys: Vec<String> = keys.iter().map(|key| batches::select_key(&key.to_string(), &[])).collect();
-    Ok(Value::from(keys.join(", ")))
-}
-
-/// `(literal, operator)`.
-fn partition_value(arguments: CallArgs) -> AdapterResult<Value> {
-    let [value, kind] = arguments.bind("format_value_for_partition", ["value", "column_type"], 2).map_err(bad)?;
-    let Some(value) = text(value) else {
-        return Ok(Value::tuple(vec![Value::str("null"), Value::str(" is ")]));
-    };
-    let kind = match text(kind).unwrap_or_default().as_str() {
-        "string" => "varchar".to_owned(),
-        other => other.to_owned(),
-    };
-    let value = if kind == "boolean" { value.to_lowercase() } else { value };
-    Ok(Value::tuple(vec![Value::from(literals::literal(&value, &kind)?), Value::str("=")]))
-}
-
-fn murmur3(arguments: CallArgs) -> AdapterResult<Value> {
-    let [value, buckets] = arguments.bind("murmur3_hash", ["value", "num_buckets"], 2).map_err(bad)?;
-    let kind = match &value {
-        Some(Value::Int(_) | Value::Bool(_)) => "bigint",
-        Some(Value::Date(_)) => "date",
-        Some(Value::DateTime(_)) => "timestamp",
-        Some(Value::Str(_)) => "varchar",
-        _ => {
-            return Err(errors::mistake(
-                "Need to add support data type for hashing",
-                "only numbers, texts, dates and timestamps have a bucket",
-                "partition by a column of such a type",
-            ));
-        }
-    };
-    let buckets = buckets.and_then(|count| count.as_i64()).and_then(|count| u32::try_from(count).ok()).unwrap_or(1);
-    let value = match &value {
-        Some(Value::Bool(flag)) => i64::from(*flag).to_string(),
-        value => text(value.clone()).unwrap_or_default(),
-    };
-    Ok(Value::Int(i64::from(batches::bucket(&value, kind, buckets))))
 }
 
 fn origin(step: &str) -> StatementOrigin {
