@@ -13,6 +13,7 @@ mod host;
 mod invocation;
 mod macros;
 mod metric;
+mod model;
 pub(crate) mod node;
 pub(crate) mod record;
 mod reference;

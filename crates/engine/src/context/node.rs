@@ -203,41 +203,7 @@ impl Context {
     /// `model`: the node as a mapping, without nulls.
     pub fn model(&self) -> Value {
         let inner = &self.0;
-        inner
-            .model
-            .get_or_init(|| {
-                let mut json = serde_json::to_value(&*inner.node).unwrap_or_default();
-                if let Some(object) = json.as_object_mut() {
-                    object.retain(|_, value| !value.is_null());
-                    if let Some(code) = object.get("compiled_code").cloned() {
-                        object.insert("compiled_sql".to_owned(), code);
-                    }
-                    let columns = object.get_mut("columns").and_then(serde_json::Value::as_object_mut);
-                    for column in columns.into_iter().filter(|_| inner.node.contract.alias_types).flatten() {
-                        if let Some(serde_json::Value::String(data_type)) = column.1.get_mut("data_type") {
-                            *data_type = super::column::translate_type(data_type);
-                        }
-                    }
-                }
-                let model = Value::from(json);
-                if let (Some(batch), Some(dict)) = (&inner.batch, model.as_dict()) {
-                    // Names of dbt's own that models came to use before there was `model.batch`.
-                    if let Some(config) = dict.get("config").as_ref().and_then(Value::as_dict) {
-                        config.insert("__dbt_internal_microbatch_event_time_start", Value::from(batch.start));
-                        config.insert("__dbt_internal_microbatch_event_time_end", Value::from(batch.end));
-                    }
-                    dict.insert(
-                        "batch",
-                        Value::dict([
-                            ("id", Value::str(batch.id.as_str())),
-                            ("event_time_start", Value::from(batch.start)),
-                            ("event_time_end", Value::from(batch.end)),
-                        ]),
-                    );
-                }
-                model
-            })
-            .clone()
+        inner.model.get_or_init(|| super::model::of(&inner.node, inner.batch.as_ref())).clone()
     }
 
     fn find_macro(&self, name: &str) -> Option<Value> {

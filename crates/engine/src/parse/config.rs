@@ -127,7 +127,7 @@ pub(super) fn resolve_unrendered(
 }
 
 /// [`known_configs`] of each type, made once.
-pub(super) fn defaults(kind: ResourceType) -> &'static JsonMap {
+pub(crate) fn defaults(kind: ResourceType) -> &'static JsonMap {
     static OF_TYPE: [OnceLock<JsonMap>; 32] = [const { OnceLock::new() }; 32];
     OF_TYPE[kind as usize].get_or_init(|| known_configs(kind))
 }

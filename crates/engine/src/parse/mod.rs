@@ -65,6 +65,7 @@ use crate::{
     manifest::{HookTime, Lookup},
 };
 use builder::Builder;
+pub(crate) use config::defaults as known_configs;
 use homes::Homes;
 use node_places::NodePlaces;
 use nodes::{Draft, ParsedNode, Parser};

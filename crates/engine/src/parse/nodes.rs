@@ -8,7 +8,7 @@ use std::{
 
 use artifacts::{
     JsonMap,
-    manifest::{Checksum, Contract, Docs, Node, ResourceType},
+    manifest::{Checksum, Contract, Docs, Node, NodeConfig, ResourceType},
 };
 use diagnostic::{Diagnostic, Location};
 use indexmap::IndexSet;
@@ -137,6 +137,10 @@ impl<'a> Parser<'a> {
         let mut diagnostics = Vec::new();
         let Draft { node: mut shared, lines_before, patch, tags, known, test_arguments, config } = draft;
         let mut template = None;
+        if known.is_none() && has_templates(&shared) {
+            let config = self.config_of_files(&shared);
+            Arc::make_mut(&mut shared).config = config;
+        }
         let mut capture = match known {
             Some(known) => known,
             None => {
@@ -220,6 +224,11 @@ impl<'a> Parser<'a> {
         ParsedNode { node: shared, lines_before, diagnostics }
     }
 
+    /// What the project files say of a node: all that its code sees of its config before it is rendered.
+    fn config_of_files(&self, node: &Node) -> NodeConfig {
+        self.configs.resolve(self.project, node.resource_type, &node.package_name, &node.fqn, &Layers::default())
+    }
+
     /// Renders the node's code to see what it refers to; also answers the compiled code.
     fn capture(
         &self,
@@ -228,10 +237,10 @@ impl<'a> Parser<'a> {
         lines_before: usize,
         diagnostics: &mut Vec<Diagnostic>,
     ) -> (Capture, Option<Template>) {
-        let is_python = is_python_model(node);
-        if node.resource_type == ResourceType::Seed || !(is_python || project::has_jinja(&node.raw_code)) {
+        if !has_templates(node) {
             return (Capture::default(), None);
         }
+        let is_python = is_python_model(node);
         let parts = ContextParts {
             scope: Arc::clone(&self.scope),
             host: self.host.clone(),
@@ -325,11 +334,14 @@ impl<'a> Parser<'a> {
         if texts.is_empty() {
             return;
         }
+        let mut seen = Node::clone(node);
+        seen.config = self.config_of_files(node);
+        seen.unrendered_config = JsonMap::new();
         let parts = ContextParts {
             scope: Arc::clone(&self.scope),
             host: self.host.clone(),
             phase: Phase::Parse,
-            node: Arc::clone(node),
+            node: Arc::new(seen),
         };
         let context = parts.build();
         for (key, text) in texts {
@@ -549,6 +561,11 @@ fn without_schema(node: &Node, is_refused: bool) -> Diagnostic {
     .with("resource_unique_id", node.unique_id.as_str())
     .at(Location::file(&node.original_file_path))
     .fix("let the macro `generate_schema_name` answer a name")
+}
+
+/// Whether there is anything to render.
+fn has_templates(node: &Node) -> bool {
+    node.resource_type != ResourceType::Seed && (is_python_model(node) || project::has_jinja(&node.raw_code))
 }
 
 /// Functions in Python are templates like all others.
