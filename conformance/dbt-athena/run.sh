@@ -7,8 +7,6 @@ set -euo pipefail
 here="$(cd "$(dirname "$0")" && pwd)"
 root="$(cd "$here/../.." && pwd)"
 owlet="${1:-${CARGO_TARGET_DIR:-$root/target}/debug/owlet}"
-cache="${XDG_CACHE_HOME:-$HOME/.cache}/owlet"
-venv="$cache/venv-dbt-athena"
 work="$(mktemp -d)"
 server=""
 cleanup() {
@@ -18,12 +16,7 @@ cleanup() {
 }
 trap cleanup EXIT
 
-if ! cmp -s "$here/requirements.txt" "$venv/installed.txt"; then
-  rm -rf "$venv"
-  python3 -m venv "$venv"
-  "$venv/bin/pip" install --quiet --only-binary=:all: -r "$here/requirements.txt"
-  cp "$here/requirements.txt" "$venv/installed.txt"
-fi
+. "$here/venv.sh"
 
 cp -r "$root/examples/flights" "$work/project"
 rm -rf "$work/project/.owlet" "$work/project/target" "$work/project/logs"

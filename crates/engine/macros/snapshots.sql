@@ -1,10 +1,10 @@
 {% macro snapshot_get_time() -%}
-  {{ return(adapter.dispatch('snapshot_get_time', 'dbt')()) }}
+    {{ adapter.dispatch('snapshot_get_time', 'dbt')() }}
 {%- endmacro %}
 
-{% macro default__snapshot_get_time() -%}
-  {{ current_timestamp() }}
-{%- endmacro %}
+{% macro default__snapshot_get_time() %}
+    {{ current_timestamp() }}
+{% endmacro %}
 
 {% macro get_snapshot_get_time_data_type() %}
   {% set columns = get_column_schema_from_query('select ' ~ snapshot_get_time() ~ ' as t') %}
@@ -51,7 +51,8 @@
     {{ identifier }}.dbt_unique_key = {{ from_identifier }}.dbt_unique_key
   {%- else -%}
     {%- for key in unique_key -%}
-    {{ identifier }}.dbt_unique_key_{{ loop.index }} = {{ from_identifier }}.dbt_unique_key_{{ loop.index }}{{ ' and ' if not loop.last }}
+    {%- set name = '.dbt_unique_key_' ~ loop.index -%}
+    {{ equals(identifier ~ name, from_identifier ~ name) }}{{ ' and ' if not loop.last }}
     {%- endfor -%}
   {%- endif -%}
 {% endmacro %}

@@ -1,5 +1,5 @@
 {#- Athena empties no table: a seed is always made anew. -#}
-{% macro athena__reset_csv_table(model, full_refresh, old_relation, agate_table) -%}
+{% macro default__reset_csv_table(model, full_refresh, old_relation, agate_table) -%}
     {%- do drop_relation(old_relation) -%}
     {{ return(create_csv_table(model, agate_table)) }}
 {%- endmacro %}

@@ -2,16 +2,16 @@
     {{ cast_timestamp('now()') }}
 {%- endmacro %}
 
-{% macro athena__snapshot_get_time() %}
-    {{ cast_timestamp('now()') }}
-{% endmacro %}
-
 {% macro athena__snapshot_string_as_time(timestamp) -%}
     {{ return(cast_timestamp("'" ~ timestamp ~ "'")) }}
 {%- endmacro %}
 
 {% macro end_of_time() -%}
-    cast('9999-01-01' AS timestamp)
+    {{ return(adapter.dispatch('end_of_time')()) }}
+{%- endmacro %}
+
+{% macro athena__end_of_time() -%}
+  cast('9999-01-01' AS timestamp)
 {%- endmacro %}
 
 {% macro athena__date_trunc(datepart, date) -%}

@@ -113,7 +113,9 @@ impl Compiler {
             let strategy = of_dbt(format!("snapshot_{strategy}_strategy"));
             let callers = std::iter::once(Arc::clone(built_in)).chain(strategy).collect();
             let dispatcher = (!is_generic_test).then_some(node.package_name.as_str());
-            macros.first_override(&node.package_name, dispatcher, callers).is_some()
+            // The plan compares keys with `=`.
+            let is_otherwise = name == "snapshot" && self.manifest.scope().equals_compares_nulls;
+            is_otherwise || macros.first_override(&node.package_name, dispatcher, callers).is_some()
         });
         let found = found.map(|built_in| UniqueId::new(built_in.id()));
         known.insert(key, found.clone());
@@ -179,9 +181,9 @@ impl Compiler {
         let answer = state
             .call(&Value::from(definition), CallArgs::default())
             .map_err(|error| errors::in_node(node, &error, 0))?;
-        let wrong = |what: String| {
+        let wrong = |kind: &str, what: &str| {
             Diagnostic::error(format!(
-                "Compilation Error in {} {} ({})\n  {what}",
+                "{kind} Error in {} {} ({})\n  {what}",
                 node.resource_type, node.name, node.original_file_path
             ))
         };
@@ -193,14 +195,14 @@ impl Compiler {
                 ),
                 None => "Invalid return value from materialization, expected a dict with key \"relations\"".to_owned(),
             };
-            wrong(sentence)
+            wrong("Compilation", &sentence)
                 .cause(format!("'{name}' answered {}", answer.type_name()))
                 .fix("end it with {{ return({'relations': [target_relation]}) }}")
         })?;
         let capture = context.take_capture();
         let main = context.results().remove("main");
         let (Some(response), Some(main)) = (capture.main_response, main) else {
-            return Err(wrong("main is not being called during running model".to_owned())
+            return Err(wrong("Runtime", "main is not being called during running model")
                 .cause(format!("'{name}' has no statement named `main`, of which the result is told"))
                 .fix("send the statement that builds the node in {% call statement('main') %}…{% endcall %}"));
         };

@@ -2,6 +2,8 @@
 
 use jinja::{Object, Value};
 
+use super::scope::EQUALS_COMPARES_NULLS;
+
 /// `response` of a statement: prints as its message, has `rows_affected` and its like.
 #[derive(Debug)]
 pub(super) struct Response(pub Value);
@@ -29,22 +31,24 @@ impl Object for Response {
     }
 }
 
-/// `adapter.behavior`: no behaviour flag is set.
+/// `adapter.behavior`: the behaviour flags of adapters.
 #[derive(Debug)]
-pub(super) struct Behavior;
+pub(super) struct Behavior {
+    pub equals_compares_nulls: bool,
+}
 
 impl Object for Behavior {
     fn type_name(&self) -> &str {
         "Behavior"
     }
 
-    fn get_attr(&self, _: &str) -> Option<Value> {
-        Some(Value::object(BehaviorFlag))
+    fn get_attr(&self, name: &str) -> Option<Value> {
+        Some(Value::object(BehaviorFlag(name == EQUALS_COMPARES_NULLS && self.equals_compares_nulls)))
     }
 }
 
 #[derive(Debug)]
-struct BehaviorFlag;
+struct BehaviorFlag(bool);
 
 impl Object for BehaviorFlag {
     fn type_name(&self) -> &str {
@@ -52,10 +56,10 @@ impl Object for BehaviorFlag {
     }
 
     fn get_attr(&self, name: &str) -> Option<Value> {
-        (name == "no_warn").then_some(Value::Bool(false))
+        matches!(name, "no_warn" | "setting").then_some(Value::Bool(self.0))
     }
 
     fn is_true(&self) -> bool {
-        false
+        self.0
     }
 }

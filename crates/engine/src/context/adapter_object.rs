@@ -308,7 +308,10 @@ impl Object for AdapterObject {
 
     fn get_attr(&self, name: &str) -> Option<Value> {
         match name {
-            "behavior" => Some(Value::object(Behavior)),
+            "behavior" => {
+                let equals_compares_nulls = self.0.0.scope.equals_compares_nulls;
+                Some(Value::object(Behavior { equals_compares_nulls }))
+            }
             "Relation" => Some(Value::object(super::relation::RelationClass { quote: self.0.0.scope.quoting })),
             "Column" => Some(Value::object(super::column::ColumnClass)),
             "config" => None,

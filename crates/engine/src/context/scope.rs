@@ -8,6 +8,9 @@ use project::{Project, QueryComment, Vars, yaml};
 
 use super::{Host, invocation, macros::MacroRegistry, reference::Versions, relation::PartFlags};
 
+/// The behaviour flag with which the macro `equals` takes two NULLs for the same.
+pub(super) const EQUALS_COMPARES_NULLS: &str = "enable_truthy_nulls_equals_macro";
+
 /// The project as contexts need it: names, variables, macros, constants.
 #[derive(Default)]
 pub struct ProjectScope {
@@ -27,6 +30,8 @@ pub struct ProjectScope {
     pub restrict_access: HashMap<String, bool>,
     /// Off: `require_explicit_package_overrides_for_builtin_materializations`
     pub packages_replace_materializations: bool,
+    /// [`EQUALS_COMPARES_NULLS`]
+    pub equals_compares_nulls: bool,
     /// `latest_version_pointer_enabled_by_default`
     pub points_to_latest: bool,
     /// `require_valid_schema_from_generate_schema_name`
@@ -88,6 +93,7 @@ impl ProjectScope {
             nests_test_arguments: project.root.project_flags().behaviour("require_generic_test_arguments_property"),
             restrict_access: project.all().map(|p| (p.name.clone(), p.restrict_access)).collect(),
             query_comment: project.root.query_comment.clone(),
+            equals_compares_nulls: project.root.project_flags().behaviour(EQUALS_COMPARES_NULLS),
             fixtures: HashMap::new(),
             target: Some(target(host)),
             modules: Some(invocation::modules(host.started_at, Arc::clone(&host.events))),

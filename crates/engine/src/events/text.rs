@@ -253,7 +253,9 @@ fn counted(counts: &[(String, usize)]) -> String {
     let parts: Vec<String> = counts
         .iter()
         .filter(|(_, count)| *count > 0)
-        .map(|(word, count)| format!("{count} {}", if *count == 1 { word.clone() } else { plural(word) }))
+        .map(|(word, count)| {
+            format!("{count} {}", if *count == 1 { word.clone() } else { plural(word) }).replace('_', " ")
+        })
         .collect();
     parts.join(", ")
 }
