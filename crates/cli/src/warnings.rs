@@ -86,6 +86,19 @@ impl WarningRules {
         Self { leaves_some: !handles_all, ..self }
     }
 
+    /// Nobody asked for any.
+    pub fn are_none(&self) -> bool {
+        *self == Self { leaves_some: self.leaves_some, ..Self::default() }
+    }
+
+    /// Those of an earlier run, which were read before.
+    ///
+    /// # Errors
+    /// As [`WarningRules::parse`].
+    pub fn with_options(&self, options: &Json) -> anyhow::Result<Self> {
+        Ok(Self { leaves_some: self.leaves_some, ..Self::parse(options)? })
+    }
+
     /// Reads `{error: all | [Names], warn: [Names], silence: [Names]}`; `include` and `exclude` are older words for the first two.
     ///
     /// # Errors

@@ -11,7 +11,7 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use engine::{
-    Compiled, Compiler,
+    Compiled, Compiler, Manifest,
     events::{Event, Level, NodeInfo, Phase},
     run::{NodeResult, NodeStatus, RunResults, Timing, run_results_artifact},
 };
@@ -28,18 +28,29 @@ use crate::{
     terminal::Stream,
 };
 
+/// Whether compiling may ask the warehouse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Introspection {
+    Allowed,
+    Refused,
+}
+
+impl Introspection {
+    async fn connect(self, session: &Session) -> anyhow::Result<Connection> {
+        match self {
+            Self::Allowed => session.connect().await,
+            Self::Refused => Ok(Connection::offline(&session.athena.region_name)),
+        }
+    }
+}
+
 /// Compiles the selected nodes, or an inline query.
 pub async fn run(session: &Session, args: &CompileArgs) -> anyhow::Result<Outcome> {
     let manifest = session.parse().await?;
-    let connect = || async {
-        match args.no_introspect {
-            true => Ok(Connection::offline(&session.athena.region_name)),
-            false => session.connect().await,
-        }
-    };
+    let introspection = if args.no_introspect { Introspection::Refused } else { Introspection::Allowed };
     if let Some(sql) = &args.inline {
         let started = Instant::now();
-        let connection = connect().await?;
+        let connection = introspection.connect(session).await?;
         let compiler = session.compiler(manifest, session.adapter(&connection)?, &[]);
         let sql = sql.clone();
         let compiled = tokio::task::spawn_blocking(move || compiler.compile_inline(&sql)).await?;
@@ -56,18 +67,12 @@ pub async fn run(session: &Session, args: &CompileArgs) -> anyhow::Result<Outcom
         return Ok(Outcome::Success);
     }
     let selected = selection::select(session, &manifest, &args.selection, ResourceType::OF_COMPILE, EmptyNodes::Keep)?;
-    if selected.is_empty() {
-        session.events.emit(Event::NothingToDo);
-        session.write_again(&manifest)?;
-        session.write_no_results()?;
-        return Ok(Outcome::Success);
-    }
-    let connection = connect().await?;
-    let compiler = session.compiler(manifest, session.adapter(&connection)?, &selected);
-    let compiled = compile_all(session, &compiler, &selected, !args.selection.select.is_empty()).await;
-    connection.close().await;
-    let compiled = compiled?;
-    if !args.selection.select.is_empty() {
+    let asks = !args.selection.select.is_empty();
+    let (compiler, compiled) = match compile_nodes(session, manifest, &selected, introspection, asks).await? {
+        Some(done) => done,
+        None => return Ok(Outcome::Success),
+    };
+    if asks {
         // Tests come along with what they test; who asks for one model does not mean them.
         let asked: Vec<_> =
             match compiled.iter().filter(|compiled| compiled.id.resource_type() != "test").collect::<Vec<_>>() {
@@ -80,6 +85,27 @@ pub async fn run(session: &Session, args: &CompileArgs) -> anyhow::Result<Outcom
         }
     }
     Ok(Outcome::Success)
+}
+
+/// Compiles nodes by id. `None`: there were none.
+pub async fn compile_nodes(
+    session: &Session,
+    manifest: Manifest,
+    selected: &[UniqueId],
+    introspection: Introspection,
+    tell_ephemeral: bool,
+) -> anyhow::Result<Option<(Compiler, Vec<Arc<Compiled>>)>> {
+    if selected.is_empty() {
+        session.events.emit(Event::NothingToDo);
+        session.write_again(&manifest)?;
+        session.write_no_results()?;
+        return Ok(None);
+    }
+    let connection = introspection.connect(session).await?;
+    let compiler = session.compiler(manifest, session.adapter(&connection)?, selected);
+    let compiled = compile_all(session, &compiler, selected, tell_ephemeral).await;
+    connection.close().await;
+    Ok(Some((compiler, compiled?)))
 }
 
 /// With `--quiet` the SQL alone.

@@ -123,6 +123,11 @@ pub async fn dispatch(mut cli: Cli, environment: Environment) -> anyhow::Result<
         settings.need_project()?;
     }
     let started = std::time::Instant::now();
+    // What the run before was told holds for how the retry is told, too; what is wrong with it is told when there is a stream.
+    let previous = match cli.command {
+        Command::Retry { .. } => Some(retry::Previous::load(&mut settings)),
+        _ => None,
+    };
     let opening = session::begin(&cli, &settings, &environment, &invocation())?;
     let events = opening.events.clone();
     let (deprecations, rules) = (Arc::clone(&settings.deprecations), settings.warnings.clone());
@@ -136,7 +141,7 @@ pub async fn dispatch(mut cli: Cli, environment: Environment) -> anyhow::Result<
     }
     rules.notes().for_each(|note| events.line(Level::Info, note));
     session::report(&events, &settings, environment.deprecations())?;
-    let done = with_project(&cli, opening, settings, environment).await;
+    let done = with_project(&cli, opening, settings, environment, previous).await;
     if let Err(error) = &done
         && !error.is::<Reported>()
     {
@@ -162,20 +167,22 @@ fn selects_by_models() -> bool {
 async fn with_project(
     cli: &Cli,
     mut opening: session::Opening,
-    mut settings: Settings,
+    settings: Settings,
     environment: Environment,
+    previous: Option<anyhow::Result<retry::Previous>>,
 ) -> anyhow::Result<Outcome> {
     match &cli.command {
         Command::Debug(args) => return debug::run(args, opening, settings, environment).await,
         Command::Deps(args) => return deps::run(args, &opening, &settings, &environment).await,
         Command::Clean(args) => return clean::run(args, &opening, &settings, &environment),
         Command::Docs(DocsCommand::Serve(args)) => return docs::serve(args, &opening, &settings).await,
-        Command::Retry { .. } => {
-            let previous = retry::Previous::load(&mut settings, &mut opening)?;
-            let session = Session::open(opening, settings, environment)?;
-            return retry::run(&session, &previous).await;
-        }
         _ => {}
+    }
+    if let Some(previous) = previous {
+        let previous = previous?;
+        previous.carry_over(&mut opening.arguments);
+        let session = Session::open(opening, settings, environment)?;
+        return retry::run(&session, &previous).await;
     }
     let session = Session::open(opening, settings, environment)?;
     match &cli.command {

@@ -14,22 +14,44 @@ use engine::{
     state,
 };
 use names::UniqueId;
+use serde_json::{Map, Value as Json};
 
 use super::{
-    Outcome, compile, docs, operation,
+    Outcome,
+    compile::{self, Introspection},
+    docs, operation,
     run::{Again, run_nodes},
 };
 use crate::{
-    args::{CompileArgs, DocsGenerateArgs, OperationArgs},
-    session::{Opening, Session},
+    args::{DocsGenerateArgs, OperationArgs, SelectionArgs},
+    session::Session,
     settings::{Settings, parse_vars},
 };
 
 /// Statuses that are tried again.
 const RETRYABLE: [&str; 5] = ["error", "fail", "skipped", "runtime error", "partial success"];
 
-/// Flags that the repeated command takes over when they were on.
-const FLAGS: [&str; 5] = ["full_refresh", "empty", "store_failures", "defer", "favor_state"];
+/// Arguments that stay the retry's own, and those that the settings decide.
+///
+/// Source: dbt Core 1.12, `IGNORE_PARENT_FLAGS` and `ALLOW_CLI_OVERRIDE_FLAGS` of `RetryTask`.
+const OWN: [&str; 12] = [
+    "invocation_command",
+    "project_dir",
+    "profiles_dir",
+    "target_path",
+    "log_path",
+    "defer_state",
+    "warn_error",
+    "warn_error_options",
+    "vars",
+    "threads",
+    "target",
+    "profile",
+];
+
+/// Arguments that not every command has.
+const OF_COMMANDS: [&str; 8] =
+    ["selector", "inline", "inject_ephemeral_ctes", "compile", "empty_catalog", "static", "macro", "args"];
 
 /// The run that is repeated.
 pub struct Previous {
@@ -42,13 +64,13 @@ enum Repeated {
     Nodes(RunCommand),
     /// Only what succeeded leaves a run_results.json, so that these have nothing left to do but after a dbt that does otherwise.
     Compile,
-    DocsGenerate,
+    DocsGenerate(DocsGenerateArgs),
     Operation(OperationArgs),
 }
 
 impl Previous {
-    /// Reads run_results.json and takes its variables and flags over, where the command line says nothing else.
-    pub fn load(settings: &mut Settings, opening: &mut Opening) -> anyhow::Result<Self> {
+    /// Reads run_results.json and takes the settings of that run over, where the command line says nothing else.
+    pub fn load(settings: &mut Settings) -> anyhow::Result<Self> {
         let project_dir = settings.need_project()?;
         let named = settings.state.as_deref().or(settings.target_path.as_deref()).unwrap_or(Path::new("target"));
         let folder = project_dir.join(named);
@@ -59,8 +81,10 @@ impl Previous {
                 folder.display()
             );
         };
-        let which = results.args.get("which").and_then(|which| which.as_str()).unwrap_or_default();
-        let command = match which {
+        let on = |flag: &str| results.args.get(flag).and_then(Json::as_bool) == Some(true);
+        let text = |name: &str| results.args.get(name).and_then(Json::as_str).map(str::to_owned);
+        let which = text("which").unwrap_or_default();
+        let command = match which.as_str() {
             "build" => Repeated::Nodes(RunCommand::Build),
             "run" => Repeated::Nodes(RunCommand::Run),
             "test" => Repeated::Nodes(RunCommand::Test),
@@ -68,7 +92,7 @@ impl Previous {
             "snapshot" => Repeated::Nodes(RunCommand::Snapshot),
             "clone" => Repeated::Nodes(RunCommand::Clone),
             "compile" => Repeated::Compile,
-            "generate" => Repeated::DocsGenerate,
+            "generate" => Repeated::DocsGenerate(docs_of(&results)),
             "run-operation" => Repeated::Operation(operation_of(&results)),
             other => anyhow::bail!(
                 "`owlet retry` cannot repeat '{other}'\n  \
@@ -76,36 +100,20 @@ impl Previous {
                  fix:   run it again"
             ),
         };
-        if let Repeated::Operation(operation) = &command {
-            opening.arguments.insert("macro".to_owned(), operation.name.clone().into());
-            if let Some(arguments) = results.args.get("args") {
-                opening.arguments.insert("args".to_owned(), arguments.clone());
-            }
-        }
-        opening.arguments.insert("which".to_owned(), which.into());
-        for flag in FLAGS {
-            if results.args.get(flag).is_some_and(|on| on.as_bool() == Some(true)) {
-                opening.arguments.insert(flag.to_owned(), true.into());
-            }
-        }
         if let Some(vars) = results.args.get("vars").filter(|_| settings.vars.iter().next().is_none()) {
             settings.vars = parse_vars(&vars.to_string())?;
-            opening.arguments.insert("vars".to_owned(), vars.clone());
         }
         // Where the command line says nothing else, it is the earlier run that is repeated: its target, with its threads.
-        let given = |name: &str| results.args.get(name).and_then(|text| text.as_str()).map(str::to_owned);
-        settings.target = settings.target.take().or_else(|| given("target"));
-        settings.profile = settings.profile.take().or_else(|| given("profile"));
-        settings.indirect_selection = given("indirect_selection").or(settings.indirect_selection.take());
-        let threads = results.args.get("threads").and_then(|threads| threads.as_u64());
+        settings.target = settings.target.take().or_else(|| text("target"));
+        settings.profile = settings.profile.take().or_else(|| text("profile"));
+        settings.indirect_selection = text("indirect_selection").or(settings.indirect_selection.take());
+        let threads = results.args.get("threads").and_then(Json::as_u64);
         settings.threads = settings.threads.or(threads.and_then(|threads| usize::try_from(threads).ok()));
-        settings.fail_fast |= results.args.get("fail_fast").and_then(|on| on.as_bool()) == Some(true);
-        opening.arguments.insert("target".to_owned(), settings.target.clone().into());
-        opening.arguments.insert("profile".to_owned(), settings.profile.clone().into());
-        opening.arguments.insert("threads".to_owned(), settings.threads.into());
-        opening.arguments.insert("fail_fast".to_owned(), settings.fail_fast.into());
-        let on = |flag: &str| results.args.get(flag).and_then(|on| on.as_bool()) == Some(true);
-        let text = |name: &str| results.args.get(name).and_then(|text| text.as_str()).map(str::to_owned);
+        settings.fail_fast |= on("fail_fast");
+        settings.print = results.args.get("print").and_then(Json::as_bool).unwrap_or(settings.print);
+        if let Some(options) = results.args.get("warn_error_options").filter(|_| settings.warnings.are_none()) {
+            settings.warnings = settings.warnings.with_options(options)?;
+        }
         // --state named the run to repeat; what it compared with and deferred to is that run's own.
         settings.state = text("state").map(Into::into);
         settings.defer |= on("defer") || matches!(command, Repeated::Nodes(RunCommand::Clone));
@@ -113,10 +121,29 @@ impl Previous {
         settings.event_time_start = text("event_time_start");
         settings.event_time_end = text("event_time_end");
         settings.sample = text("sample");
-        for name in ["state", "event_time_start", "event_time_end", "sample"] {
-            opening.arguments.insert(name.to_owned(), text(name).into());
-        }
         Ok(Self { results, command })
+    }
+
+    /// The arguments of that run, as templates and artifacts have them.
+    pub fn carry_over(&self, arguments: &mut Map<String, Json>) {
+        for (name, value) in &self.results.args {
+            let is_known = arguments.contains_key(name) || OF_COMMANDS.contains(&name.as_str());
+            if is_known && !OWN.contains(&name.as_str()) {
+                arguments.insert(name.clone(), value.clone());
+            }
+        }
+    }
+
+    /// Whether a compilation may ask the warehouse.
+    fn introspection(&self) -> Introspection {
+        match self.results.args.get("introspect").and_then(Json::as_bool) {
+            Some(false) => Introspection::Refused,
+            _ => Introspection::Allowed,
+        }
+    }
+
+    fn names_nodes(&self) -> bool {
+        self.results.args.get("select").and_then(Json::as_array).is_some_and(|select| !select.is_empty())
     }
 }
 
@@ -136,9 +163,9 @@ pub async fn run(session: &Session, previous: &Previous) -> anyhow::Result<Outco
             session.events.emit(Event::NothingToDo);
             return Ok(Outcome::Success);
         }
-        Repeated::Nodes(command) => *command,
-        Repeated::Compile => return compile::run(session, &CompileArgs::default()).await,
-        Repeated::DocsGenerate => return docs::generate(session, &DocsGenerateArgs::default()).await,
+        Repeated::Nodes(command) => Some(*command),
+        Repeated::Compile => None,
+        Repeated::DocsGenerate(arguments) => return docs::generate(session, arguments).await,
         Repeated::Operation(arguments) => return operation::run(session, arguments).await,
     };
     let manifest = session.parse().await?;
@@ -155,6 +182,10 @@ pub async fn run(session: &Session, previous: &Previous) -> anyhow::Result<Outco
             .fix("run the command itself again"),
         ));
     }
+    let Some(command) = command else {
+        compile::compile_nodes(session, manifest, &again, previous.introspection(), previous.names_nodes()).await?;
+        return Ok(Outcome::Success);
+    };
     let metadata = &previous.results.metadata;
     let started_at = metadata.invocation_started_at.as_deref().or(Some(&metadata.generated_at));
     let repeated = Again {
@@ -163,6 +194,26 @@ pub async fn run(session: &Session, previous: &Previous) -> anyhow::Result<Outco
     };
     let (results, _) = run_nodes(session, manifest, again, command, repeated).await?;
     Ok(Outcome::of(results.success()))
+}
+
+/// What the catalog was about.
+fn docs_of(results: &RunResults) -> DocsGenerateArgs {
+    let words = |name: &str| {
+        let list = results.args.get(name).and_then(Json::as_array);
+        list.into_iter().flatten().filter_map(|word| word.as_str().map(str::to_owned)).collect()
+    };
+    let is = |flag: &str, on: bool| results.args.get(flag).and_then(Json::as_bool) == Some(on);
+    DocsGenerateArgs {
+        selection: SelectionArgs {
+            select: words("select"),
+            exclude: words("exclude"),
+            selector: results.args.get("selector").and_then(Json::as_str).map(str::to_owned),
+        },
+        no_compile: is("compile", false),
+        empty_catalog: is("empty_catalog", true),
+        r#static: is("static", true),
+        ..DocsGenerateArgs::default()
+    }
 }
 
 /// The macro and its arguments: a mapping, or in older files the text of one.

@@ -53,5 +53,53 @@ fn ephemeral_models_can_be_left_out_of_compiled_code() {
     assert_eq!(node["compiled_code"], "select * from __dbt__cte__e");
     assert_eq!(node["extra_ctes"], serde_json::json!([{"id": "model.shop.e", "sql": "None"}]));
     assert_eq!(node["extra_ctes_injected"], false);
+    assert_eq!(node["compiled_path"], serde_json::Value::Null);
+    assert!(!folder.path().join("target/compiled").exists());
     assert_eq!(json("run_results.json")["args"]["inject_ephemeral_ctes"], false);
+}
+
+/// As dbt Core 1.12.0 repeats a compilation: only what failed, with the flags of before.
+#[test]
+fn a_retry_of_a_compilation_has_its_flags() {
+    let models = [
+        ("e.sql", "{{ config(materialized='ephemeral') }} select 1 as id"),
+        ("m.sql", "{% do print('printed') %}select * from {{ ref('e') }}"),
+        ("other.sql", "{% if execute %}{% do exceptions.warn('careful') %}{% endif %}select 1 as id"),
+    ];
+    let folder = project(&models);
+    let path = folder.path().join("target/run_results.json");
+    let read = || -> serde_json::Value {
+        serde_json::from_str(&fs_err::read_to_string(&path).expect("an artifact")).expect("JSON")
+    };
+    let compile = ["--no-print", "compile", "--no-introspect", "--no-inject-ephemeral-ctes", "-s", "m", "other"];
+    let done = owlet(folder.path(), &compile);
+    assert_eq!(done.code, Some(0), "{}{}", done.stdout, done.stderr);
+    let done = owlet(folder.path(), &["retry"]);
+    assert_eq!(done.code, Some(0), "{}{}", done.stdout, done.stderr);
+    assert!(done.stdout.contains("Nothing to do."), "{}", done.stdout);
+
+    // What a compilation cannot leave behind, but a file from elsewhere can have.
+    owlet(folder.path(), &compile);
+    let mut results = read();
+    results["args"]["warn_error_options"] =
+        serde_json::json!({"error": ["JinjaLogWarning"], "warn": [], "silence": []});
+    for result in results["results"].as_array_mut().expect("results") {
+        result["status"] = if result["unique_id"] == "model.shop.m" { "error" } else { "success" }.into();
+    }
+    fs_err::write(&path, results.to_string()).expect("written");
+    let done = owlet(folder.path(), &["retry"]);
+    assert_eq!(done.code, Some(0), "{}{}", done.stdout, done.stderr);
+    assert!(!done.stdout.contains("printed"), "{}", done.stdout);
+    let again = read();
+    assert_eq!(again["results"].as_array().map(Vec::len), Some(1));
+    assert_eq!(again["results"][0]["compiled_code"], "select * from __dbt__cte__e");
+    let args = &again["args"];
+    assert_eq!((&args["introspect"], &args["inject_ephemeral_ctes"]), (&false.into(), &false.into()));
+    assert_eq!(args["select"], serde_json::json!(["m", "other"]));
+
+    results["results"].as_array_mut().expect("results").iter_mut().for_each(|result| result["status"] = "error".into());
+    fs_err::write(&path, results.to_string()).expect("written");
+    let done = owlet(folder.path(), &["retry"]);
+    assert_eq!(done.code, Some(2), "{}{}", done.stdout, done.stderr);
+    assert!(done.stdout.contains("Compilation Error in model other"), "{}", done.stdout);
 }

@@ -150,7 +150,8 @@ impl Compiler {
             sql: Arc::from(sql),
             extra_ctes,
             without_ctes,
-            path: Some(self.write_path(node, "compiled")),
+            // As dbt: code that lacks its CTEs is in no file.
+            path: (!without_ctes).then(|| self.write_path(node, "compiled")),
             relation_name: node.relation_name.clone().or_else(|| self.relation_of_failures(node)),
             macros: context.capture().macros.iter().cloned().collect(),
             sql_header: node.config_str("sql_header").map(str::to_owned),
