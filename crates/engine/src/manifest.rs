@@ -227,7 +227,9 @@ impl Manifest {
         self.0.artifact.unit_tests.get(id)
     }
 
-    /// The hooks of `on-run-start` or `on-run-end`, in the order in which they run: packages by name, then the root.
+    /// The hooks of `on-run-start` or `on-run-end`, in the order in which they run: the root's, then those of packages by name.
+    ///
+    /// Source: dbt Core 1.12, `RunTask._hook_keyfunc`, whose `BiggestName` is less than all others.
     pub fn hooks(&self, when: HookTime) -> Vec<Arc<Node>> {
         let tag = when.as_str();
         let root = self.root_package();
@@ -240,7 +242,7 @@ impl Manifest {
             .cloned()
             .collect();
         hooks.sort_by(|a, b| {
-            let key = |node: &Node| (node.package_name == root, node.package_name.clone(), node.index);
+            let key = |node: &Node| (node.package_name != root, node.package_name.clone(), node.index);
             key(a).cmp(&key(b))
         });
         hooks

@@ -167,7 +167,11 @@ fn finished(node: &NodeInfo, index: usize, total: usize, result: &NodeResult, la
     let place = format!("{index} of {total}");
     if result.status == NodeStatus::Skipped {
         let line = format!("{place} SKIP {}", skip_label(node));
-        return progress(&line, &layout.paint(Color::Yellow, "SKIP"), layout);
+        let status = layout.paint(Color::Yellow, "SKIP");
+        return match node.resource_type.as_str() {
+            "operation" => progress(&line, &format!("{status} in {:.2}s", result.execution_time.as_secs_f64()), layout),
+            _ => progress(&line, &status, layout),
+        };
     }
     let (words, status, color) = outcome(node, result);
     let status = format!("{} in {:.2}s", layout.paint(color, &status), result.execution_time.as_secs_f64());

@@ -131,10 +131,11 @@ impl<'a> Execution<'a> {
     fn end(&mut self, index: usize, result: NodeResult) {
         let id = result.unique_id.clone();
         let blocks = result.status.blocks_descendants() && !self.continues_on_error(&id);
+        let message = (self.context.options.fail_fast && result.status.is_failure()).then(|| Stop::FailFast.message());
         self.record(index, result);
         let outcome = if blocks { Outcome::SkipDescendants } else { Outcome::Done };
         for id in self.queue.finish(&id, outcome) {
-            self.skip(id, None);
+            self.skip(id, message);
         }
     }
 

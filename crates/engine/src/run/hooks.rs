@@ -24,17 +24,22 @@ pub(super) async fn run_all(context: &Arc<RunContext>, when: HookTime, nodes: &E
     let total = hooks.len();
     let mut ended: Vec<Ended> = Vec::new();
     for (index, hook) in hooks.iter().enumerate() {
+        let name = format!("{}.{}.{index}", hook.package_name, when.as_str());
         let index = index + 1;
-        let info = Arc::new(node_info::of_node(hook));
+        let info = Arc::new(node_info::of_hook(hook, &name));
         let stopped = nodes.stopped
             || context.cancel.is_cancelled()
             || ended.iter().any(|(_, result)| result.status.is_failure());
         let result = if stopped {
-            NodeResult::skipped(hook.unique_id.clone())
+            NodeResult {
+                message: Some(format!("{name} skipped")),
+                failures: Some(1),
+                ..NodeResult::skipped(hook.unique_id.clone())
+            }
         } else {
             let (node, thread) = (Arc::clone(&info), "MainThread".to_owned());
             context.events.emit(Event::NodeStarted { node, index, total, thread });
-            stoppable(context, run_hook(context, hook, when, &nodes.ended)).await
+            stoppable(context, run_hook(context, hook, &name, when, &nodes.ended)).await
         };
         let result = Arc::new(result);
         context.events.emit(Event::NodeFinished { node: Arc::clone(&info), index, total, result: Arc::clone(&result) });
@@ -55,7 +60,7 @@ async fn stoppable<T>(context: &RunContext, work: impl Future<Output = T>) -> T 
     work.await
 }
 
-async fn run_hook(context: &Arc<RunContext>, hook: &Node, when: HookTime, nodes: &[Ended]) -> NodeResult {
+async fn run_hook(context: &Arc<RunContext>, hook: &Node, name: &str, when: HookTime, nodes: &[Ended]) -> NodeResult {
     let started = Instant::now();
     let started_at = context.events.now();
     let mut result = NodeResult::skipped(hook.unique_id.clone());
@@ -63,14 +68,14 @@ async fn run_hook(context: &Arc<RunContext>, hook: &Node, when: HookTime, nodes:
         Ok((sql, response)) => {
             result.status = NodeStatus::Success;
             result.failures = Some(0);
-            result.message = Some(format!("{} passed", node_info::hook_name(hook)));
+            result.message = Some(format!("{name} passed"));
             result.adapter_response = response;
             result.compiled_code = Some(sql);
         }
         Err(failure) => {
             result.status = NodeStatus::Error;
             result.failures = Some(1);
-            result.message = Some(failure.message);
+            result.message = Some(format!("{name} failed, error:\n {}", failure.message));
         }
     }
     result.timing = vec![Timing { name: "execute", started_at, completed_at: context.events.now() }];

@@ -55,19 +55,14 @@ fn label(node: &Node, relation: Option<&RelationName>) -> String {
         ResourceType::Snapshot => format!("snapshot {place}"),
         ResourceType::Test => format!("test {}", node.name),
         ResourceType::Function => format!("function {place}"),
-        ResourceType::Operation => format!("hook: {}", hook_name(node)),
         _ if super::microbatch::is_microbatch(node) => format!("{} microbatch model {place}", node.language),
         _ => format!("{} {} model {place}", node.language, node.materialized()),
     }
 }
 
-/// `shop.on-run-start.0`: dbt's node name is `shop-on-run-start-0`.
-pub(super) fn hook_name(node: &Node) -> String {
-    let when = ["on-run-start", "on-run-end"].into_iter().find(|when| node.tags.iter().any(|tag| tag == when));
-    match (when, node.index) {
-        (Some(when), Some(index)) => format!("{}.{when}.{index}", node.package_name),
-        _ => node.name.clone(),
-    }
+/// A project hook; its name counts all hooks of its time: `shop.on-run-start.0`.
+pub(super) fn of_hook(node: &Node, name: &str) -> NodeInfo {
+    NodeInfo { label: format!("hook: {name}"), ..of_node(node) }
 }
 
 /// A unit test.

@@ -125,7 +125,7 @@ pub struct RunSummary {
     pub skip: usize,
     pub noop: usize,
     pub total: usize,
-    /// Nodes that failed by themselves, without partial successes.
+    /// Nodes that failed by themselves, without partial successes, and those that were skipped with a message.
     pub errors: usize,
     pub partial_successes: usize,
     pub warnings: usize,
@@ -171,6 +171,10 @@ impl RunResults {
                 NodeStatus::PartialSuccess => summary.partial_successes += 1,
                 NodeStatus::Warn => summary.warnings += 1,
                 status if status.is_failure() => summary.errors += 1,
+                // As dbt counts what is skipped for a reason of its own: fail-fast, a hook that failed.
+                NodeStatus::Skipped if result.message.is_some() && node.resource_type != "exposure" => {
+                    summary.errors += 1;
+                }
                 _ => {}
             }
             summary.details.extend(detail(node, result));
@@ -189,7 +193,7 @@ fn detail(node: &Arc<NodeInfo>, result: &NodeResult) -> Option<Detail> {
     let severity = match result.status {
         NodeStatus::Warn => Severity::Warning,
         status if status.is_failure() => Severity::Error,
-        // A node skipped for a reason of its own (fail-fast, an ephemeral parent) has a message; the others follow from a failure above.
+        // What was skipped follows from a failure above.
         _ => return None,
     };
     let mut text = format!("in {} {} ({})", node.resource_type, node.name, node.original_file_path);
