@@ -61,6 +61,8 @@ fn types(draft: &Draft<'_>, seed: &SeedTable) -> Vec<String> {
     let type_of = |(index, column): (usize, &SeedColumn)| match own(&column.name) {
         Some(kind) if kind.eq_ignore_ascii_case("string") => "varchar".to_owned(),
         Some(kind) if kind.eq_ignore_ascii_case("int") => "integer".to_owned(),
+        // Only `timestamp` itself is read in several formats; any other spelling is a cast, which fails on what it does not understand.
+        Some(kind) if kind.eq_ignore_ascii_case("timestamp") => kind,
         Some(kind) => kind.to_lowercase(),
         None => inferred(column.inferred, seed, index).to_owned(),
     };
@@ -113,7 +115,7 @@ fn external_table(tmp: &RelationName, names: &[String], location: &str) -> Strin
 fn column(name: &str, kind: &str, iceberg: bool) -> String {
     let column = quoted(name);
     match kind {
-        "timestamp" | "timestamp(3)" | "timestamp(6)" => {
+        "timestamp" => {
             let tries: Vec<String> =
                 TIMESTAMP_FORMATS.iter().map(|format| format!("try(date_parse({column}, '{format}'))")).collect();
             let parsed = format!("coalesce({})", tries.join(", "));
@@ -123,13 +125,18 @@ fn column(name: &str, kind: &str, iceberg: bool) -> String {
                 format!("{parsed} as {column}")
             }
         }
-        _ => format!("cast(nullif({column}, '') as {kind}) as {column}"),
+        _ => {
+            let kind = if iceberg && kind.eq_ignore_ascii_case("timestamp") { "timestamp(6)" } else { kind };
+            format!("cast(nullif({column}, '') as {kind}) as {column}")
+        }
     }
 }
 
 async fn inserts(draft: &mut Draft<'_>, seed: &SeedTable, names: &[String], types: &[String]) -> AdapterResult<()> {
     let iceberg = draft.layout.is_iceberg();
-    let kind = |kind: &String| if kind == "timestamp" && iceberg { "timestamp(6)".to_owned() } else { kind.clone() };
+    let kind = |kind: &String| {
+        if kind.eq_ignore_ascii_case("timestamp") && iceberg { "timestamp(6)".to_owned() } else { kind.clone() }
+    };
     let types: Vec<String> = types.iter().map(kind).collect();
     let columns: Vec<String> =
         names.iter().zip(&types).map(|(name, kind)| format!("cast(null as {kind}) as {}", quoted(name))).collect();
@@ -155,7 +162,7 @@ fn for_cast(row: &[Option<String>], types: &[String]) -> Vec<Option<String>> {
         .zip(types)
         .map(|(value, kind)| {
             let value = value.as_ref().filter(|text| !text.is_empty())?;
-            Some(if kind.starts_with("timestamp") {
+            Some(if kind.to_lowercase().starts_with("timestamp") {
                 value.replace('T', " ").trim_end_matches('Z').to_owned()
             } else {
                 value.clone()
