@@ -128,9 +128,13 @@ impl Adapter for AthenaAdapter {
             let response = self.warehouse.run_until_done(sql, origin, more).await?;
             return Ok((response, ResultTable::default()));
         }
-        let outcome = self.warehouse.run(sql, origin, None).await?;
+        let mut outcome = self.warehouse.run(sql, origin, None).await?;
         let table = match fetch {
-            Some(limit) => values::to_table(self.warehouse.fetch(&outcome, limit).await?)?,
+            Some(limit) => {
+                let results = self.warehouse.fetch(&outcome, limit).await?;
+                outcome.rows = outcome.rows.or(results.update_count);
+                values::to_table(results)?
+            }
             None => ResultTable::default(),
         };
         Ok((outcome.response(), table))

@@ -187,6 +187,7 @@ mod tests {
         RawResult {
             columns: types.iter().map(column).collect(),
             rows: rows.iter().map(|row| row.iter().map(|value| value.map(str::to_owned)).collect()).collect(),
+            ..RawResult::default()
         }
     }
 

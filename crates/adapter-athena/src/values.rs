@@ -121,22 +121,40 @@ fn zoned(text: &str) -> Option<Value> {
     Some(Value::DateTime(DateTime { local: moment(local)?, zone: Some(zone) }.into()))
 }
 
-/// An array, map or row as Athena prints it: `[a, b]`, `{k=v, x=y}`. Nothing quotes the parts, so scalars stay text.
+/// An array, map or row as Athena prints it: `[a, b]`, `{k=v, x=y}`. Nothing quotes the parts, so scalars stay text, `null` too.
+///
+/// Source: dbt-athena 1.11.1, `AthenaResultSet._process_nested_value`.
 fn nested(text: &str) -> Json {
-    let text = text.trim();
-    let inner = |open, close| text.strip_prefix(open).and_then(|rest: &str| rest.strip_suffix(close));
-    if let Some(items) = inner('[', ']') {
-        return split(items).into_iter().map(nested).collect();
-    }
-    let Some(entries) = inner('{', '}') else {
-        return if text == "null" { Json::Null } else { text.into() };
+    let inner = || {
+        let mut characters = text.chars();
+        characters.next();
+        characters.next_back();
+        characters.as_str()
     };
-    let entries = split(entries);
-    if entries.iter().any(|entry| !entry.contains('=')) {
-        return text.into();
+    if text.starts_with('[') {
+        split(inner()).into_iter().map(nested).collect()
+    } else if text.starts_with('{') {
+        Json::Object(split(inner()).into_iter().filter_map(entry).collect())
+    } else {
+        text.into()
     }
-    let entry = |entry: &str| entry.split_once('=').map(|(key, value)| (key.trim().to_owned(), nested(value)));
-    Json::Object(entries.into_iter().filter_map(entry).collect())
+}
+
+/// `k=v`; what has no `=` is left out.
+fn entry(text: &str) -> Option<(String, Json)> {
+    let mut depth = 0_i32;
+    let mut equals = None;
+    for (at, character) in text.char_indices() {
+        match character {
+            '[' | '{' => depth += 1,
+            ']' | '}' => depth -= 1,
+            '=' if depth == 0 => equals = Some((equals.map_or(at, |(first, _)| first), at)),
+            _ => {}
+        }
+    }
+    let (first, last) = equals?;
+    let key = text[..first].trim();
+    (!key.is_empty()).then(|| (key.to_owned(), nested(text[last + 1..].trim())))
 }
 
 fn split(text: &str) -> Vec<&str> {
@@ -175,7 +193,8 @@ mod tests {
         assert_eq!(repr("bigint", "7"), "7");
         assert_eq!(repr("boolean", "false"), "False");
         assert_eq!(repr("date", "2024-02-29"), "datetime.date(2024, 2, 29)");
-        assert_eq!(repr("array", "[a, [b, c], null]"), "'[\"a\", [\"b\", \"c\"], null]'");
+        assert_eq!(repr("array", "[a, [b, c], null]"), "'[\"a\", [\"b\", \"c\"], \"null\"]'");
+        assert_eq!(repr("row", "{a=1, text, b=x=y}"), "'{\"a\": \"1\", \"b\": \"y\"}'");
         assert_eq!(repr("map", "{k=v, n={x=1}}"), "'{\"k\": \"v\", \"n\": {\"x\": \"1\"}}'");
         assert_eq!(repr("array", "[]"), "'[]'");
         assert_eq!(repr("json", "{\"a\":[1,\"é\"]}"), r#"'{"a": [1, "\\u00e9"]}'"#);

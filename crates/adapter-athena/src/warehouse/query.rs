@@ -59,6 +59,8 @@ impl Outcome {
 pub(crate) struct RawResult {
     pub(crate) columns: Vec<ColumnInfo>,
     pub(crate) rows: Vec<Vec<Option<String>>>,
+    /// Of a query Athena says 0.
+    pub(crate) update_count: Option<i64>,
 }
 
 impl Warehouse {
@@ -147,6 +149,7 @@ impl Warehouse {
             let header = usize::from(is_first && !outcome.is_plain_text && outcome.rows.is_none());
             let rows = page.result_set.rows.into_iter().skip(header);
             result.rows.extend(rows.map(|row| row.data.into_iter().map(|datum| datum.var_char_value).collect()));
+            result.update_count = result.update_count.or(page.update_count);
             is_first = false;
             next_token = page.next_token;
             let enough = limit.is_some_and(|limit| result.rows.len() >= limit);
