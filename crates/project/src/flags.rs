@@ -37,9 +37,6 @@ const OFF_BY_DEFAULT: [&str; 12] = [
     "latest_version_pointer_enabled_by_default",
 ];
 
-/// Behaviour flags that change nothing here, and something with dbt.
-pub(crate) const WITHOUT_EFFECT: [&str; 1] = ["require_batched_execution_for_custom_microbatch_strategy"];
-
 /// The flags of a project file.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ProjectFlags {
@@ -56,11 +53,6 @@ impl ProjectFlags {
     /// All behaviour flags with what holds for the project.
     pub fn behaviours(&self) -> impl Iterator<Item = (&'static str, bool)> + '_ {
         ON_BY_DEFAULT.into_iter().chain(OFF_BY_DEFAULT).map(|name| (name, self.behaviour(name)))
-    }
-
-    /// Whether the project asks for something else than dbt's default.
-    pub(crate) fn is_changed(&self, name: &str) -> bool {
-        self.values.get(name).and_then(Json::as_bool).is_some_and(|on| on != ON_BY_DEFAULT.contains(&name))
     }
 
     /// A global flag, if the project sets it.

@@ -7,7 +7,6 @@ use diagnostic::{Diagnostic, Severity};
 use serde_json::{Map as JsonMap, Value as Json};
 
 use crate::dbt_project::DbtProject;
-use crate::flags::WITHOUT_EFFECT;
 use crate::packages::{LOCK_FILE, PackageEntry, PackageSpec, PackagesFile};
 use crate::render::{RenderYaml, Verbatim};
 use crate::vars::Vars;
@@ -61,7 +60,6 @@ impl Project {
         if root.flags.is_empty() {
             root.flags.clone_from(&settings.flags);
         }
-        diagnostics.extend(flags_without_effect(&root));
         let (packages, reading_order) = load_packages(&root, renderer, &mut diagnostics);
         if settings.version_check == VersionCheck::On {
             diagnostics.extend(std::iter::once(&root).chain(&packages).filter_map(unsupported_version));
@@ -83,19 +81,6 @@ impl Project {
     pub fn get(&self, name: &str) -> Option<&DbtProject> {
         self.all().find(|project| project.name == name)
     }
-}
-
-/// Flags of the root project that would change what dbt does, and change nothing here.
-fn flags_without_effect(root: &DbtProject) -> impl Iterator<Item = Diagnostic> {
-    let flags = root.project_flags();
-    let written = root.unrendered.value.as_map().and_then(|map| map.get("flags")).and_then(|node| node.value.as_map());
-    WITHOUT_EFFECT.into_iter().filter(move |name| flags.is_changed(name)).map(move |name| {
-        let position = written.and_then(|map| map.get(name)).map(|node| node.position).unwrap_or_default();
-        root.source
-            .warning(position, format!("The flag {name} has no effect"))
-            .cause("Owlet behaves as dbt does by default")
-            .fix("remove the flag, or do not count on it")
-    })
 }
 
 fn unsupported_version(project: &DbtProject) -> Option<Diagnostic> {

@@ -104,6 +104,11 @@ impl MacroRegistry {
         self.by_id.iter()
     }
 
+    /// Whether the project or a package has a macro of this name.
+    pub fn is_replaced(&self, name: &str) -> bool {
+        self.packages.iter().any(|(package, macros)| !self.internal.contains(package) && macros.contains_key(name))
+    }
+
     /// What an unqualified name means in a node of `package`.
     pub fn find(&self, package: &str, name: &str) -> Option<&Arc<MacroDef>> {
         self.scope(package).get(name)

@@ -38,6 +38,9 @@ pub struct ProjectScope {
     pub needs_schema: bool,
     /// Off: `skip_nodes_if_on_run_start_fails`
     pub runs_after_failed_start: bool,
+    /// A microbatch model is built batch by batch: `require_batched_execution_for_custom_microbatch_strategy`, or no macro of the
+    /// project's stands in place of dbt's.
+    pub batches_microbatch: bool,
     /// `require_ref_searches_node_package_before_root`
     pub package_first: bool,
     /// `support_custom_ref_kwargs`
@@ -74,7 +77,10 @@ impl ProjectScope {
         for (slot, flag) in flags.0.iter_mut().zip([quoting.database, quoting.schema, quoting.identifier]) {
             *slot = flag.unwrap_or(*slot);
         }
+        let batches_all = "require_batched_execution_for_custom_microbatch_strategy";
         Self {
+            batches_microbatch: project.root.project_flags().behaviour(batches_all)
+                || !macros.is_replaced("get_incremental_microbatch_sql"),
             root: project.root.name.clone(),
             root_version: project.root.version.clone(),
             versions: Versions::new(project),

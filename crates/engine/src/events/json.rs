@@ -204,6 +204,7 @@ fn warning_code(name: &str) -> &'static str {
         "ProjectFlagsMovedDeprecation" => "D013",
         "PackageMaterializationOverrideDeprecation" => "D016",
         "SourceFreshnessProjectHooksNotRun" => "D017",
+        "MicrobatchMacroOutsideOfBatchesDeprecation" => "D020",
         "UnexpectedJinjaBlockDeprecation" => "D023",
         "ModulesItertoolsUsageDeprecation" => "D034",
         "DuplicateYAMLKeysDeprecation" => "D024",

@@ -170,9 +170,12 @@ pub fn parse(project: &Project, host: &Host) -> (Manifest, Vec<Diagnostic>) {
     resolve::maps(&mut artifact);
     deprecated::report(&artifact, host.started_at, &places, &mut diagnostics);
     let nodes = artifact.nodes.values().chain(artifact.functions.values());
-    validate::validate(nodes.map(|node| &**node), &places, &mut diagnostics);
+    validate::validate(nodes.map(|node| &**node), &scope, &places, &mut diagnostics);
     validate::enabled(&artifact, &places, &mut diagnostics);
-    validate::unfiltered_microbatch(&artifact, &places, &mut diagnostics);
+    match scope.batches_microbatch {
+        true => validate::unfiltered_microbatch(&artifact, &places, &mut diagnostics),
+        false => validate::unbatched_microbatch(&artifact, &mut diagnostics),
+    }
     unit_test_rows::check(&artifact, &lookup, &project.root.name, &entries, &mut diagnostics);
     let debug = host.flags.get("debug").and_then(Json::as_bool).unwrap_or(false);
     spaces::report(&artifact, &project.root.project_flags(), debug, &mut diagnostics);

@@ -14,10 +14,12 @@ use project::{ConfigKind, Project};
 use serde_json::Value as Json;
 
 use super::{colors, config_types, node_places::NodePlaces};
+use crate::context::ProjectScope;
 
 /// Everything that is wrong with the configs of the enabled nodes.
 pub(super) fn validate<'a>(
     nodes: impl Iterator<Item = &'a Node>,
+    scope: &ProjectScope,
     places: &NodePlaces<'_>,
     diagnostics: &mut Vec<Diagnostic>,
 ) {
@@ -29,7 +31,9 @@ pub(super) fn validate<'a>(
             ResourceType::Model => {
                 primary_key(node, diagnostics);
                 contract(node, diagnostics);
-                microbatch(node, diagnostics);
+                if scope.batches_microbatch {
+                    microbatch(node, diagnostics);
+                }
                 public_ephemeral(node, diagnostics);
                 freshness(node, diagnostics);
                 one_of(node, "on_error", &["skip_children", "continue"], diagnostics);
@@ -231,6 +235,19 @@ fn described_contract(node: &Checked<'_>, diagnostics: &mut Vec<Diagnostic>) {
 
 fn is_microbatch(node: &Node) -> bool {
     node.materialized() == "incremental" && node.config_str("incremental_strategy") == Some("microbatch")
+}
+
+/// Tells that a macro of the project keeps microbatch models from being built batch by batch.
+pub(super) fn unbatched_microbatch(artifact: &artifacts::Manifest, diagnostics: &mut Vec<Diagnostic>) {
+    let what = "The use of a custom microbatch macro outside of batched execution is deprecated. To use it with batched execution, set `flags.require_batched_execution_for_custom_microbatch_strategy` to `True` in `dbt_project.yml`. In the future this will be the default behavior.";
+    if artifact.nodes.values().any(|node| node.resource_type == ResourceType::Model && is_microbatch(node)) {
+        diagnostics.push(
+            Diagnostic::warning(what)
+                .named("MicrobatchMacroOutsideOfBatchesDeprecation")
+                .cause("the project or a package has a macro get_incremental_microbatch_sql: a microbatch model is then one statement, as other incremental models are")
+                .fix("set the flag, or remove the macro"),
+        );
+    }
 }
 
 /// Warns of microbatch models none of whose inputs can be cut by time: every batch would read all of them.

@@ -316,7 +316,7 @@ pub(super) async fn execute(
         run_hooks(context, node, NodeHook::Before, &request, hooks.batch.as_ref()).await?;
     }
     let plan = plan(context, node, request.clone(), &failed).await?;
-    match compiled.filter(|_| super::microbatch::is_microbatch(node)) {
+    match compiled.filter(|_| super::microbatch::is_microbatch(context.compiler.manifest(), node)) {
         Some(batch) => write_batch_run_sql(context, node, batch, &plan.run_sql())?,
         None if node.resource_type == ResourceType::Seed => {}
         None => write_run_sql(context, node, &plan.run_sql())?,

@@ -38,7 +38,7 @@ impl Jobs {
                 let runs = wanted(node.resource_type) && !node.is_ephemeral() && !node.is_empty();
                 runs.then(|| {
                     let group = node_info::group(node, &manifest.artifact().groups);
-                    (Job::Node(Arc::clone(node)), NodeInfo { group, ..node_info::of_node(node) })
+                    (Job::Node(Arc::clone(node)), NodeInfo { group, ..node_info::of_node(manifest, node) })
                 })
             } else if let Some(test) = manifest.unit_test(id.as_str()) {
                 wanted(ResourceType::UnitTest).then(|| (Job::UnitTest(Arc::clone(test)), node_info::of_unit_test(test)))
@@ -158,7 +158,7 @@ async fn run_node(
     if context.options.command == RunCommand::Clone {
         return clock.time_uncompiled(clone::run(context, node)).await;
     }
-    if microbatch::is_microbatch(node) {
+    if microbatch::is_microbatch(context.compiler.manifest(), node) {
         return clock.time_uncompiled(microbatch::run(context, node)).await;
     }
     if node.resource_type == ResourceType::Seed {

@@ -19,7 +19,7 @@ use super::{
     write_compiled,
 };
 use crate::{
-    Compiled,
+    Compiled, Manifest,
     compile::{Batch, BatchHooks, BatchRun},
     events::Event,
 };
@@ -32,8 +32,9 @@ pub struct PreviousBatches {
 }
 
 /// Whether a node is built batch by batch.
-pub(super) fn is_microbatch(node: &Node) -> bool {
-    node.resource_type == artifacts::manifest::ResourceType::Model
+pub(super) fn is_microbatch(manifest: &Manifest, node: &Node) -> bool {
+    manifest.scope().batches_microbatch
+        && node.resource_type == artifacts::manifest::ResourceType::Model
         && node.materialized() == "incremental"
         && node.config_str("incremental_strategy") == Some("microbatch")
 }
@@ -53,7 +54,7 @@ pub(super) async fn run(context: &Arc<RunContext>, node: &Arc<Node>) -> Result<O
     };
     let mut results = BatchResults::default();
     let mut first_error: Option<String> = None;
-    let (total, info) = (windows.len(), Arc::new(node_info::of_node(node)));
+    let (total, info) = (windows.len(), Arc::new(node_info::of_node(context.compiler.manifest(), node)));
     for (index, window) in windows.iter().enumerate() {
         // A retry never starts over: what was built before is kept.
         let incremental = index > 0 || is_incremental || previous.is_some();

@@ -11,10 +11,10 @@ use names::{RelationName, UniqueId};
 use serde_json::{Value as Json, json};
 
 use super::RunResults;
-use crate::events::NodeInfo;
+use crate::{Manifest, events::NodeInfo};
 
 /// A model, seed, snapshot, test or hook.
-pub(super) fn of_node(node: &Node) -> NodeInfo {
+pub(super) fn of_node(manifest: &Manifest, node: &Node) -> NodeInfo {
     let relation = node.is_relational().then(|| node.relation());
     NodeInfo {
         unique_id: Some(node.unique_id.clone()),
@@ -28,7 +28,7 @@ pub(super) fn of_node(node: &Node) -> NodeInfo {
         },
         original_file_path: node.original_file_path.clone(),
         path: node.path.clone(),
-        label: label(node, relation.as_ref()),
+        label: label(manifest, node, relation.as_ref()),
         relation,
         relation_name: node.relation_name.clone(),
         checksum: node.checksum.checksum.clone(),
@@ -48,21 +48,21 @@ pub(super) fn group(node: &Node, groups: &IndexMap<UniqueId, Group>) -> Option<J
     Some(json!({"name": group.name, "package_name": group.package_name, "owner": owner}))
 }
 
-fn label(node: &Node, relation: Option<&RelationName>) -> String {
+fn label(manifest: &Manifest, node: &Node, relation: Option<&RelationName>) -> String {
     let place = relation.map(|relation| format!("{}.{}", relation.schema, relation.identifier)).unwrap_or_default();
     match node.resource_type {
         ResourceType::Seed => format!("seed file {place}"),
         ResourceType::Snapshot => format!("snapshot {place}"),
         ResourceType::Test => format!("test {}", node.name),
         ResourceType::Function => format!("function {place}"),
-        _ if super::microbatch::is_microbatch(node) => format!("{} microbatch model {place}", node.language),
+        _ if super::microbatch::is_microbatch(manifest, node) => format!("{} microbatch model {place}", node.language),
         _ => format!("{} {} model {place}", node.language, node.materialized()),
     }
 }
 
 /// A project hook; its name counts all hooks of its time: `shop.on-run-start.0`.
-pub(super) fn of_hook(node: &Node, name: &str) -> NodeInfo {
-    NodeInfo { label: format!("hook: {name}"), ..of_node(node) }
+pub(super) fn of_hook(manifest: &Manifest, node: &Node, name: &str) -> NodeInfo {
+    NodeInfo { label: format!("hook: {name}"), ..of_node(manifest, node) }
 }
 
 /// A unit test.

@@ -56,26 +56,6 @@ fn local_packages_need_no_deps_and_bring_their_own() {
 }
 
 #[test]
-fn flags_without_effect_are_told_of_the_root_project_alone() {
-    let directory = tempfile::tempdir().unwrap();
-    let flags =
-        "flags: {state_modified_compare_vars: yes, require_batched_execution_for_custom_microbatch_strategy: no}\n";
-    write(
-        directory.path(),
-        &[
-            ("shop/dbt_project.yml", &format!("name: shop\n{flags}")),
-            ("shop/packages.yml", "packages:\n  - local: ../utils\n"),
-            ("utils/dbt_project.yml", &format!("name: utils\n{flags}")),
-        ],
-    );
-    // With the other one dbt does nothing either.
-    assert_eq!(
-        load(&directory.path().join("shop")).1,
-        ["The flag require_batched_execution_for_custom_microbatch_strategy has no effect"]
-    );
-}
-
-#[test]
 fn packages_that_deps_has_not_installed_are_named() {
     let directory = tempfile::tempdir().unwrap();
     write(
