@@ -188,6 +188,10 @@ impl Adapter for AthenaAdapter {
         step::rename_relation(&self.warehouse, from, to).await
     }
 
+    async fn look_again(&self, relation: &RelationName) -> AdapterResult<()> {
+        self.warehouse.look_again(relation).await
+    }
+
     async fn catalog(&self, schemas: &[(String, String)]) -> AdapterResult<Vec<CatalogTable>> {
         catalog::catalog(&self.warehouse, schemas).await
     }

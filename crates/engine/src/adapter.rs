@@ -336,6 +336,8 @@ pub trait Adapter: Send + Sync + fmt::Debug {
     async fn columns(&self, relation: &RelationName) -> AdapterResult<Vec<Column>>;
     async fn drop_relation(&self, relation: &RelationName) -> AdapterResult<()>;
     async fn rename_relation(&self, from: &RelationName, to: &RelationName) -> AdapterResult<()>;
+    /// A macro has created, replaced or dropped this relation by its own statements: what is remembered of it is looked up again.
+    async fn look_again(&self, relation: &RelationName) -> AdapterResult<()>;
     /// Every table of the schemas, for catalog.json.
     async fn catalog(&self, schemas: &[(String, String)]) -> AdapterResult<Vec<CatalogTable>>;
 

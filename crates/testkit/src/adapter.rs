@@ -297,6 +297,10 @@ impl Adapter for FakeAdapter {
         Ok(())
     }
 
+    async fn look_again(&self, _: &RelationName) -> AdapterResult<()> {
+        Ok(())
+    }
+
     async fn catalog(&self, _: &[(String, String)]) -> AdapterResult<Vec<CatalogTable>> {
         Ok(Vec::new())
     }

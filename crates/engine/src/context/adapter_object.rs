@@ -19,7 +19,7 @@ use crate::adapter::{AdapterError, StatementOrigin};
 pub(crate) struct AdapterObject(pub Context);
 
 /// Methods that need no warehouse.
-const PURE: [&str; 15] = [
+const PURE: [&str; 12] = [
     "dispatch",
     "type",
     "quote",
@@ -27,9 +27,6 @@ const PURE: [&str; 15] = [
     "quote_seed_column",
     "convert_type",
     "commit",
-    "cache_added",
-    "cache_dropped",
-    "cache_renamed",
     "get_hard_deletes_behavior",
     "get_incremental_strategy_macro",
     "get_missing_columns",
@@ -109,6 +106,14 @@ impl AdapterObject {
         let to: HashSet<Arc<str>> =
             self.columns(&relation_of(to, "get_missing_columns")?)?.into_iter().map(|column| column.name).collect();
         Ok(Value::list(from.into_iter().filter(|column| !to.contains(&column.name)).map(Value::from).collect()))
+    }
+
+    fn look_again(&self, method: &str, args: &CallArgs) -> Result<Value> {
+        for relation in args.positional.iter().chain(args.keyword.iter().map(|(_, value)| value)) {
+            let relation = relation_of(Some(relation.clone()), method)?;
+            self.wait(self.0.0.host.adapter.look_again(&relation.name()))?;
+        }
+        Ok("".into())
     }
 
     fn schema_of(&self, args: &CallArgs) -> Result<Relation> {
@@ -220,7 +225,7 @@ impl AdapterObject {
                 let [named] = args.bind(name, ["name"], 1)?;
                 integration(adapter.catalog_integration(&text(named)))?
             }
-            // No transactions, and the cache is the adapter's own.
+            // There are no transactions.
             _ => "".into(),
         })
     }
@@ -262,6 +267,7 @@ impl AdapterObject {
                 self.wait(self.0.0.host.adapter.rename_relation(&from.name(), &to.name()))?;
                 Ok("".into())
             }),
+            "cache_added" | "cache_dropped" | "cache_renamed" => self.look_again(name, &args),
             "create_schema" => self.schema_of(&args).and_then(|relation| {
                 let name = relation.name();
                 self.wait(self.0.0.host.adapter.create_schema(&name.database, &name.schema))?;

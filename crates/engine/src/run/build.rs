@@ -62,7 +62,23 @@ pub(super) async fn by_macro(
         Some(_) => compiler.run_materialization(&id).map(Some),
         None => Ok(None),
     });
-    built.await.map_err(|error| context.failure(error))
+    let built = built.await.map_err(|error| context.failure(error))?;
+    if let Some(outcome) = &built {
+        look_again(context, node, outcome).await?;
+    }
+    Ok(built)
+}
+
+/// What a macro built is known to the nodes that follow.
+pub(super) async fn look_again(
+    context: &RunContext,
+    node: &Node,
+    outcome: &MaterializationOutcome,
+) -> Result<(), NodeFailure> {
+    for relation in &outcome.relations {
+        context.adapter.look_again(relation).await.map_err(|error| errors::of_adapter(node, &error, None))?;
+    }
+    Ok(())
 }
 
 fn no_python(node: &Node) -> Diagnostic {

@@ -132,6 +132,7 @@ async fn build_batch(
         None => Ok(None),
     });
     if let Some(outcome) = by_macro.await.map_err(|error: Diagnostic| context.failure(error))? {
+        build::look_again(context, node, &outcome).await?;
         build::write_batch_run_sql(context, node, &compiled, &outcome.run_sql)?;
         return Ok(Outcome { response: Some(outcome.response), ..Outcome::default() });
     }

@@ -1,0 +1,2 @@
+{{ config(materialized='by_hand') }}
+select {{ var('n') }} as id
