@@ -423,7 +423,8 @@ fn render_argument(context: &Context, value: &Json, mode: UndefinedMode) -> jinj
                 text
             };
             if !project::has_jinja(text) {
-                return Ok(Value::str(text.as_str()));
+                // It is a template all the same.
+                return Ok(Value::str(text.strip_suffix('\n').unwrap_or(text)));
             }
             Template::compile(text, "a test argument")?.render_native(context, mode)
         }

@@ -3,7 +3,7 @@
 use serde_json::{Map as JsonMap, Value as Json};
 
 use crate::fields::Fields;
-use crate::render::{RenderYaml, render_tree};
+use crate::render::{RenderYaml, Step, render_tree};
 use crate::yaml::{Map, Node, Position, Value};
 
 /// Keys of a test that are configs even when written beside the arguments, in the order dbt writes them into `config(…)`.
@@ -144,8 +144,10 @@ fn read_test(fields: &mut Fields<'_>, node: &Node, renderer: &dyn RenderYaml) ->
     let custom_name = take_custom_name(&mut entry);
     let description = entry.text("description").unwrap_or_default();
     let unrendered = take_config(&mut entry);
-    let config =
-        render_tree(&Node::new(Value::Map(unrendered.clone())), renderer, &|_| false, entry.source, entry.diagnostics);
+    // dbt renders the configs themselves, not what stands in a mapping or a list.
+    let is_within = |path: &[Step<'_>]| path.len() > 1;
+    let written = Node::new(Value::Map(unrendered.clone()));
+    let config = render_tree(&written, renderer, &is_within, entry.source, entry.diagnostics);
     check_tags(&mut entry, &config);
     let arguments = take_arguments(&mut entry, nests);
     Some(TestDefinition {
