@@ -74,10 +74,19 @@ fn types(node: &Checked<'_>, diagnostics: &mut Vec<Diagnostic>) {
     diagnostics.extend(config_types::mistakes(node.resource_type, &node.config).map(|mistake| {
         let config_types::Mistake { key, expected, fix } = mistake;
         let value = node.config.get(key).unwrap_or(&Json::Null);
-        wrong(node, key, &format!("Invalid config: at path ['{key}']: {value} is not {expected}"))
+        let problem = match key {
+            "enabled" => not_boolean(value),
+            _ => format!("{value} is not {expected}"),
+        };
+        wrong(node, key, &format!("Invalid config: at path ['{key}']: {problem}"))
             .cause(format!("`{key}` of dbt_project.yml, of a property file or of config() has this value"))
             .fix(fix)
     }));
+}
+
+/// As jsonschema says it, with the value as Python writes it.
+fn not_boolean(value: &Json) -> String {
+    format!("{} is not of type 'boolean'", jinja::Value::from(value).repr())
 }
 
 /// `enabled` of what is no node.
@@ -85,7 +94,8 @@ pub(super) fn enabled(artifact: &artifacts::Manifest, places: &NodePlaces<'_>, d
     let mut check = |kind: &str, name: &str, path: &str, enabled: Option<&Json>| {
         let Some(value) = enabled.filter(|value| !value.is_boolean()) else { return };
         let what = format!(
-            "Parsing Error in {kind} {name} ({path})\n  Invalid config: at path ['enabled']: {value} is not true or false"
+            "Parsing Error in {kind} {name} ({path})\n  Invalid config: at path ['enabled']: {}",
+            not_boolean(value)
         );
         diagnostics.push(
             Diagnostic::error(what)
