@@ -8,7 +8,7 @@ use std::{
 use adapter_athena::{AthenaAdapter, AthenaProfile, Catalogs, InvocationOptions, Journal};
 use artifacts::SemanticManifest;
 use chrono::{DateTime, Utc};
-use diagnostic::{Diagnostic, Severity};
+use diagnostic::{Diagnostic, Kind, Severity};
 use engine::{
     Adapter, Compiler, Host, Manifest,
     compile::Defer,
@@ -113,11 +113,7 @@ pub struct FailedCheck;
 /// Source: dbt Core 1.12, `DebugTask` catches `DbtConfigError` alone.
 fn refused(diagnostics: &[Diagnostic]) -> anyhow::Error {
     let stops = |diagnostic: &Diagnostic| {
-        let what = &diagnostic.what;
-        diagnostic.severity == Severity::Warning
-            || what.starts_with("Compilation Error")
-            || what.contains("Syntax error near line")
-            || what.contains("Env var required but not provided")
+        diagnostic.severity == Severity::Warning || matches!(diagnostic.kind, Kind::Syntax | Kind::Compilation)
     };
     let error = anyhow::Error::new(Reported);
     if diagnostics.iter().any(stops) { error } else { error.context(FailedCheck) }

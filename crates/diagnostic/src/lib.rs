@@ -14,6 +14,18 @@ pub enum Severity {
     Warning,
 }
 
+/// What dbt's exception of an error is, as far as somebody asks: commands end differently for some.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// A mistake in what the project or its profile says, or anything else.
+    #[default]
+    Other,
+    /// A file that cannot be read at all.
+    Syntax,
+    /// A template that fails, or a part that the project lacks: dbt's `CompilationError`.
+    Compilation,
+}
+
 /// A place in a file of the project.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 pub struct Location {
@@ -50,6 +62,9 @@ pub struct Diagnostic {
     pub name: Option<&'static str>,
     /// The first line; where dbt or Athena has a sentence of its own, it is that sentence.
     pub what: String,
+    /// Of an error.
+    #[serde(skip)]
+    pub kind: Kind,
     /// Where it is, if it is in a file.
     pub location: Option<Location>,
     /// Why it happened.
@@ -72,6 +87,7 @@ impl Diagnostic {
             severity: Severity::Error,
             name: None,
             what: what.into(),
+            kind: Kind::Other,
             location: None,
             cause: None,
             fix: None,
@@ -82,6 +98,13 @@ impl Diagnostic {
     /// A warning.
     pub fn warning(what: impl Into<String>) -> Self {
         Self { severity: Severity::Warning, ..Self::error(what) }
+    }
+
+    /// Says what kind of error it is.
+    #[must_use]
+    pub fn of_kind(mut self, kind: Kind) -> Self {
+        self.kind = kind;
+        self
     }
 
     /// Says which of dbt's warnings it is.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use diagnostic::{Diagnostic, Severity};
+use diagnostic::{Diagnostic, Kind, Severity};
 use serde_json::{Map as JsonMap, Value as Json};
 
 use crate::dbt_project::DbtProject;
@@ -255,6 +255,7 @@ fn report_missing(
     let by = if lock.is_some() { LOCK_FILE } else { file };
     diagnostics.push(
         Diagnostic::error(what)
+            .of_kind(Kind::Compilation)
             .cause(format!(
                 "{by} asks for {}; {} has {}",
                 names.join(", "),
@@ -282,6 +283,7 @@ fn report_clashes(root: &DbtProject, packages: &mut Vec<DbtProject>, diagnostics
                         package.name
                     ),
                 )
+                .of_kind(Kind::Compilation)
                 .cause(format!("{} has the same name", first.display()))
                 .fix("rename one of them, or install it once"),
         );

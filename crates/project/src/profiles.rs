@@ -284,7 +284,7 @@ fn render_value(
 }
 
 fn cannot_render(key: &str, node: &Node, error: &RenderError, source: &SourceText) -> Diagnostic {
-    let mut diagnostic = source.error(node.position, format!("Parsing Error\n  {}", error.message));
+    let mut diagnostic = source.error(node.position, format!("Parsing Error\n  {}", error.message)).of_kind(error.kind);
     diagnostic.cause = error.cause.clone().or_else(|| Some(format!("the value of '{key}' is a template")));
     diagnostic.fix = error
         .fix

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use diagnostic::Diagnostic;
+use diagnostic::{Diagnostic, Kind};
 
 use crate::source::SourceText;
 use crate::yaml::{Entry, Map, Node, Value};
@@ -14,6 +14,8 @@ use crate::yaml::{Entry, Map, Node, Value};
 pub struct RenderError {
     /// The first line a reader sees, such as `Env var required but not provided: 'X'`.
     pub message: String,
+    /// Of the error that the template met.
+    pub kind: Kind,
     /// Why.
     pub cause: Option<String>,
     /// What to do.
@@ -23,7 +25,7 @@ pub struct RenderError {
 impl RenderError {
     /// An error that says only what failed.
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), cause: None, fix: None }
+        Self { message: message.into(), kind: Kind::Other, cause: None, fix: None }
     }
 }
 
@@ -164,7 +166,8 @@ impl<'a> Walk<'a> {
             Err(error) => {
                 let mut diagnostic = self
                     .source
-                    .error(node.position, format!("Compilation Error\n  Could not render {text}: {}", error.message));
+                    .error(node.position, format!("Compilation Error\n  Could not render {text}: {}", error.message))
+                    .of_kind(Kind::Compilation);
                 diagnostic.cause = error.cause.or_else(|| Some(format!("the value of {path} is a template")));
                 diagnostic.fix =
                     error.fix.or_else(|| Some("correct the template, or pass what it asks for".to_owned()));

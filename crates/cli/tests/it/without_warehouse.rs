@@ -103,3 +103,17 @@ fn a_retry_of_a_compilation_has_its_flags() {
     assert_eq!(done.code, Some(2), "{}{}", done.stdout, done.stderr);
     assert!(done.stdout.contains("Compilation Error in model other"), "{}", done.stdout);
 }
+
+/// The words of a name are not those of an error: a profile that is not there is a failed check, whatever it is called.
+#[test]
+fn debug_tells_errors_apart_by_their_kind() {
+    let folder = project(&[]);
+    let write = |text: &str| fs_err::write(folder.path().join("dbt_project.yml"), text).expect("written");
+    let code = || owlet(folder.path(), &["debug"]).code;
+    write("name: shop\nprofile: 'Syntax error near line'\n");
+    assert_eq!(code(), Some(1));
+    write("name: shop\nprofile: [\n");
+    assert_eq!(code(), Some(2));
+    write("name: shop\nprofile: shop\nmodels: {shop: {+meta: {a: \"{{ env_var('NOT_THERE') }}\"}}}\n");
+    assert_eq!(code(), Some(2));
+}

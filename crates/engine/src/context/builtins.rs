@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use artifacts::manifest::Ref;
-use diagnostic::Diagnostic;
+use diagnostic::{Diagnostic, Kind};
 use jinja::{CallArgs, Error, Result, State, Template, Value};
 use md5::{Digest as _, Md5};
 
@@ -181,6 +181,7 @@ pub(super) fn environment_value(environment: &super::Environment, name: &str, de
 pub(super) fn missing_env(name: &str) -> Error {
     Error::host(
         Diagnostic::error(format!("Env var required but not provided: '{name}'"))
+            .of_kind(Kind::Compilation)
             .cause("the environment has no such variable, and the call has no default")
             .fix(format!("set {name}, or write env_var('{name}', '…') with a default")),
     )

@@ -238,6 +238,7 @@ fn render_error(error: &Error) -> RenderError {
     match error.host_error::<diagnostic::Diagnostic>() {
         Some(diagnostic) => RenderError {
             message: diagnostic.what.clone(),
+            kind: diagnostic.kind,
             cause: diagnostic.cause.clone(),
             fix: diagnostic.fix.clone(),
         },

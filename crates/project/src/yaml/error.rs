@@ -1,6 +1,6 @@
 //! What can be wrong with a YAML text.
 
-use diagnostic::{Diagnostic, Location};
+use diagnostic::{Diagnostic, Kind, Location};
 use thiserror::Error;
 
 use super::Position;
@@ -131,6 +131,7 @@ impl YamlError {
         let location = Location::in_source(file, source, position.line, Some(position.column));
         let fix = self.fix(location.excerpt.as_deref().unwrap_or_default());
         Diagnostic::error(format!("Parsing Error\n  Error reading {file}: Syntax error near line {}", position.line))
+            .of_kind(Kind::Syntax)
             .at(location)
             .cause(self.to_string())
             .fix(fix)
