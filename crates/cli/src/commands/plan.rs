@@ -140,7 +140,7 @@ async fn steps(context: &Arc<RunContext>, node: &Arc<artifacts::manifest::Node>)
             Some(compiled) => MaterializationSource::Sql(compiled),
             None => {
                 return Err(format!(
-                    "its materialization '{}' is a macro of the project: what it does is known only when it runs",
+                    "its materialization '{}' runs as a macro: what it does is known only then",
                     node.materialized()
                 ));
             }

@@ -185,7 +185,7 @@ impl<'a> Analyzer<'a> {
             }
             ExprKind::InSubquery(value, query, negated) => self.in_subquery(value, query, *negated, pos, context),
             ExprKind::Exists(query) => self.exists(query, context),
-            ExprKind::Subquery(query) => self.scalar_subquery(query, pos, context),
+            ExprKind::Subquery(query) => self.scalar_subquery(query, context),
             ExprKind::QuantifiedComparison { left, operator, quantifier, query } => {
                 self.quantified(left, *operator, *quantifier, query, pos, context)
             }

@@ -15,7 +15,7 @@ use datafusion::{
 
 use super::{
     Analyzer, Relation, Scope, Typed, column,
-    expression::{Context, constant, mismatch},
+    expression::{Context, constant, make_row, mismatch},
     planning, project,
 };
 use crate::{
@@ -57,31 +57,23 @@ impl<'a> Analyzer<'a> {
         self.query(query, context.names, Some(&scope))
     }
 
-    fn one_column(
-        &self,
-        query: &'a Query,
-        pos: Pos,
-        context: &Context<'_, 'a>,
-    ) -> Result<(LogicalPlan, Expr, Type), QueryError> {
+    /// A subquery's value: its column, or a row of its columns.
+    fn one_column(&self, query: &'a Query, context: &Context<'_, 'a>) -> Result<(LogicalPlan, Expr, Type), QueryError> {
         let relation = self.inner(query, context)?;
         let visible = super::query::visible(&relation);
-        let [field] = visible.as_slice() else {
-            let message =
-                format!("Multiple columns returned by subquery are not yet supported. Found {}", visible.len());
-            return Err(QueryError::at("NOT_SUPPORTED", pos, message));
-        };
-        let plan = project(relation.plan, vec![(column(&field.column), field.column.clone())])?;
-        Ok((plan, column(&field.column), field.ty.clone()))
+        if let [field] = visible.as_slice() {
+            let plan = project(relation.plan, vec![(column(&field.column), field.column.clone())])?;
+            return Ok((plan, column(&field.column), field.ty.clone()));
+        }
+        let columns = visible.iter().map(|field| Typed::new(column(&field.column), field.ty.clone())).collect();
+        let (row, name) = (make_row(columns), self.unique("row"));
+        let plan = project(relation.plan, vec![(row.expr, name.clone())])?;
+        Ok((plan, column(&name), row.ty))
     }
 
     /// `(SELECT …)` as a value: NULL without rows, an error with more than one.
-    pub(super) fn scalar_subquery(
-        &self,
-        query: &'a Query,
-        pos: Pos,
-        context: &Context<'_, 'a>,
-    ) -> Result<Typed, QueryError> {
-        let (mut plan, value, ty) = self.one_column(query, pos, context)?;
+    pub(super) fn scalar_subquery(&self, query: &'a Query, context: &Context<'_, 'a>) -> Result<Typed, QueryError> {
+        let (mut plan, value, ty) = self.one_column(query, context)?;
         if !is_single_row(query) {
             // All rows in a list, of which there may be one.
             let rows = self.unique("rows");
@@ -127,7 +119,7 @@ impl<'a> Analyzer<'a> {
         context: &Context<'_, 'a>,
     ) -> Result<Typed, QueryError> {
         let value = self.expression(value, context)?;
-        let (plan, item, ty) = self.one_column(query, pos, context)?;
+        let (plan, item, ty) = self.one_column(query, context)?;
         let Some(both) = common(&value.ty, &ty) else {
             return Err(mismatch(
                 pos,
@@ -196,7 +188,7 @@ impl<'a> Analyzer<'a> {
             _ => {}
         }
         let left = self.expression(left, context)?;
-        let (plan, item, ty) = self.one_column(query, pos, context)?;
+        let (plan, item, ty) = self.one_column(query, context)?;
         let upwards = matches!(operator, BinaryOperator::Greater | BinaryOperator::GreaterOrEqual);
         let greatest = upwards == (quantifier == SubqueryQuantifier::All);
         let aggregate = |name: &str, expr: Expr| -> Result<Typed, QueryError> {
