@@ -629,6 +629,12 @@ fn load_profile(
     }
     let (root, diagnostics) = DbtProject::load(project_dir, "", &renderer);
     let Some(root) = root else { return Err(diagnostics) };
+    if let Some(raw) = root.profile.as_deref().filter(|name| settings.profile.is_none() && name.contains("{{")) {
+        let told: Vec<Diagnostic> = diagnostics.iter().filter(|found| found.what.contains(raw)).cloned().collect();
+        if !told.is_empty() {
+            return Err(told);
+        }
+    }
     let mut renderer = YamlContext::for_profiles(lookup(environment), settings.vars.clone());
     if let Some(names) = names {
         renderer = renderer.of_invocation(names.clone());

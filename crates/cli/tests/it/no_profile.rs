@@ -32,3 +32,17 @@ models:
     assert_eq!(done.code, Some(0), "{}{}", done.stdout, done.stderr);
     assert!(!folder.path().join("made").exists() && folder.path().join("kept").exists());
 }
+
+/// What stands in the way is the variable; a profile of the template's own text is nobody's.
+#[test]
+fn a_profile_named_by_a_missing_variable_names_the_variable() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, text: &str| fs_err::write(folder.path().join(name), text).expect("written");
+    write("dbt_project.yml", "name: shop\nprofile: \"{{ env_var('NOT_THERE') }}\"\n");
+    write("profiles.yml", "shop: {target: dev, outputs: {dev: {type: athena}}}\n");
+    let done = owlet(folder.path(), &["parse"]);
+    assert_eq!(done.code, Some(2), "{}{}", done.stdout, done.stderr);
+    assert!(done.stdout.contains("Env var required but not provided: 'NOT_THERE'"), "{}", done.stdout);
+    assert!(done.stdout.contains("at dbt_project.yml:2:10"), "{}", done.stdout);
+    assert!(!done.stdout.contains("Could not find profile"), "{}", done.stdout);
+}
