@@ -96,6 +96,7 @@ impl Opening {
         InvocationNames {
             invocation_id: self.invocation_id.clone(),
             started_at: self.started_at,
+            clock: Arc::new(Utc::now),
             flags: Arc::new(flags),
             events: Arc::new(TemplateEvents::new(&self.events, settings)),
         }
@@ -408,6 +409,7 @@ impl Session {
             events: Arc::new(TemplateEvents::new(&self.events, &self.settings)),
             environment: lookup(&self.environment),
             started_at: self.started_at,
+            clock: Arc::new(Utc::now),
             invocation_id: self.invocation_id.clone(),
             target_name: self.profile.target.clone(),
             profile_name: self.profile.name.clone(),

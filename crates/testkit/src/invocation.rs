@@ -107,6 +107,7 @@ impl Invocation {
                 environment.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone())
             }),
             started_at: Self::now(),
+            clock: Arc::new(Self::now),
             invocation_id: "00000000-0000-4000-8000-000000000000".to_owned(),
             target_name: "dev".to_owned(),
             profile_name: "test".to_owned(),
@@ -125,6 +126,7 @@ impl Invocation {
         let names = InvocationNames {
             invocation_id: host.invocation_id,
             started_at: host.started_at,
+            clock: Arc::clone(&host.clock),
             flags: host.flags,
             events: host.events,
         };

@@ -4,8 +4,8 @@
 {%- endmacro %}
 
 {% macro athena__create_table_as(temporary, relation, compiled_code, language='sql', skip_partitioning=false) -%}
-    {%- if language != 'sql' -%}
-        {%- do exceptions.raise_compiler_error("create_table_as() does not know the language '" ~ language ~ "'") -%}
+    {%- if language == 'python' -%}
+        {%- do exceptions.raise_compiler_error("create_table_as() does not know the language 'python'") -%}
     {%- endif -%}
     {%- set catalog = adapter.build_catalog_relation(config.model) -%}
     {%- set table_type = resolve_table_type() -%}

@@ -4,6 +4,7 @@ use std::{fmt, sync::Arc};
 
 use artifacts::JsonMap;
 use chrono::{DateTime, Utc};
+use jinja::modules::Clock;
 
 use crate::Adapter;
 
@@ -59,6 +60,8 @@ pub struct Host {
     pub environment: Environment,
     /// `run_started_at`.
     pub started_at: DateTime<Utc>,
+    /// What `modules.datetime.datetime.now()` reads.
+    pub clock: Clock,
     /// `invocation_id`.
     pub invocation_id: String,
     /// The target's name: `dev`.

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use artifacts::JsonMap;
 use chrono::{DateTime, Utc};
-use jinja::Value;
+use jinja::{Value, modules::Clock};
 
 use super::{Host, RenderEvents, builtins, flags::Flags, secrets::mask_placeholders};
 
@@ -17,6 +17,8 @@ pub struct InvocationNames {
     pub invocation_id: String,
     /// `run_started_at`
     pub started_at: DateTime<Utc>,
+    /// What `modules.datetime.datetime.now()` reads.
+    pub clock: Clock,
     /// `flags`, by lower-case name.
     pub flags: Arc<JsonMap>,
     /// Who hears `log()` and `print()`.
@@ -34,6 +36,7 @@ impl InvocationNames {
         Self {
             invocation_id: host.invocation_id.clone(),
             started_at: host.started_at,
+            clock: Arc::clone(&host.clock),
             flags: Arc::clone(&host.flags),
             events: Arc::clone(&host.events),
         }
@@ -51,7 +54,7 @@ impl InvocationNames {
             "invocation_id" => self.invocation_id.clone().into(),
             "run_started_at" => self.started_at.into(),
             "thread_id" => thread_id(),
-            "modules" => modules(self.started_at, events),
+            "modules" => modules(Arc::clone(&self.clock), events),
             "flags" => Value::object(Flags(Arc::clone(&self.flags))),
             _ => return None,
         })
@@ -64,10 +67,10 @@ pub(super) fn thread_id() -> Value {
 }
 
 /// `modules`
-pub(super) fn modules(started_at: DateTime<Utc>, events: Arc<dyn RenderEvents>) -> Value {
+pub(super) fn modules(clock: Clock, events: Arc<dyn RenderEvents>) -> Value {
     let itertools = move || {
         let what = "Usage of itertools modules is deprecated. Please use the built-in functions instead.";
         events.deprecated("ModulesItertoolsUsageDeprecation", what)
     };
-    jinja::modules::modules(Arc::new(move || started_at), Arc::new(itertools))
+    jinja::modules::modules(clock, Arc::new(itertools))
 }

@@ -102,7 +102,7 @@ impl ProjectScope {
             equals_compares_nulls: project.root.project_flags().behaviour(EQUALS_COMPARES_NULLS),
             fixtures: HashMap::new(),
             target: Some(target(host)),
-            modules: Some(invocation::modules(host.started_at, Arc::clone(&host.events))),
+            modules: Some(invocation::modules(Arc::clone(&host.clock), Arc::clone(&host.events))),
         }
     }
 
