@@ -208,6 +208,28 @@ impl Command {
         }
     }
 
+    /// It works on a project, and tells of it in events. `sql` runs without one, too.
+    pub fn is_of_a_project(&self, has_project: bool) -> bool {
+        match self {
+            Self::Init(_)
+            | Self::Lake(_)
+            | Self::ExecSupervised
+            | Self::Up(_)
+            | Self::Bolt(_)
+            | Self::Env(_)
+            | Self::Connection(_)
+            | Self::Environment(_)
+            | Self::Notifications(_)
+            | Self::Budget(_)
+            | Self::Limit(_)
+            | Self::Token(_)
+            | Self::Doctor(_)
+            | Self::Iam(_) => false,
+            Self::Sql(_) => has_project,
+            _ => true,
+        }
+    }
+
     /// Its output is data that somebody pipes: log lines go to stderr. The others print dbt's lines on stdout, where tools read them.
     pub fn prints_data(&self) -> bool {
         match self {

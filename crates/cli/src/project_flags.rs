@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::bail;
 use diagnostic::Diagnostic;
 use project::{SourceText, yaml};
 
@@ -17,36 +16,34 @@ pub struct ProjectFlags {
 }
 
 impl ProjectFlags {
-    /// Reads both files. One that cannot be read gives none here and its error when it is loaded.
-    ///
-    /// # Errors
-    /// Both files have flags.
-    pub fn read(project_dir: Option<&Path>, profiles_dirs: &[PathBuf]) -> anyhow::Result<Self> {
-        let (values, source) =
-            project_dir.map(|dir| mapping_in(&dir.join("dbt_project.yml"), "flags")).unwrap_or_default();
+    /// Reads both files. One that cannot be read gives none here and its error when it is loaded; if both have flags, the project's
+    /// hold, and it is a mistake.
+    pub fn read(project_dir: Option<&Path>, profiles_dirs: &[PathBuf]) -> (Self, Option<Diagnostic>) {
+        let of_project = project_dir.and_then(|dir| mapping_in(&dir.join("dbt_project.yml"), "flags"));
         let profiles = profiles_dirs.iter().map(|dir| dir.join("profiles.yml")).find(|path| path.is_file());
-        let (of_profiles, profiles_source) =
-            profiles.as_deref().map(|path| mapping_in(path, "config")).unwrap_or_default();
-        match (values.is_empty(), of_profiles.is_empty()) {
-            (_, true) => Ok(Self { values, source, are_of_profiles: false }),
-            (true, false) => Ok(Self { values: of_profiles, source: profiles_source, are_of_profiles: true }),
-            (false, false) => bail!(
-                "Do not specify both 'config' in profiles.yml and 'flags' in dbt_project.yml\n  \
-                 cause: {} has `config:`, which is the older place of `flags:`\n  \
-                 fix:   move what it says below `flags:` of dbt_project.yml",
-                profiles.unwrap_or_default().display()
-            ),
+        let of_profiles = profiles.as_deref().and_then(|path| mapping_in(path, "config"));
+        match (of_project, of_profiles) {
+            (None, None) => (Self::default(), None),
+            (Some((_, values, source)), None) => (Self { values, source, are_of_profiles: false }, None),
+            (None, Some((_, values, source))) => (Self { values, source, are_of_profiles: true }, None),
+            (Some((_, values, source)), Some((position, _, profiles))) => {
+                let what =
+                    "Runtime Error\n  Do not specify both 'config' in profiles.yml and 'flags' in dbt_project.yml";
+                let both = Diagnostic::error(what)
+                    .at(profiles.location(position))
+                    .cause("`config:` of profiles.yml is the older place of `flags:`")
+                    .fix("move what it says below `flags:` of dbt_project.yml");
+                (Self { values, source, are_of_profiles: false }, Some(both))
+            }
         }
     }
 
-    /// An error in the value of a flag, with its place between what and cause.
-    pub fn located(&self, flag: &str, error: &anyhow::Error) -> anyhow::Error {
-        let text = error.to_string();
-        let Some((value, (what, cause))) = self.values.get(flag).zip(text.split_once("\n  cause:")) else {
-            return anyhow::Error::msg(text);
-        };
-        let what = Diagnostic::error(what).at(self.source.location(value.position));
-        anyhow::anyhow!("{what}\n  cause:{cause}")
+    /// A mistake in the value of a flag, with its place.
+    pub fn located(&self, flag: &str, mistake: Diagnostic) -> Diagnostic {
+        match self.values.get(flag) {
+            Some(value) => mistake.at(self.source.location(value.position)),
+            None => mistake,
+        }
     }
 
     /// Those that the project has from profiles.yml.
@@ -74,13 +71,12 @@ impl ProjectFlags {
     }
 }
 
-fn mapping_in(file: &Path, key: &str) -> (yaml::Map, SourceText) {
-    let text = fs_err::read_to_string(file).unwrap_or_default();
-    let values = yaml::parse(&text)
-        .ok()
-        .and_then(|(node, _)| node.value.as_map().and_then(|map| map.get(key).cloned()))
-        .and_then(|found| found.value.as_map().cloned())
-        .unwrap_or_default();
+/// What stands below a key, if that is anything, and where.
+fn mapping_in(file: &Path, key: &str) -> Option<(yaml::Position, yaml::Map, SourceText)> {
+    let text = fs_err::read_to_string(file).ok()?;
+    let (node, _) = yaml::parse(&text).ok()?;
+    let found = node.value.as_map()?.get(key)?;
+    let values = found.value.as_map().filter(|values| !values.is_empty())?.clone();
     let name = file.file_name().unwrap_or_default().to_string_lossy();
-    (values, SourceText::new(name, text))
+    Some((found.position, values, SourceText::new(name, text)))
 }

@@ -183,8 +183,10 @@ impl Session {
     pub fn open(opening: Opening, settings: Settings, environment: Environment) -> anyhow::Result<Self> {
         let project_dir = settings.need_project()?.to_path_buf();
         let events = opening.events.clone();
-        let fail = |diagnostics: Vec<Diagnostic>| -> anyhow::Error {
+        let of_flags = settings.mistakes.clone();
+        let fail = |mut diagnostics: Vec<Diagnostic>| -> anyhow::Error {
             let error = refused(&diagnostics);
+            diagnostics.splice(0..0, of_flags.clone());
             events.emit(Event::Failed { diagnostics });
             error
         };
@@ -248,16 +250,20 @@ impl Session {
             settings,
             environment,
         };
-        if errors.is_empty() { Ok(session) } else { Err(session.fail_with_all(errors)) }
+        if errors.is_empty() && session.settings.mistakes.is_empty() {
+            return Ok(session);
+        }
+        Err(session.fail_with_all(errors))
     }
 
-    /// An error in dbt_project.yml ends the command; the other files are read first, so that one run names every mistake.
+    /// An error in dbt_project.yml or in a flag ends the command; the other files are read first, so that one run names every mistake.
     fn fail_with_all(&self, mut errors: Vec<Diagnostic>) -> anyhow::Error {
         let (_, diagnostics) = engine::parse(&self.project, &self.offline_host());
         let error = refused(&errors);
         let (_, of_selectors) = crate::selection::of_project(self);
         let told = diagnostics.into_iter().chain(of_selectors).collect();
         errors.extend(tell(&self.events, &self.settings, told));
+        errors.splice(0..0, self.settings.mistakes.clone());
         self.events.emit(Event::Failed { diagnostics: errors });
         error
     }
@@ -645,7 +651,7 @@ fn load_profile(
     let mut profile = loaded.map_err(|mut errors| {
         // Nothing else will be read: what is wrong with the project is told with it.
         // But for templates, which may ask for the target.
-        let is_sure = |found: &Diagnostic| found.severity == Severity::Error && !found.what.starts_with("Compilation");
+        let is_sure = |found: &Diagnostic| found.severity == Severity::Error && found.kind != Kind::Compilation;
         errors.extend(diagnostics.into_iter().filter(is_sure));
         errors
     })?;

@@ -1,12 +1,14 @@
 //! What an invocation goes by, resolved once: flag, then environment, then the project's `flags:`, then default.
 
 use std::{
+    cell::RefCell,
     io::IsTerminal,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use anyhow::{Context, bail};
+use diagnostic::Diagnostic;
 use engine::events::Level;
 use project::yaml;
 
@@ -22,6 +24,10 @@ use crate::{
 pub struct Settings {
     /// Absolute. `None`: there is no project here, which only some commands need.
     pub project_dir: Option<PathBuf>,
+    /// Where dbt_project.yml was looked for: as named, else in the current folder.
+    pub expected_project: ExpectedProject,
+    /// What is wrong with the project's `flags:`, whose defaults then hold: told with the project's other mistakes.
+    pub mistakes: Vec<Diagnostic>,
     pub profiles_dir: Option<PathBuf>,
     pub profile: Option<String>,
     pub target: Option<String>,
@@ -73,34 +79,53 @@ pub struct Settings {
     pub maximum_seed_size_mib: u64,
 }
 
+/// Where a project was looked for.
+#[derive(Debug, Clone)]
+pub struct ExpectedProject {
+    folder: PathBuf,
+    /// By `--project-dir` or its variable.
+    is_named: bool,
+}
+
+impl ExpectedProject {
+    /// The file that makes a folder a project.
+    pub fn file(&self) -> PathBuf {
+        self.folder.join("dbt_project.yml")
+    }
+}
+
 impl Settings {
     /// Resolves the flags. Looks for the project, and reads nothing of it but its `flags:`.
+    ///
+    /// # Errors
+    /// What the command line or a variable says cannot be. As with dbt, it is told as such, and in no log.
     pub fn resolve(global: &GlobalArgs, environment: &Environment, current_dir: &Path) -> anyhow::Result<Self> {
-        let project_dir = project_dir(global, environment, current_dir)?;
+        let (project_dir, expected_project) = project_dir(global, environment, current_dir)?;
         let profiles_dir =
             global.profiles_dir.clone().or_else(|| environment.setting("PROFILES_DIR").map(PathBuf::from));
         let profiles_dir = profiles_dir.map(|dir| current_dir.join(dir));
         let profiles_dirs = profiles_dirs(profiles_dir.as_deref(), environment, current_dir, project_dir.as_deref());
-        let flags = ProjectFlags::read(project_dir.as_deref(), &profiles_dirs)?;
-        let lookup = Lookup { environment, flags: &flags };
+        let (flags, of_two_files) = ProjectFlags::read(project_dir.as_deref(), &profiles_dirs);
+        let lookup =
+            Lookup { environment, flags: &flags, mistakes: RefCell::default(), of_variables: RefCell::default() };
 
         let path = |flag: &Option<PathBuf>, name| flag.clone().or_else(|| lookup.text(name).map(PathBuf::from));
         let text = |flag: &Option<String>, name| flag.clone().or_else(|| lookup.text(name));
         let threads = match (global.single_threaded, global.threads) {
             (true, _) => Some(1),
             (_, Some(threads)) => Some(usize::from(threads)),
-            _ => lookup.number("THREADS")?,
+            _ => lookup.number("THREADS"),
         };
-        let debug = lookup.flag(tri_state(global.debug, global.no_debug), "DEBUG", false)?;
-        let quiet = lookup.flag(tri_state(global.quiet, global.no_quiet), "QUIET", false)?;
+        let debug = lookup.flag(tri_state(global.debug, global.no_debug), "DEBUG", false);
+        let quiet = lookup.flag(tri_state(global.quiet, global.no_quiet), "QUIET", false);
         let asked_format = match global.log_format {
             Some(format) => Some(format),
-            None => lookup.choice("LOG_FORMAT")?,
+            None => lookup.choice("LOG_FORMAT"),
         };
         let log_format = asked_format.unwrap_or(LogFormat::Default);
         let asked_level = match global.log_level {
             Some(level) => Some(level),
-            None => lookup.choice("LOG_LEVEL")?,
+            None => lookup.choice("LOG_LEVEL"),
         };
         let log_level = match (quiet, asked_level) {
             (true, _) => Some(Level::Error),
@@ -114,9 +139,9 @@ impl Settings {
         let colors_file = |default| {
             lookup.flag(tri_state(global.use_colors_file, global.no_use_colors_file), "USE_COLORS_FILE", default)
         };
-        Ok(Self {
-            colors_file: colors_file(false)?,
-            told_colors: [colors(true)?, colors_file(colors(true)?)?],
+        let settings = Self {
+            colors_file: colors_file(false),
+            told_colors: [colors(true), colors_file(colors(true))],
             profiles_dir,
             profile: text(&global.profile, "PROFILE"),
             target: text(&global.target, "TARGET"),
@@ -128,48 +153,44 @@ impl Settings {
             defer: lookup.flag(
                 tri_state(global.defer, global.no_defer),
                 "DEFER_TO_STATE",
-                lookup.flag(None, "DEFER", false)?,
-            )?,
+                lookup.flag(None, "DEFER", false),
+            ),
             favor_state: lookup.flag(
                 tri_state(global.favor_state, global.no_favor_state),
                 "FAVOR_STATE_MODE",
-                lookup.flag(None, "FAVOR_STATE", false)?,
-            )?,
+                lookup.flag(None, "FAVOR_STATE", false),
+            ),
             vars,
             threads,
-            fail_fast: lookup.flag(tri_state(global.fail_fast, global.no_fail_fast), "FAIL_FAST", false)?,
+            fail_fast: lookup.flag(tri_state(global.fail_fast, global.no_fail_fast), "FAIL_FAST", false),
             warnings: warning_rules(global, &lookup)?
                 .handling_all(!flags.is_off("require_all_warnings_handled_by_warn_error")),
             deprecations: Arc::new(Deprecations::new(lookup.flag(
                 tri_state(global.show_all_deprecations, global.no_show_all_deprecations),
                 "SHOW_ALL_DEPRECATIONS",
                 false,
-            )?)),
+            ))),
             project_flags: flags.clone(),
             log_format_file: match global.log_format_file {
                 Some(format) => format,
                 // What is asked of the terminal's log holds for the file too, as with dbt.
-                None => lookup.choice("LOG_FORMAT_FILE")?.or(asked_format).unwrap_or(LogFormat::Debug),
+                None => lookup.choice("LOG_FORMAT_FILE").or(asked_format).unwrap_or(LogFormat::Debug),
             },
-            log_level_file: match global
-                .log_level_file
-                .map_or_else(|| lookup.choice("LOG_LEVEL_FILE"), |level| Ok(Some(level)))?
-                .or(asked_level)
-            {
+            log_level_file: match global.log_level_file.or_else(|| lookup.choice("LOG_LEVEL_FILE")).or(asked_level) {
                 Some(level) => level.least(),
                 None => Some(Level::Debug),
             },
             log_file_max_bytes: match global.log_file_max_bytes {
                 Some(bytes) => bytes,
-                None => lookup.number("LOG_FILE_MAX_BYTES")?.map_or(10 * 1024 * 1024, |bytes| bytes as u64),
+                None => lookup.count("LOG_FILE_MAX_BYTES").unwrap_or(10 * 1024 * 1024),
             },
             indirect_selection: match global.indirect_selection {
                 Some(mode) => Some(mode.as_str().to_owned()),
                 None => lookup.text("INDIRECT_SELECTION"),
             },
-            full_refresh: lookup.flag(None, "FULL_REFRESH", false)?,
-            store_failures: lookup.flag(None, "STORE_FAILURES", false)?,
-            empty: lookup.flag(None, "EMPTY", false)?,
+            full_refresh: lookup.flag(None, "FULL_REFRESH", false),
+            store_failures: lookup.flag(None, "STORE_FAILURES", false),
+            empty: lookup.flag(None, "EMPTY", false),
             event_time_start: lookup.text("EVENT_TIME_START"),
             event_time_end: lookup.text("EVENT_TIME_END"),
             sample: lookup.text("SAMPLE"),
@@ -177,29 +198,32 @@ impl Settings {
             log_level,
             print: match tri_state(global.print, global.no_print) {
                 Some(given) => given,
-                None => !lookup.flag(None, "NO_PRINT", !lookup.flag(None, "PRINT", true)?)?,
+                None => !lookup.flag(None, "NO_PRINT", !lookup.flag(None, "PRINT", true)),
             },
             quiet,
-            colors: colors(terminal && !no_color)?,
+            colors: colors(terminal && !no_color),
             progress: std::io::stderr().is_terminal()
                 && !quiet
                 && matches!(log_format, LogFormat::Default | LogFormat::Text),
             printer_width: match global.printer_width {
                 Some(width) => width,
-                None => lookup.number("PRINTER_WIDTH")?.unwrap_or(80),
+                None => lookup.number("PRINTER_WIDTH").unwrap_or(80),
             },
-            write_json: lookup.flag(tri_state(global.write_json, global.no_write_json), "WRITE_JSON", true)?,
-            version_check: lookup.flag(
-                tri_state(global.version_check, global.no_version_check),
-                "VERSION_CHECK",
-                true,
-            )?,
+            write_json: lookup.flag(tri_state(global.write_json, global.no_write_json), "WRITE_JSON", true),
+            version_check: lookup.flag(tri_state(global.version_check, global.no_version_check), "VERSION_CHECK", true),
             maximum_seed_size_mib: match global.maximum_seed_size_mib {
                 Some(size) => size,
-                None => lookup.count("MAXIMUM_SEED_SIZE_MIB")?.unwrap_or(1),
+                None => lookup.count("MAXIMUM_SEED_SIZE_MIB").unwrap_or(1),
             },
             project_dir,
-        })
+            expected_project,
+            mistakes: Vec::new(),
+        };
+        let (mistakes, of_variables) = (lookup.mistakes.into_inner(), lookup.of_variables.into_inner());
+        if !of_variables.is_empty() {
+            bail!(together(&of_variables));
+        }
+        Ok(Self { mistakes: of_two_files.into_iter().chain(mistakes).collect(), ..settings })
     }
 
     /// Takes over what the command's own flags say.
@@ -236,16 +260,36 @@ impl Settings {
     }
 
     /// The project's folder, or why there is none.
-    pub fn need_project(&self) -> anyhow::Result<&Path> {
-        match &self.project_dir {
-            Some(dir) => Ok(dir),
-            None => bail!(
-                "No dbt_project.yml found at expected path\n  \
-                 cause: neither the current folder nor one above it has a dbt_project.yml\n  \
-                 fix:   go to your project, or name it: --project-dir DIR"
-            ),
-        }
+    pub fn need_project(&self) -> Result<&Path, Diagnostic> {
+        self.project_dir.as_deref().ok_or_else(|| {
+            let expected = self.expected_project.file();
+            let what = format!("Runtime Error\n  No dbt_project.yml found at expected path {}", expected.display());
+            let missing = Diagnostic::error(what);
+            match self.expected_project.is_named {
+                true => missing
+                    .cause("--project-dir must be the folder that holds dbt_project.yml")
+                    .fix("correct --project-dir, or leave it out inside the project"),
+                false => missing
+                    .cause("neither the current folder nor one above it has a dbt_project.yml")
+                    .fix("go to your project, or name it: --project-dir DIR"),
+            }
+        })
     }
+
+    /// That no flag is wrong, and that a project that was named is there.
+    ///
+    /// # Errors
+    /// Everything that is wrong.
+    pub fn check(&self) -> anyhow::Result<()> {
+        if self.expected_project.is_named {
+            self.need_project()?;
+        }
+        if self.mistakes.is_empty() { Ok(()) } else { bail!(together(&self.mistakes)) }
+    }
+}
+
+fn together(mistakes: &[Diagnostic]) -> String {
+    mistakes.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
 /// `--warn-error`, `--warn-error-options`, their variables, or the project's flags; the command line's own word counts most.
@@ -253,43 +297,50 @@ fn warning_rules(global: &GlobalArgs, lookup: &Lookup<'_>) -> anyhow::Result<War
     if let Some(given) = tri_state(global.warn_error, global.no_warn_error) {
         return Ok(if given { WarningRules::all_are_errors() } else { WarningRules::default() });
     }
-    let parse = |text: &str| {
-        let map = parse_mapping("--warn-error-options", text)?;
-        WarningRules::parse(&yaml::Value::Map(map).to_json())
-    };
     if let Some(text) = global.warn_error_options.as_deref().or(lookup.environment.setting("WARN_ERROR_OPTIONS")) {
-        return parse(text);
+        let map = parse_mapping("--warn-error-options", text)?;
+        return Ok(WarningRules::parse(&yaml::Value::Map(map).to_json())?);
     }
-    let all = lookup.flag(None, "WARN_ERROR", false)?;
-    match lookup.flags.values.get("warn_error_options").map(|options| options.value.to_json()) {
-        Some(_) if all => bail!(
-            "warn_error: not allowed with warn_error_options\n  \
-             cause: the first makes all warnings errors, the second only some\n  fix:   remove one of the two"
-        ),
-        Some(options) if !options.is_null() => {
-            WarningRules::parse(&options).map_err(|error| lookup.flags.located("warn_error_options", &error))
-        }
+    let all = lookup.flag(None, "WARN_ERROR", false);
+    let rules = match lookup.flags.values.get("warn_error_options").map(|options| options.value.to_json()) {
+        Some(_) if all => Err(Diagnostic::error("warn_error: not allowed with warn_error_options")
+            .cause("the first makes all warnings errors, the second only some")
+            .fix("remove one of the two")),
+        Some(options) if !options.is_null() => WarningRules::parse(&options),
         _ if all => Ok(WarningRules::all_are_errors()),
         _ => Ok(WarningRules::default()),
-    }
+    };
+    Ok(rules.unwrap_or_else(|mistake| {
+        lookup.has("warn_error_options", mistake);
+        WarningRules::default()
+    }))
 }
 
-/// The flag, the variable, or the nearest parent with a dbt_project.yml.
-fn project_dir(global: &GlobalArgs, environment: &Environment, current_dir: &Path) -> anyhow::Result<Option<PathBuf>> {
+/// The flag, the variable, or the nearest parent with a dbt_project.yml; and where it should be.
+fn project_dir(
+    global: &GlobalArgs,
+    environment: &Environment,
+    current_dir: &Path,
+) -> anyhow::Result<(Option<PathBuf>, ExpectedProject)> {
     let named = global.project_dir.clone().or_else(|| environment.setting("PROJECT_DIR").map(PathBuf::from));
-    if let Some(dir) = named {
-        let dir = current_dir.join(dir);
-        if !dir.join("dbt_project.yml").is_file() {
-            bail!(
-                "No dbt_project.yml found at expected path {}\n  \
-                 cause: --project-dir must be the folder that holds dbt_project.yml\n  \
-                 fix:   correct --project-dir, or leave it out inside the project",
-                dir.join("dbt_project.yml").display()
-            );
-        }
-        return Ok(Some(fs_err::canonicalize(&dir).context("finding the project")?));
+    let Some(named) = named else {
+        let found = current_dir.ancestors().find(|dir| dir.join("dbt_project.yml").is_file()).map(Path::to_path_buf);
+        return Ok((found, ExpectedProject { folder: current_dir.to_path_buf(), is_named: false }));
+    };
+    let dir = current_dir.join(&named);
+    if !dir.is_dir() {
+        bail!(
+            "Invalid value for '--project-dir': Path '{}' does not exist.\n  \
+             cause: there is no such folder\n  \
+             fix:   correct --project-dir, or leave it out inside the project",
+            named.display()
+        );
     }
-    Ok(current_dir.ancestors().find(|dir| dir.join("dbt_project.yml").is_file()).map(Path::to_path_buf))
+    let found = match dir.join("dbt_project.yml").is_file() {
+        true => Some(fs_err::canonicalize(&dir).context("finding the project")?),
+        false => None,
+    };
+    Ok((found, ExpectedProject { folder: named, is_named: true }))
 }
 
 /// `--vars`: a YAML mapping.
@@ -328,10 +379,14 @@ pub fn profiles_dirs(
     found.chain(home).collect()
 }
 
-/// Environment and project flags behind one question.
+/// Environment and project flags behind one question. A value that cannot be counts as none, and is noted.
 struct Lookup<'a> {
     environment: &'a Environment,
     flags: &'a ProjectFlags,
+    /// Of the project's flags.
+    mistakes: RefCell<Vec<Diagnostic>>,
+    /// Of the environment.
+    of_variables: RefCell<Vec<Diagnostic>>,
 }
 
 impl Lookup<'_> {
@@ -345,9 +400,14 @@ impl Lookup<'_> {
         })
     }
 
-    /// A value that the setting cannot have, and who gave it.
-    fn invalid(&self, name: &str, text: &str, problem: &str, fix: &str) -> anyhow::Error {
-        let what = format!("'{text}' is not a valid value for {name}");
+    /// Notes a mistake in a flag of the project, once.
+    fn has(&self, flag: &str, mistake: Diagnostic) {
+        note(&self.mistakes, self.flags.located(flag, mistake));
+    }
+
+    /// Notes a value that the setting cannot have, and who gave it.
+    fn invalid(&self, name: &str, text: &str, problem: &str, fix: &str) {
+        let mistake = Diagnostic::error(format!("'{text}' is not a valid value for {name}")).fix(fix);
         match self.environment.named_setting(name) {
             Some((variable, _)) => {
                 // Either of dbt's names stands for both.
@@ -355,53 +415,69 @@ impl Lookup<'_> {
                     true => format!("DBT_{name} or DBT_ENGINE_{name}"),
                     false => variable,
                 };
-                anyhow::anyhow!("{what}\n  cause: the environment variable {variable} {problem}\n  fix:   {fix}")
+                note(&self.of_variables, mistake.cause(format!("the environment variable {variable} {problem}")));
             }
             None => {
                 let flag = name.to_lowercase();
-                let error =
-                    anyhow::anyhow!("{what}\n  cause: `{flag}` of the project's flags {problem}\n  fix:   {fix}");
-                self.flags.located(&flag, &error)
+                self.has(&flag, mistake.cause(format!("`{flag}` of the project's flags {problem}")));
             }
         }
     }
 
-    fn flag(&self, given: Option<bool>, name: &str, default: bool) -> anyhow::Result<bool> {
+    fn flag(&self, given: Option<bool>, name: &str, default: bool) -> bool {
         if let Some(given) = given {
-            return Ok(given);
+            return given;
         }
-        let Some(text) = self.text(name) else { return Ok(default) };
+        let Some(text) = self.text(name) else { return default };
         match text.to_ascii_lowercase().as_str() {
-            "true" | "1" | "yes" | "t" | "y" | "on" => Ok(true),
-            "false" | "0" | "no" | "f" | "n" | "off" => Ok(false),
-            _ => Err(self.invalid(name, &text, "is neither true nor false", "set it to true or false")),
+            "true" | "1" | "yes" | "t" | "y" | "on" => true,
+            "false" | "0" | "no" | "f" | "n" | "off" => false,
+            _ => {
+                self.invalid(name, &text, "is neither true nor false", "set it to true or false");
+                default
+            }
         }
     }
 
     /// A number of something; 0 may mean none or no limit.
-    fn count(&self, name: &str) -> anyhow::Result<Option<u64>> {
-        let Some(text) = self.text(name) else { return Ok(None) };
-        text.parse().map(Some).map_err(|_| self.invalid(name, &text, "is no number", "set it to a number"))
-    }
-
-    fn number(&self, name: &str) -> anyhow::Result<Option<usize>> {
-        let Some(text) = self.text(name) else { return Ok(None) };
-        match text.parse() {
-            Ok(number) if number > 0 => Ok(Some(number)),
-            _ => Err(self.invalid(name, &text, "is no number above 0", "set it to a number")),
+    fn count(&self, name: &str) -> Option<u64> {
+        let text = self.text(name)?;
+        let count = text.parse().ok();
+        if count.is_none() {
+            self.invalid(name, &text, "is no number", "set it to a number");
         }
+        count
     }
 
-    fn choice<T: clap::ValueEnum>(&self, name: &str) -> anyhow::Result<Option<T>> {
-        let Some(text) = self.text(name) else { return Ok(None) };
-        T::from_str(&text, true).map(Some).map_err(|_| {
+    fn number(&self, name: &str) -> Option<usize> {
+        let text = self.text(name)?;
+        let number = text.parse().ok().filter(|number| *number > 0);
+        if number.is_none() {
+            self.invalid(name, &text, "is no number above 0", "set it to a number");
+        }
+        number
+    }
+
+    fn choice<T: clap::ValueEnum>(&self, name: &str) -> Option<T> {
+        let text = self.text(name)?;
+        let choice = T::from_str(&text, true).ok();
+        if choice.is_none() {
             let valid: Vec<String> = T::value_variants()
                 .iter()
                 .filter_map(clap::ValueEnum::to_possible_value)
                 .map(|value| value.get_name().to_owned())
                 .collect();
-            self.invalid(name, &text, "is none of the known words", &format!("use one of: {}", valid.join(", ")))
-        })
+            self.invalid(name, &text, "is none of the known words", &format!("use one of: {}", valid.join(", ")));
+        }
+        choice
+    }
+}
+
+/// A setting may be looked up twice.
+fn note(mistakes: &RefCell<Vec<Diagnostic>>, mistake: Diagnostic) {
+    let mut mistakes = mistakes.borrow_mut();
+    if !mistakes.contains(&mistake) {
+        mistakes.push(mistake);
     }
 }
 
@@ -427,8 +503,9 @@ mod tests {
         assert_eq!(settings.project_flags.of_profiles().len(), 2);
         assert!(settings.project_flags.deprecation().is_some());
         write("dbt_project.yml", "name: shop\nflags: {debug: true}\n");
-        let error = resolve().expect_err("both have flags").to_string();
-        assert!(error.starts_with("Do not specify both 'config' in profiles.yml and 'flags' in dbt_project.yml"));
+        let mistakes = resolve().expect("settings").mistakes;
+        let both = "Runtime Error\n  Do not specify both 'config' in profiles.yml and 'flags' in dbt_project.yml";
+        assert_eq!((mistakes.len(), mistakes[0].what.as_str()), (1, both));
         write("profiles.yml", "config: {}\n");
         let settings = resolve().expect("settings");
         assert!(settings.log_level == Some(Level::Debug) && settings.project_flags.deprecation().is_none());
@@ -462,8 +539,16 @@ mod tests {
 
     #[test]
     fn a_wrong_value_is_an_error_with_its_name() {
-        let error = resolve("fail_fast: maybe", &[], &GlobalArgs::default()).expect_err("no boolean");
-        assert!(error.to_string().starts_with("'maybe' is not a valid value for FAIL_FAST"), "{error}");
+        let mistakes = resolve("fail_fast: maybe", &[], &GlobalArgs::default()).expect("settings").mistakes;
+        assert!(
+            mistakes[0]
+                .to_string()
+                .starts_with("'maybe' is not a valid value for FAIL_FAST\n  at dbt_project.yml:3:14")
+        );
+        let variables = [("DBT_QUIET", "maybe"), ("DBT_DEBUG", "loud")];
+        let error =
+            resolve("fail_fast: maybe", &variables, &GlobalArgs::default()).expect_err("no boolean").to_string();
+        assert_eq!(error.matches("is not a valid value for").count(), 2, "{error}");
         let vars = GlobalArgs { vars: Some("[1]".to_owned()), ..GlobalArgs::default() };
         let error = resolve("debug: false", &[], &vars).expect_err("no mapping");
         assert!(error.to_string().starts_with("The --vars argument must be a YAML dictionary"), "{error}");

@@ -2,7 +2,6 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use anyhow::bail;
 use diagnostic::Diagnostic;
 use engine::events::Event;
 use indexmap::IndexMap;
@@ -95,7 +94,7 @@ impl WarningRules {
     ///
     /// # Errors
     /// As [`WarningRules::parse`].
-    pub fn with_options(&self, options: &Json) -> anyhow::Result<Self> {
+    pub fn with_options(&self, options: &Json) -> Result<Self, Diagnostic> {
         Ok(Self { leaves_some: self.leaves_some, ..Self::parse(options)? })
     }
 
@@ -103,25 +102,26 @@ impl WarningRules {
     ///
     /// # Errors
     /// A key, a value or a name that is not known.
-    pub fn parse(options: &Json) -> anyhow::Result<Self> {
+    pub fn parse(options: &Json) -> Result<Self, Diagnostic> {
         const FIX: &str =
             "write {error: all, warn: [NoNodesForSelectionCriteria], silence: [UnusedResourceConfigPath]}";
         let Some(options) = options.as_object() else {
-            bail!("Invalid value for '--warn-error-options': {options}\n  cause: it is no mapping\n  fix:   {FIX}");
+            let what = format!("Invalid value for '--warn-error-options': {options}");
+            return Err(Diagnostic::error(what).cause("it is no mapping").fix(FIX));
         };
         for key in options.keys() {
             if !["error", "warn", "silence", "include", "exclude"].contains(&key.as_str()) {
-                bail!(
-                    "Invalid value for '--warn-error-options': unknown key '{key}'\n  \
-                     cause: only error, warn and silence are known\n  fix:   {FIX}"
-                );
+                let what = format!("Invalid value for '--warn-error-options': unknown key '{key}'");
+                return Err(Diagnostic::error(what).cause("only error, warn and silence are known").fix(FIX));
             }
         }
         let either = |new: &str, old: &str| match (options.get(new), options.get(old)) {
-            (Some(_), Some(_)) => bail!(
-                "Only `{new}` or `{old}` can be specified in `warn_error_options`, not both\n  \
-                 cause: `{old}` is the older word for `{new}`\n  fix:   remove `{old}`"
-            ),
+            (Some(_), Some(_)) => {
+                let what = format!("Only `{new}` or `{old}` can be specified in `warn_error_options`, not both");
+                Err(Diagnostic::error(what)
+                    .cause(format!("`{old}` is the older word for `{new}`"))
+                    .fix(format!("remove `{old}`")))
+            }
             (new, old) => Ok(new.or(old)),
         };
         let mut fusion = Vec::new();
@@ -142,10 +142,8 @@ impl WarningRules {
         rules.fusion = fusion;
         let deprecations = |list: &[String]| list.iter().any(|name| name == DEPRECATIONS);
         if !rules.warn.is_empty() && !error_all && !deprecations(&rules.error) && !deprecations(&rules.silence) {
-            bail!(
-                "`warn` can only be specified if `error` is one of ('all', '*') or Deprecations is in `error` or silence.\n  \
-                 cause: `warn` takes exceptions out of `error`\n  fix:   {FIX}"
-            );
+            let what = "`warn` can only be specified if `error` is one of ('all', '*') or Deprecations is in `error` or silence.";
+            return Err(Diagnostic::error(what).cause("`warn` takes exceptions out of `error`").fix(FIX));
         }
         Ok(rules)
     }
@@ -218,14 +216,16 @@ const NEVER_ERRORS: [&str; 4] = [
 /// Warnings that neither become errors nor are silenced with `require_all_warnings_handled_by_warn_error: false`. Source: dbt Core 1.12.0, where they are told.
 const ONLY_TOLD: [&str; 3] = ["MFConverterIssue", "MicrobatchModelNoEventTimeInputs", "SemanticValidationFailure"];
 
-fn names(key: &str, list: Option<&Json>, fusion: &mut Vec<String>) -> anyhow::Result<Vec<String>> {
+fn names(key: &str, list: Option<&Json>, fusion: &mut Vec<String>) -> Result<Vec<String>, Diagnostic> {
     let items = match list {
         None | Some(Json::Null) => return Ok(Vec::new()),
         Some(Json::Array(items)) => items,
-        Some(other) => bail!(
-            "Invalid value for '--warn-error-options': `{key}` is {other}\n  \
-             cause: it is no list of names\n  fix:   write {key}: [Name, Name]"
-        ),
+        Some(other) => {
+            let what = format!("Invalid value for '--warn-error-options': `{key}` is {other}");
+            return Err(Diagnostic::error(what)
+                .cause("it is no list of names")
+                .fix(format!("write {key}: [Name, Name]")));
+        }
     };
     let mut names = Vec::new();
     for item in items {
@@ -241,7 +241,9 @@ fn names(key: &str, list: Option<&Json>, fusion: &mut Vec<String>) -> anyhow::Re
                 Some((_, near)) => format!("did you mean '{near}'?"),
                 None => "use the name that `--log-format json` shows of the warning".to_owned(),
             };
-            bail!("{name} is not a valid dbt error name.\n  cause: no warning of dbt has this name\n  fix:   {fix}");
+            return Err(Diagnostic::error(format!("{name} is not a valid dbt error name."))
+                .cause("no warning of dbt has this name")
+                .fix(fix));
         }
         names.push(name.to_owned());
     }

@@ -148,6 +148,8 @@ impl Diagnostic {
     }
 }
 
+impl std::error::Error for Diagnostic {}
+
 impl fmt::Display for Diagnostic {
     /// The text form: what, the excerpt with a caret, `cause:` and `fix:`, indented by two spaces below the first line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

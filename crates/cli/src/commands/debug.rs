@@ -1,7 +1,8 @@
 //! `debug`: project, profile, connection.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use diagnostic::Diagnostic;
 use engine::{
     adapter::StatementOrigin,
     events::{Events, Level},
@@ -39,10 +40,10 @@ pub async fn run(
     say(format!("owlet version: {}", env!("CARGO_PKG_VERSION")));
     say(format!("dbt version: {}", project::CLAIMED_DBT_VERSION));
     say(format!("os info: {} {}", std::env::consts::OS, std::env::consts::ARCH));
-    let Some(project_dir) = &settings.project_dir else {
-        return Ok(no_project(&events));
+    let project_file = match settings.need_project() {
+        Ok(project_dir) => project_dir.join("dbt_project.yml"),
+        Err(missing) => return Ok(no_project(&settings.expected_project.file(), &missing, &events)),
     };
-    let project_file = project_dir.join("dbt_project.yml");
     // Project::open tells what is wrong with project or profile.
     let session = match Session::open(opening, settings, environment) {
         Ok(session) => session,
@@ -71,18 +72,14 @@ pub async fn run(
 }
 
 /// Nothing else can be checked: the project names the profile.
-fn no_project(events: &Events) -> Outcome {
-    let folder = std::env::current_dir().unwrap_or_default();
+fn no_project(expected: &Path, missing: &Diagnostic, events: &Events) -> Outcome {
     for line in [
-        format!("Using dbt_project.yml file at {}", folder.join("dbt_project.yml").display()),
+        format!("Using dbt_project.yml file at {}", expected.display()),
         "Configuration:".to_owned(),
         "  dbt_project.yml file [ERROR not found]".to_owned(),
         "Connection test skipped since no profile was found".to_owned(),
         "1 check failed:".to_owned(),
-        "No dbt_project.yml found at expected path\n  \
-         cause: neither the current folder nor one above it has a dbt_project.yml\n  \
-         fix:   go to your project, or name it: --project-dir DIR"
-            .to_owned(),
+        missing.to_string(),
     ] {
         events.line(Level::Info, line);
     }

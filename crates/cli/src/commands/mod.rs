@@ -32,6 +32,7 @@ mod up;
 use std::{process::ExitCode, sync::Arc};
 
 use anyhow::Context;
+use diagnostic::Diagnostic;
 use engine::{
     Manifest,
     events::{Event, Level},
@@ -91,6 +92,10 @@ pub async fn dispatch(mut cli: Cli, environment: Environment) -> anyhow::Result<
     let mut settings = Settings::resolve(&cli.global, &environment, &current_dir)?.with_command(&cli.command);
     // A clone is of what another state has, whether or not it is asked to defer.
     settings.defer |= matches!(cli.command, Command::Clone(_));
+    let has_project = settings.project_dir.is_some();
+    if !cli.command.is_of_a_project(has_project) {
+        settings.check()?;
+    }
     match &cli.command {
         Command::Lake(LakeCommand::Serve { listen, dir, mount }) => {
             return serve(&settings, *listen, dir.as_deref(), mount.clone()).await;
@@ -113,14 +118,10 @@ pub async fn dispatch(mut cli: Cli, environment: Environment) -> anyhow::Result<
         Command::Token(command) => return token::run(command, &settings).await,
         #[cfg(feature = "server")]
         Command::Up(args) => return Box::pin(up::run(args, &settings, &environment)).await,
-        Command::Sql(args) if settings.project_dir.is_none() => {
+        Command::Sql(args) if !has_project => {
             return sql::without_project(args, &settings, &environment, &current_dir).await;
         }
         _ => {}
-    }
-    // `debug` tells that there is none as one of its findings.
-    if !matches!(cli.command, Command::Debug(_)) {
-        settings.need_project()?;
     }
     let started = std::time::Instant::now();
     // What the run before was told holds for how the retry is told, too; what is wrong with it is told when there is a stream.
@@ -133,7 +134,7 @@ pub async fn dispatch(mut cli: Cli, environment: Environment) -> anyhow::Result<
     let (deprecations, rules) = (Arc::clone(&settings.deprecations), settings.warnings.clone());
     if selects_by_models() {
         let what = "Usage of `--models`, `--model`, and `-m` is deprecated in favor of `--select` or `-s`.";
-        let warning = diagnostic::Diagnostic::warning(what).named("ModelParamUsageDeprecation").fix("write `--select`");
+        let warning = Diagnostic::warning(what).named("ModelParamUsageDeprecation").fix("write `--select`");
         session::report(&events, &settings, vec![warning])?;
     }
     for warning in rules.deprecation().into_iter().chain(settings.project_flags.deprecation()) {
@@ -146,7 +147,11 @@ pub async fn dispatch(mut cli: Cli, environment: Environment) -> anyhow::Result<
         && !error.is::<Reported>()
     {
         // Told once, in the log file as well.
-        events.emit(Event::Failed { diagnostics: vec![diagnostic::Diagnostic::error(format!("{error:#}"))] });
+        let diagnostic = match error.downcast_ref::<Diagnostic>() {
+            Some(diagnostic) => diagnostic.clone(),
+            None => Diagnostic::error(format!("{error:#}")),
+        };
+        events.emit(Event::Failed { diagnostics: vec![diagnostic] });
     }
     if let Some(summary) = deprecations.summary().filter(|_| rules.treat(SUMMARY) != Treatment::Silence) {
         events.emit(summary);
@@ -171,6 +176,17 @@ async fn with_project(
     environment: Environment,
     previous: Option<anyhow::Result<retry::Previous>>,
 ) -> anyhow::Result<Outcome> {
+    // `debug` tells that there is none as one of its findings.
+    if !matches!(cli.command, Command::Debug(_)) {
+        settings.need_project()?;
+    }
+    let reads_project = !matches!(
+        cli.command,
+        Command::Debug(_) | Command::Deps(_) | Command::Clean(_) | Command::Docs(DocsCommand::Serve(_))
+    );
+    if !reads_project {
+        session::report(&opening.events, &settings, settings.mistakes.clone())?;
+    }
     match &cli.command {
         Command::Debug(args) => return debug::run(args, opening, settings, environment).await,
         Command::Deps(args) => return deps::run(args, &opening, &settings, &environment).await,
@@ -197,7 +213,7 @@ async fn with_project(
                     "Custom output path usage `--output {}` usage detected in `dbt source freshness` command.",
                     path.display()
                 );
-                let warning = diagnostic::Diagnostic::warning(what)
+                let warning = Diagnostic::warning(what)
                     .named("CustomOutputPathInSourceFreshnessDeprecation")
                     .fix("choose the folder with --target-path");
                 session::report(&session.events, &session.settings, vec![warning])?;

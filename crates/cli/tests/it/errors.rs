@@ -196,8 +196,13 @@ fn filtered(text: &str, project: &Path) -> String {
         .collect()
     });
     let canonical = fs_err::canonicalize(project).expect("the folder exists");
-    let mut text = text.replace(&canonical.display().to_string(), "/home/you/shop");
-    text = text.replace(&project.display().to_string(), "/home/you/shop");
+    let mut text = text.to_owned();
+    for (folder, shown) in [(canonical.as_path(), "/home/you/shop"), (project, "/home/you/shop")] {
+        text = text.replace(&folder.display().to_string(), shown);
+    }
+    for folder in [canonical.parent(), project.parent()].into_iter().flatten() {
+        text = text.replace(&folder.display().to_string(), "/home/you");
+    }
     for (pattern, instead) in FILTERS.iter() {
         text = pattern.replace_all(&text, *instead).into_owned();
     }

@@ -117,3 +117,27 @@ fn debug_tells_errors_apart_by_their_kind() {
     write("name: shop\nprofile: shop\nmodels: {shop: {+meta: {a: \"{{ env_var('NOT_THERE') }}\"}}}\n");
     assert_eq!(code(), Some(2));
 }
+
+/// Mistakes in `flags:` are told with the others of the project, in the log that was asked for and in the file.
+#[test]
+fn flags_of_the_project_are_mistakes_with_a_place() {
+    let folder = project(&[("m.sql", "select {{ ref(")]);
+    let flags = "flags:\n  fail_fast: maybe\n  warn_error_options: {error: [NoSuch]}\n";
+    fs_err::write(folder.path().join("dbt_project.yml"), format!("name: shop\nprofile: shop\n{flags}"))
+        .expect("written");
+    let done = owlet(folder.path(), &["parse", "--log-format", "json", "--log-path", "told"]);
+    assert_eq!((done.code, done.stderr.as_str()), (Some(2), ""), "{}", done.stdout);
+    let log = fs_err::read_to_string(folder.path().join("told/dbt.log")).expect("a log");
+    for text in [done.stdout, log] {
+        let events = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON"));
+        let failed: Vec<_> = events.filter(|event| event["info"]["name"] == "MainEncounteredError").collect();
+        assert_eq!(failed.len(), 1, "{text}");
+        let told = failed[0]["data"]["diagnostics"].as_array().expect("a list");
+        let places: Vec<String> =
+            told.iter().map(|one| format!("{}:{}", one["location"]["file"], one["location"]["line"])).collect();
+        assert_eq!(places, ["\"dbt_project.yml\":4", "\"dbt_project.yml\":5", "\"models/m.sql\":1"], "{text}");
+        let exc = failed[0]["data"]["exc"].as_str().expect("a text");
+        assert!(exc.starts_with("'maybe' is not a valid value for FAIL_FAST\n  at dbt_project.yml:4:14\n"), "{exc}");
+    }
+    assert_eq!(owlet(folder.path(), &["debug"]).code, Some(2), "dbt's debug stops there, too");
+}

@@ -312,7 +312,10 @@ fn data(record: &Record, message: &str) -> Value {
                 "event_name": name, "event_code": warning_code(name), "occurrences": occurrences,
             })).collect::<Vec<_>>(),
         }),
-        Event::Failed { diagnostics } => json!({"exc": message, "diagnostics": diagnostics}),
+        Event::Failed { diagnostics } => {
+            let exc: Vec<String> = diagnostics.iter().map(ToString::to_string).collect();
+            json!({"exc": exc.join("\n"), "diagnostics": diagnostics})
+        }
         Event::CommandCompleted { command, success, elapsed_seconds } => {
             json!({"command": command, "success": success, "elapsed": elapsed_seconds, "completed_at": time(record.at)})
         }
