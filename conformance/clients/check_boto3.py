@@ -17,6 +17,7 @@ from checks import equal, refused
 NAME = "b" + uuid.uuid4().hex[:8]
 athena = boto3.client("athena")
 glue = boto3.client("glue")
+lake_formation = boto3.client("lakeformation")
 s3 = boto3.client("s3")
 
 
@@ -206,6 +207,46 @@ def check_glue_partitions_are_queried():
     equal(rows(succeed(f"SHOW PARTITIONS {NAME}.t")), [["d=1"], ["d=2"]])
     glue.delete_partition(DatabaseName=NAME, TableName="t", PartitionValues=["2"])
     equal(rows(succeed(f"SELECT count(*) FROM {NAME}.t"))[1], ["2"])
+
+
+def check_lake_formation():
+    account = boto3.client("sts").get_caller_identity()["Account"]
+    database, table = {"Database": {"Name": NAME}}, {"DatabaseName": NAME, "Name": "t"}
+    columns = {"TableWithColumns": {**table, "ColumnNames": ["id"]}}
+    for resource, key in ((database, "team"), ({"Table": table}, "domain"), (columns, "pii")):
+        tags = [{"TagKey": key, "TagValues": ["x"]}]
+        equal(lake_formation.add_lf_tags_to_resource(Resource=resource, LFTags=tags)["Failures"], [])
+    found = lake_formation.get_resource_lf_tags(Resource={"Table": table})
+    equal([tag["TagKey"] for tag in found["LFTagsOnTable"]], ["domain", "team"])
+    equal([(column["Name"], column["LFTags"][0]["TagKey"]) for column in found["LFTagsOnColumns"]], [("id", "pii")])
+    found = lake_formation.get_resource_lf_tags(Resource={"Table": table}, ShowAssignedLFTags=True)
+    equal([tag["TagKey"] for tag in found["LFTagsOnTable"]], ["domain"])
+    tags = [{"TagKey": key, "TagValues": ["x"]} for key in ("domain", "team")]
+    failures = lake_formation.remove_lf_tags_from_resource(Resource={"Table": table}, LFTags=tags)["Failures"]
+    equal([failure["LFTag"]["TagKey"] for failure in failures], ["team"])
+    refused("EntityNotFoundException", lake_formation.get_resource_lf_tags, Resource={"Table": {**table, "Name": "none"}})
+
+    of = {"TableCatalogId": account, "DatabaseName": NAME, "TableName": "t", "Name": "ours"}
+    rows = {"RowFilter": {"FilterExpression": "id = 1"}, "ColumnWildcard": {"ExcludedColumnNames": []}}
+    lake_formation.create_data_cells_filter(TableData={**of, **rows})
+    refused("AlreadyExistsException", lake_formation.create_data_cells_filter, TableData={**of, **rows})
+    lake_formation.update_data_cells_filter(TableData={**of, **rows, "RowFilter": {"AllRowsWildcard": {}}})
+    filters = lake_formation.list_data_cells_filter(Table={"CatalogId": account, **table})["DataCellsFilters"]
+    equal([(item["Name"], item["RowFilter"]) for item in filters], [("ours", {"AllRowsWildcard": {}})])
+    entry = {
+        "Id": "1",
+        "Principal": {"DataLakePrincipalIdentifier": f"arn:aws:iam::{account}:role/reader"},
+        "Resource": {"DataCellsFilter": of},
+        "Permissions": ["SELECT"],
+    }
+    equal(lake_formation.batch_grant_permissions(Entries=[entry])["Failures"], [])
+    granted = lake_formation.list_permissions(Resource={"DataCellsFilter": of})["PrincipalResourcePermissions"]
+    equal([(one["Principal"], one["Permissions"]) for one in granted], [(entry["Principal"], ["SELECT"])])
+    equal(lake_formation.batch_revoke_permissions(Entries=[entry])["Failures"], [])
+    equal(len(lake_formation.batch_revoke_permissions(Entries=[entry])["Failures"]), 1)
+    lake_formation.delete_data_cells_filter(**of)
+    refused("EntityNotFoundException", lake_formation.list_permissions, Resource={"DataCellsFilter": of})
+    refused("NotImplementedException", lake_formation.list_lf_tags)
 
 
 def check_query_pages_and_file():

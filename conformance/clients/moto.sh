@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Our own client (crate `athena-client`) against a server that is not ours: moto in server mode, for Glue, S3 and STS.
+# Our own client (crate `athena-client`) against a server that is not ours: moto in server mode, for Glue, Lake Formation, S3 and STS.
 #
 #   ./moto.sh
 #
@@ -16,5 +16,8 @@ port=$("$venv/bin/python" -c 'import socket; s = socket.socket(); s.bind(("127.0
 "$venv/bin/moto_server" -H 127.0.0.1 -p "$port" >/dev/null 2>&1 &
 server=$!
 "$venv/bin/python" "$here/wait_for.py" "$port"
+# There is no call of ours that creates a tag, nor does a build ever.
+AWS_ENDPOINT_URL="http://127.0.0.1:$port" AWS_ACCESS_KEY_ID=AKIDEXAMPLE AWS_SECRET_ACCESS_KEY=secret AWS_DEFAULT_REGION=us-east-1 \
+  "$venv/bin/python" -c 'import boto3; boto3.client("lakeformation").create_lf_tag(TagKey="pii", TagValues=["yes", "no"])'
 cd "$here/../.."
 OWLET_THIRD_PARTY_ENDPOINT=http://127.0.0.1:$port cargo test -p athena-client --features third-party --test it third_party -- --nocapture

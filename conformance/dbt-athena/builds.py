@@ -43,6 +43,29 @@ def described(database, table):
     }
 
 
+def tags(found, key):
+    return sorted((tag["TagKey"], tag["TagValues"]) for tag in found.get(key, []))
+
+
+def governed(database, table):
+    """What Lake Formation knows of a table."""
+    client = boto3.client("lakeformation")
+    place = {"DatabaseName": database, "Name": table["Name"]}
+    found = client.get_resource_lf_tags(Resource={"Table": place}, ShowAssignedLFTags=True)
+    filters = {}
+    for item in client.list_data_cells_filter(Table={"CatalogId": table["CatalogId"], **place})["DataCellsFilters"]:
+        of = {"TableCatalogId": table["CatalogId"], "DatabaseName": database, "TableName": table["Name"], "Name": item["Name"]}
+        granted = client.list_permissions(Resource={"DataCellsFilter": of})["PrincipalResourcePermissions"]
+        readers = sorted((one["Principal"]["DataLakePrincipalIdentifier"], one["Permissions"]) for one in granted)
+        filters[item["Name"]] = item["RowFilter"]["FilterExpression"], item.get("ColumnNames"), readers
+    return {
+        "tags of the database": tags(found, "LFTagOnDatabase"),
+        "tags": tags(found, "LFTagsOnTable"),
+        "tags of columns": sorted((column["Name"], tags(column, "LFTags")) for column in found.get("LFTagsOnColumns", [])),
+        "filters": filters,
+    }
+
+
 def rows(athena, database, table):
     names = sorted('"' + column["Name"] + '"' for column in current(table) if column["Name"] not in IGNORED)
     listed = ", ".join(names)
@@ -52,13 +75,14 @@ def rows(athena, database, table):
 
 
 def schemas(left, right):
-    athena, failures, compared = boto3.client("athena"), [], 0
+    athena, failures, compared, tagged = boto3.client("athena"), [], 0, 0
     found = {side: {t["Name"]: t for t in pages("get_tables", "TableList", DatabaseName=side)} for side in (left, right)}
     if found[left].keys() != found[right].keys():
         failures.append(f"{sorted(found[left])} against {sorted(found[right])}")
     for name in sorted(found[left].keys() & found[right].keys()):
         sides = [(side, found[side][name]) for side in (left, right)]
-        one, other = [described(*side) for side in sides]
+        one, other = [described(*side) | governed(*side) for side in sides]
+        tagged += sum(len(one[key]) for key in one if key.startswith("tags") or key == "filters")
         failures += [f"{name}: {key} {one[key]} against {other[key]}" for key in one if one[key] != other[key]]
         one, other = [rows(athena, *side) for side in sides]
         if one != other:
@@ -66,7 +90,7 @@ def schemas(left, right):
         compared += len(one)
     if failures:
         sys.exit("\n".join(failures))
-    print(f"{len(found[left])} tables, {compared} rows, all the same")
+    print(f"{len(found[left])} tables, {compared} rows, {tagged} tags and filters, all the same")
 
 
 def leftovers(database):

@@ -21,8 +21,8 @@ mkdir "$work/profiles"
 {
   printf 'builds:\n  target: none\n  outputs:\n'
   for target in dbt owlet dbt_overrides owlet_overrides; do
-    printf '    %s: {type: athena, database: awsdatacatalog, schema: %s, region_name: eu-west-1, threads: 4, s3_staging_dir: "s3://results/%s/", s3_data_dir: "s3://results/data-%s/"}\n' \
-      "$target" "$target" "$target" "$target"
+    printf '    %s: {type: athena, database: awsdatacatalog, schema: %s, region_name: eu-west-1, threads: 4, s3_staging_dir: "s3://results/%s/", s3_data_dir: "s3://results/data-%s/", lf_tags_database: {team: data}, seed_s3_upload_args: {ServerSideEncryption: AES256, Metadata: {by: "%s"}}}\n' \
+      "$target" "$target" "$target" "$target" "$target"
   done
 } > "$work/profiles/profiles.yml"
 export DBT_PROFILES_DIR="$work/profiles" DBT_SEND_ANONYMOUS_USAGE_STATS=false
@@ -60,7 +60,8 @@ unset BUILDS_OVERRIDES
 printf '== what macros see\n'
 for program in "$venv/bin/dbt" "$owlet"; do
   name="$(basename "$program")"
-  (cd "$work/by-$([ "$name" = dbt ] && echo dbt || echo owlet)" && "$program" --no-use-colors -q run-operation surface --target dbt) > "$work/surface.$name" 2>&1
+  (cd "$work/by-$([ "$name" = dbt ] && echo dbt || echo owlet)" && "$program" --no-use-colors -q run-operation surface --target dbt --vars '{n: 2}') > "$work/surface.$name" 2>&1 \
+    || { cat "$work/surface.$name"; exit 1; }
 done
 if ! diff "$work/surface.dbt" "$work/surface.$(basename "$owlet")"; then
   echo "what macros see differs"

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use athena_api::{Services, glue::DatabaseInput};
+use athena_api::Services;
 use chrono::{DateTime, Utc};
 use engine::{
     adapter::{
@@ -145,13 +145,7 @@ impl Adapter for AthenaAdapter {
     }
 
     async fn create_schema(&self, database: &str, schema: &str) -> AdapterResult<()> {
-        let catalog = self.warehouse.catalog_id(database).await?;
-        let input = DatabaseInput { name: schema.to_lowercase(), ..DatabaseInput::default() };
-        match self.warehouse.services.glue.create_database(catalog.as_deref(), input).await {
-            Ok(()) => Ok(()),
-            Err(error) if error.code == "AlreadyExistsException" => Ok(()),
-            Err(error) => Err(errors::of_api(&error, None)),
-        }
+        step::create_schema(&self.warehouse, database, schema).await
     }
 
     async fn drop_schema(&self, database: &str, schema: &str) -> AdapterResult<()> {

@@ -117,13 +117,13 @@ fn of_catalog<'a>(keys: &Keys<'_>, catalogs: &'a Catalogs) -> AdapterResult<Opti
 /// Typed reads of a node's configuration. A null is an absent key.
 pub(crate) struct Keys<'a>(pub(crate) &'a NodeConfig);
 
-impl Keys<'_> {
-    fn get(&self, key: &str) -> Option<&Value> {
+impl<'a> Keys<'a> {
+    pub(crate) fn given(&self, key: &str) -> Option<&'a Value> {
         self.0.get(key).filter(|value| !value.is_null())
     }
 
     fn wrong(&self, key: &str, expected: &str) -> engine::adapter::AdapterError {
-        let given = self.get(key).map(Value::to_string).unwrap_or_default();
+        let given = self.given(key).map(Value::to_string).unwrap_or_default();
         errors::mistake(
             format!("Compilation Error: config '{key}' is {given}"),
             format!("'{key}' must be {expected}"),
@@ -132,11 +132,11 @@ impl Keys<'_> {
     }
 
     pub(crate) fn has(&self, key: &str) -> bool {
-        self.get(key).is_some()
+        self.given(key).is_some()
     }
 
     pub(crate) fn text(&self, key: &str) -> AdapterResult<Option<String>> {
-        match self.get(key) {
+        match self.given(key) {
             None => Ok(None),
             Some(Value::String(text)) => Ok(Some(text.clone())),
             Some(_) => Err(self.wrong(key, "a string")),
@@ -145,11 +145,11 @@ impl Keys<'_> {
 
     /// A string or number as it is to be written.
     pub(crate) fn scalar(&self, key: &str) -> Option<String> {
-        self.get(key).map(plain)
+        self.given(key).map(plain)
     }
 
     pub(crate) fn flag(&self, key: &str) -> bool {
-        match self.get(key) {
+        match self.given(key) {
             Some(Value::Bool(flag)) => *flag,
             Some(Value::String(text)) => text.eq_ignore_ascii_case("true"),
             Some(Value::Number(number)) => number.as_f64() != Some(0.0),
@@ -158,7 +158,7 @@ impl Keys<'_> {
     }
 
     pub(crate) fn count(&self, key: &str) -> AdapterResult<Option<usize>> {
-        match self.get(key) {
+        match self.given(key) {
             None => Ok(None),
             Some(value) => {
                 let number = value.as_i64().or_else(|| value.as_str().and_then(|text| text.trim().parse().ok()));
@@ -170,7 +170,7 @@ impl Keys<'_> {
 
     /// A list of strings; one string is a list of one.
     pub(crate) fn list(&self, key: &str) -> AdapterResult<Vec<String>> {
-        match self.get(key) {
+        match self.given(key) {
             None => Ok(Vec::new()),
             Some(Value::String(text)) => Ok(vec![text.clone()]),
             Some(Value::Array(items)) => items
@@ -187,7 +187,7 @@ impl Keys<'_> {
     }
 
     pub(crate) fn properties(&self, key: &str) -> AdapterResult<Vec<(String, String)>> {
-        match self.get(key) {
+        match self.given(key) {
             None => Ok(Vec::new()),
             Some(Value::Object(entries)) => {
                 Ok(entries.iter().map(|(key, value)| (key.clone(), plain(value))).collect())

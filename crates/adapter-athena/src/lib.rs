@@ -11,6 +11,7 @@ mod config;
 mod errors;
 mod jinja_methods;
 mod journal;
+mod lake_formation;
 mod literals;
 mod location;
 mod macros;
@@ -19,6 +20,7 @@ mod profile;
 mod statement;
 mod step;
 mod types;
+mod upload_args;
 mod values;
 mod warehouse;
 

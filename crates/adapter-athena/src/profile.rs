@@ -3,8 +3,11 @@
 use std::{str::FromStr, time::Duration};
 
 use diagnostic::Diagnostic;
+use indexmap::IndexMap;
 use names::S3Uri;
 use serde_json::{Map, Value};
+
+use crate::upload_args;
 
 /// How the location of a table is made of its names.
 ///
@@ -120,7 +123,7 @@ pub struct AthenaProfile {
     /// Whole-query retries on Iceberg commit conflicts.
     pub num_iceberg_retries: u32,
     pub seed_s3_upload_args: Option<Value>,
-    pub lf_tags_database: Option<Value>,
+    pub lf_tags_database: Option<IndexMap<String, String>>,
     pub connection_manager: String,
     pub threads: u32,
 }
@@ -170,7 +173,6 @@ impl AthenaProfile {
     pub fn parse(target: &Map<String, Value>) -> Result<Self, Vec<Diagnostic>> {
         let mut fields = Fields { target, problems: Vec::new() };
         fields.refuse_unknown();
-        fields.refuse_without_effect();
         let embedded = fields.embedded();
         let database = match (fields.text("database"), fields.text("catalog")) {
             (Some(_), Some(_)) => {
@@ -200,8 +202,8 @@ impl AthenaProfile {
             num_retries: fields.count("num_retries").unwrap_or(5),
             num_boto3_retries: fields.count("num_boto3_retries"),
             num_iceberg_retries: fields.count("num_iceberg_retries").unwrap_or(3),
-            seed_s3_upload_args: fields.mapping("seed_s3_upload_args"),
-            lf_tags_database: fields.mapping("lf_tags_database"),
+            seed_s3_upload_args: fields.upload_args(),
+            lf_tags_database: fields.texts("lf_tags_database"),
             connection_manager: fields.text("connection_manager").unwrap_or_else(|| "api".to_owned()),
             threads: fields.count("threads").unwrap_or(1).max(1),
             endpoint: match (embedded, fields.text("endpoint_url")) {
@@ -242,7 +244,7 @@ impl AthenaProfile {
             Endpoint::Embedded { .. } => Value::Null,
         };
         set("endpoint_url", endpoint_url);
-        set("lf_tags_database", self.lf_tags_database.clone().unwrap_or_default());
+        set("lf_tags_database", serde_json::to_value(&self.lf_tags_database).unwrap_or_default());
         set("num_boto3_retries", self.num_boto3_retries.map_or(Value::Null, Value::from));
         set("num_iceberg_retries", self.num_iceberg_retries.into());
         set("num_retries", self.num_retries.into());
@@ -274,22 +276,6 @@ impl Fields<'_> {
 
     fn problem(&mut self, what: impl Into<String>, cause: impl Into<String>, fix: impl Into<String>) {
         self.problems.push(Diagnostic::error(what).cause(cause).fix(fix));
-    }
-
-    /// Fields of dbt-athena that protect data: to take them and do nothing would be worse than to refuse them.
-    fn refuse_without_effect(&mut self) {
-        for (name, effect) in [
-            ("seed_s3_upload_args", "seed files are uploaded without extra arguments such as an encryption key"),
-            ("lf_tags_database", "Lake Formation tags are not set"),
-        ] {
-            if self.target.get(name).is_some_and(|value| !value.is_null()) {
-                self.problem(
-                    format!("Credentials in profile use '{name}', which is not supported yet"),
-                    effect,
-                    format!("remove '{name}', or set what it is for on the bucket or in Lake Formation itself"),
-                );
-            }
-        }
     }
 
     fn refuse_unknown(&mut self) {
@@ -399,6 +385,28 @@ impl Fields<'_> {
         }
     }
 
+    fn texts(&mut self, name: &str) -> Option<IndexMap<String, String>> {
+        let mapping = self.mapping(name)?;
+        let read = serde_json::from_value(mapping).ok();
+        if read.is_none() {
+            self.problem(
+                format!("'{name}' has a value that is not a text"),
+                format!("'{name}' is a mapping of texts"),
+                format!("write its values in quotes: `{name}: {{team: \"1\"}}`"),
+            );
+        }
+        read
+    }
+
+    /// As they are written; what they mean is looked at here for its mistakes, and again when a seed is uploaded.
+    fn upload_args(&mut self) -> Option<Value> {
+        let arguments = self.mapping("seed_s3_upload_args")?;
+        if let Err(mistake) = upload_args::headers(&arguments) {
+            self.problems.push(*mistake);
+        }
+        Some(arguments)
+    }
+
     fn location(&mut self, name: &str, default: Option<&str>) -> Option<S3Uri> {
         let text = self.text(name).or_else(|| default.map(str::to_owned))?;
         match text.parse::<S3Uri>() {
@@ -500,13 +508,20 @@ mod tests {
     }
 
     #[test]
-    fn a_field_without_effect_is_refused() {
+    fn arguments_of_uploads_and_tags_of_databases_are_looked_at() {
         let problems = parse(json!({
-            "type": "athena", "lakehouse": "embedded", "lf_tags_database": {"team": "x"}, "seed_s3_upload_args": null,
+            "type": "athena", "lakehouse": "embedded", "lf_tags_database": {"team": 1},
+            "seed_s3_upload_args": {"ServerSideEncrypt": "aws:kms"},
         }))
-        .expect_err("refused");
-        assert_eq!(problems.len(), 1);
-        assert_eq!(problems[0].what, "Credentials in profile use 'lf_tags_database', which is not supported yet");
+        .expect_err("two mistakes");
+        let told: Vec<&str> = problems.iter().map(|problem| problem.what.as_str()).collect();
+        assert_eq!(
+            told,
+            [
+                "seed_s3_upload_args: 'ServerSideEncrypt' is no argument of an upload",
+                "'lf_tags_database' has a value that is not a text"
+            ]
+        );
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The AWS JSON protocol 1.1.
+//! Calls whose input and output are JSON: the AWS JSON protocol 1.1, and Lake Formation's REST, which has a path per operation.
 
 use athena_api::{ApiError, ApiResult};
 use bytes::Bytes;
@@ -6,7 +6,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use crate::{
-    sign::Request,
+    sign::{Headers, Request},
     transport::{ErrorAnswer, Service, Transport},
 };
 
@@ -17,19 +17,17 @@ pub(crate) async fn call<T: DeserializeOwned>(
     operation: &'static str,
     input: &impl Serialize,
 ) -> ApiResult<T> {
-    let target = match service {
-        Service::Athena => "AmazonAthena",
-        _ => "AWSGlue",
+    let (path, headers) = match service {
+        Service::LakeFormation => (operation, vec![("content-type".into(), "application/json".to_owned())]),
+        Service::Athena => ("", targeted("AmazonAthena", operation)),
+        _ => ("", targeted("AWSGlue", operation)),
     };
     let body = serde_json::to_vec(input)
         .map_err(|error| ApiError::new("SerializationException", error.to_string()).of(operation))?;
     let request = Request {
         method: reqwest::Method::POST,
-        url: format!("{}/", transport.endpoint(service)),
-        headers: vec![
-            ("content-type", "application/x-amz-json-1.1".to_owned()),
-            ("x-amz-target", format!("{target}.{operation}")),
-        ],
+        url: format!("{}/{path}", transport.endpoint(service)),
+        headers,
         body: Bytes::from(body),
     };
     let answer = transport.call(service, operation, &request, read_error).await?;
@@ -38,6 +36,13 @@ pub(crate) async fn call<T: DeserializeOwned>(
     serde_json::from_slice(body).map_err(|error| {
         ApiError::internal("UnreadableAnswer", format!("the answer could not be read: {error}")).of(operation)
     })
+}
+
+fn targeted(service: &str, operation: &str) -> Headers {
+    vec![
+        ("content-type".into(), "application/x-amz-json-1.1".to_owned()),
+        ("x-amz-target".into(), format!("{service}.{operation}")),
+    ]
 }
 
 /// The error in a body like `{"__type": "ns#Code", "Message": "…", "AthenaErrorCode": "…"}`.

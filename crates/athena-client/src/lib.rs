@@ -1,4 +1,4 @@
-//! Athena, Glue and S3 over HTTP: real AWS, or any endpoint that speaks like it.
+//! Athena, Glue, Lake Formation and S3 over HTTP: real AWS, or any endpoint that speaks like it.
 //!
 //! [`connect`] answers the [`athena_api::Services`] of one account and region. Read it first; then `transport`, where every call goes
 //! through: pace (`pace`), signature (`sign`), answer, another try (`retry`).
@@ -7,6 +7,7 @@ mod athena;
 mod credentials;
 mod glue;
 mod json;
+mod lake_formation;
 mod options;
 mod pace;
 mod retry;
@@ -22,7 +23,9 @@ use std::sync::Arc;
 
 use athena_api::{ApiResult, Services};
 
-use crate::{athena::AthenaClient, glue::GlueClient, s3::S3Client, transport::Transport};
+use crate::{
+    athena::AthenaClient, glue::GlueClient, lake_formation::LakeFormationClient, s3::S3Client, transport::Transport,
+};
 
 /// Finds credentials and account, and answers the services.
 ///
@@ -38,6 +41,7 @@ pub async fn connect(options: ClientOptions) -> ApiResult<Services> {
     Ok(Services {
         athena: Arc::new(AthenaClient::new(Arc::clone(&transport), options.poll_interval)),
         glue: Arc::new(GlueClient::new(Arc::clone(&transport))),
+        lake_formation: Arc::new(LakeFormationClient::new(Arc::clone(&transport))),
         s3: Arc::new(S3Client::new(Arc::clone(&transport))),
         account_id,
         region: transport.region().to_owned(),

@@ -41,6 +41,7 @@ pub struct Endpoints {
     pub all: Option<String>,
     pub athena: Option<String>,
     pub glue: Option<String>,
+    pub lake_formation: Option<String>,
     pub s3: Option<String>,
     pub sts: Option<String>,
 }

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use athena_api::ApiError;
 
+use crate::transport::Service;
+
 /// The connection failed before or while the answer came.
 pub(crate) const CONNECTION_ERROR: &str = "EndpointConnectionError";
 
@@ -31,7 +33,7 @@ impl Trouble {
 }
 
 /// `None`: trying again would answer the same.
-pub(crate) fn trouble(error: &ApiError) -> Option<Trouble> {
+pub(crate) fn trouble(service: Service, error: &ApiError) -> Option<Trouble> {
     if error.code == "TooManyRequestsException" {
         return Some(Trouble::QuotaUsedUp);
     }
@@ -40,6 +42,10 @@ pub(crate) fn trouble(error: &ApiError) -> Option<Trouble> {
     }
     if matches!(error.code.as_str(), "ExpiredTokenException" | "ExpiredToken" | "RequestExpired") {
         return Some(Trouble::Expired);
+    }
+    // Lake Formation's: another change of the same tags or grants was under way. In Glue it is an answer: a lost compare-and-swap.
+    if service == Service::LakeFormation && error.code == "ConcurrentModificationException" {
+        return Some(Trouble::Failed);
     }
     // 501 is "not implemented": it stays so.
     let service_failed = error.status >= 500 && error.status != 501;
@@ -69,12 +75,21 @@ mod tests {
 
     #[test]
     fn only_what_may_pass_is_tried_again() {
-        assert_eq!(trouble(&ApiError::new("ThrottlingException", "Rate exceeded")), Some(Trouble::Throttled));
-        assert_eq!(trouble(&ApiError::new("TooManyRequestsException", "")), Some(Trouble::QuotaUsedUp));
-        assert_eq!(trouble(&ApiError::internal("InternalServerException", "")), Some(Trouble::Failed));
-        assert_eq!(trouble(&ApiError { status: 501, ..ApiError::new("NotImplemented", "") }), None);
-        assert_eq!(trouble(&ApiError::entity_not_found("")), None);
-        assert_eq!(trouble(&ApiError { status: 403, ..ApiError::new("AccessDeniedException", "") }), None);
+        assert_eq!(
+            trouble(Service::Glue, &ApiError::new("ThrottlingException", "Rate exceeded")),
+            Some(Trouble::Throttled)
+        );
+        assert_eq!(trouble(Service::Glue, &ApiError::new("TooManyRequestsException", "")), Some(Trouble::QuotaUsedUp));
+        assert_eq!(trouble(Service::Glue, &ApiError::internal("InternalServerException", "")), Some(Trouble::Failed));
+        assert_eq!(trouble(Service::Glue, &ApiError { status: 501, ..ApiError::new("NotImplemented", "") }), None);
+        assert_eq!(trouble(Service::Glue, &ApiError::entity_not_found("")), None);
+        let concurrent = ApiError::new("ConcurrentModificationException", "");
+        assert_eq!(trouble(Service::Glue, &concurrent), None);
+        assert_eq!(trouble(Service::LakeFormation, &concurrent), Some(Trouble::Failed));
+        assert_eq!(
+            trouble(Service::Glue, &ApiError { status: 403, ..ApiError::new("AccessDeniedException", "") }),
+            None
+        );
     }
 
     #[test]

@@ -1,9 +1,12 @@
 //! S3: list, get, put, delete.
 
-use std::{collections::HashMap, sync::Arc, sync::Mutex, sync::PoisonError};
+use std::{borrow::Cow, collections::HashMap, sync::Arc, sync::Mutex, sync::PoisonError};
 
 use async_trait::async_trait;
-use athena_api::{ApiError, ApiResult, S3, s3::ObjectSummary};
+use athena_api::{
+    ApiError, ApiResult, S3,
+    s3::{ObjectSummary, PutHeaders},
+};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use names::S3Uri;
@@ -11,7 +14,7 @@ use reqwest::Method;
 use sha2::{Digest, Sha256};
 
 use crate::{
-    sign::Request,
+    sign::{Headers, Request},
     transport::{Answer, ErrorAnswer, Service, Transport, domain},
     xml,
 };
@@ -34,7 +37,7 @@ struct Call<'a> {
     method: Method,
     at: &'a S3Uri,
     query: String,
-    headers: Vec<(&'static str, String)>,
+    headers: Headers,
     body: Bytes,
 }
 
@@ -97,9 +100,9 @@ impl S3Client {
                 at: &S3Uri::new(bucket, ""),
                 query: "delete=".to_owned(),
                 headers: vec![
-                    ("content-type", "application/xml".to_owned()),
-                    ("x-amz-sdk-checksum-algorithm", "SHA256".to_owned()),
-                    ("x-amz-checksum-sha256", BASE64_STANDARD.encode(Sha256::digest(&body))),
+                    ("content-type".into(), "application/xml".to_owned()),
+                    ("x-amz-sdk-checksum-algorithm".into(), "SHA256".to_owned()),
+                    ("x-amz-checksum-sha256".into(), BASE64_STANDARD.encode(Sha256::digest(&body))),
                 ],
                 body,
             })
@@ -168,13 +171,18 @@ impl S3 for S3Client {
         Ok(answer.body)
     }
 
-    async fn put(&self, object: &S3Uri, body: Bytes) -> ApiResult<()> {
+    async fn put_with(&self, object: &S3Uri, body: Bytes, headers: &PutHeaders) -> ApiResult<()> {
+        let mut headers: Headers =
+            headers.iter().map(|(name, value)| (Cow::Owned(name.clone()), value.clone())).collect();
+        if headers.iter().all(|(name, _)| name != "content-type") {
+            headers.push(("content-type".into(), "application/octet-stream".to_owned()));
+        }
         self.call(Call {
             operation: "PutObject",
             method: Method::PUT,
             at: object,
             query: String::new(),
-            headers: vec![("content-type", "application/octet-stream".to_owned())],
+            headers,
             body,
         })
         .await?;

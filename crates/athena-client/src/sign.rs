@@ -1,6 +1,6 @@
 //! Signature version 4.
 
-use std::time::SystemTime;
+use std::{borrow::Cow, time::SystemTime};
 
 use athena_api::{ApiError, ApiResult};
 use aws_credential_types::Credentials;
@@ -16,12 +16,15 @@ use chrono::Utc;
 
 use crate::transport::Service;
 
+/// Names in lower case, and values.
+pub(crate) type Headers = Vec<(Cow<'static, str>, String)>;
+
 /// A request before it is signed; once for each try, since a signature holds for minutes only.
 #[derive(Debug, Clone)]
 pub(crate) struct Request {
     pub(crate) method: reqwest::Method,
     pub(crate) url: String,
-    pub(crate) headers: Vec<(&'static str, String)>,
+    pub(crate) headers: Headers,
     pub(crate) body: Bytes,
 }
 
@@ -49,7 +52,7 @@ pub(crate) fn sign(
         .build()
         .map_err(cannot_sign)?
         .into();
-    let headers = request.headers.iter().map(|(name, value)| (*name, value.as_str()));
+    let headers = request.headers.iter().map(|(name, value)| (name.as_ref(), value.as_str()));
     let signable = SignableRequest::new(
         request.method.as_str(),
         request.url.as_str(),

@@ -15,7 +15,7 @@ pub(crate) async fn get_caller_identity(transport: &Transport) -> ApiResult<Call
     let request = Request {
         method: reqwest::Method::POST,
         url: format!("{}/", transport.endpoint(Service::Sts)),
-        headers: vec![("content-type", "application/x-www-form-urlencoded; charset=utf-8".to_owned())],
+        headers: vec![("content-type".into(), "application/x-www-form-urlencoded; charset=utf-8".to_owned())],
         body: Bytes::from_static(b"Action=GetCallerIdentity&Version=2011-06-15"),
     };
     let answer = transport.call(Service::Sts, "GetCallerIdentity", &request, xml::read_error).await?;

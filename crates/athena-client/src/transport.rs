@@ -22,6 +22,7 @@ use crate::{
 pub(crate) enum Service {
     Athena,
     Glue,
+    LakeFormation,
     S3,
     Sts,
 }
@@ -32,6 +33,7 @@ impl Service {
         match self {
             Self::Athena => "athena",
             Self::Glue => "glue",
+            Self::LakeFormation => "lakeformation",
             Self::S3 => "s3",
             Self::Sts => "sts",
         }
@@ -97,6 +99,7 @@ impl Transport {
         let own = match service {
             Service::Athena => &self.endpoints.athena,
             Service::Glue => &self.endpoints.glue,
+            Service::LakeFormation => &self.endpoints.lake_formation,
             Service::S3 => &self.endpoints.s3,
             Service::Sts => &self.endpoints.sts,
         };
@@ -143,7 +146,7 @@ impl Transport {
             };
             let is_patient = self.is_patient() && began.elapsed() < self.patience;
             let again = |trouble: &Trouble| attempt < self.retries || trouble.is_of_quota() && is_patient;
-            let Some(trouble) = retry::trouble(&error).filter(again) else {
+            let Some(trouble) = retry::trouble(service, &error).filter(again) else {
                 return Err(error.of(operation));
             };
             match trouble {
@@ -177,7 +180,7 @@ impl Transport {
         let signature = sign(request, service, region, credentials)?;
         let mut builder = self.http.request(request.method.clone(), &request.url).body(request.body.clone());
         for (name, value) in &request.headers {
-            builder = builder.header(*name, value);
+            builder = builder.header(name.as_ref(), value);
         }
         for (name, value) in signature {
             builder = builder.header(name, value);

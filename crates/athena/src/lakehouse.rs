@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use athena_api::{Glue, Services};
+use athena_api::{Glue, LakeFormation, Services};
 use catalog::{Catalog, Clock};
 use lake::{ObjectStorage, StorageError};
 use query::{EngineOptions, QueryEngine};
@@ -122,6 +122,7 @@ impl Lakehouse {
         }
         let now = (options.clock)();
         let history = History::open(store.clone(), now).await?;
+        let lake_formation = Arc::new(catalog.clone());
         let glue: Arc<dyn Glue> = Arc::new(catalog);
         // Below the directory whose lock is ours: its disk is the one that people watch, and the next start removes what a crash leaves.
         let spill_directory = options.engine.spill_directory.clone().or_else(|| Some(options.dir.join("spill")));
@@ -149,6 +150,7 @@ impl Lakehouse {
         let services = Services {
             athena: Arc::new(athena.clone()),
             glue,
+            lake_formation,
             s3: Arc::new(storage.clone()),
             account_id: options.account_id,
             region: options.region,
@@ -156,7 +158,7 @@ impl Lakehouse {
         Ok(Self { services, athena, storage, store, lock: Mutex::new(lock) })
     }
 
-    /// The three services, for the dbt side.
+    /// The services, for the dbt side.
     pub fn services(&self) -> Services {
         self.services.clone()
     }
@@ -169,6 +171,11 @@ impl Lakehouse {
     /// The Glue Data Catalog.
     pub fn glue(&self) -> &Arc<dyn Glue> {
         &self.services.glue
+    }
+
+    /// LF-tags, filters of data cells, permissions.
+    pub fn lake_formation(&self) -> &Arc<dyn LakeFormation> {
+        &self.services.lake_formation
     }
 
     /// The buckets.

@@ -1,12 +1,13 @@
 //! The Glue Data Catalog's truth: databases, tables, their versions and partitions, in the state database.
 //!
-//! [`Catalog`] implements [`athena_api::Glue`] with the service's semantics. A table changes by one compare-and-swap of its version: that is the
+//! [`Catalog`] implements [`athena_api::Glue`], and [`athena_api::LakeFormation`] beside it, with the service's semantics. A table changes by one compare-and-swap of its version: that is the
 //! commit rule of the whole lakehouse, Iceberg included.
 
 mod database;
 mod expression;
 mod glue;
 mod input;
+mod lake_formation;
 mod paging;
 mod partition;
 mod table;
@@ -26,7 +27,10 @@ pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
 
 const MIGRATIONS: Migrations = Migrations {
     part: "catalog",
-    steps: &[Migration { version: 1, sql: include_str!("../migrations/0001_glue.sql") }],
+    steps: &[
+        Migration { version: 1, sql: include_str!("../migrations/0001_glue.sql") },
+        Migration { version: 2, sql: include_str!("../migrations/0002_lake_formation.sql") },
+    ],
 };
 
 /// The embedded Glue Data Catalog. Cheap to clone.

@@ -158,6 +158,7 @@ pub(crate) fn endpoints(endpoint_url: Option<&str>, environment: &Environment) -
         all: variable(""),
         athena: variable("_ATHENA"),
         glue: variable("_GLUE"),
+        lake_formation: variable("_LAKEFORMATION"),
         s3: variable("_S3"),
         sts: variable("_STS"),
     }

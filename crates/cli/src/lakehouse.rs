@@ -57,7 +57,8 @@ pub async fn serve(
 ) -> anyhow::Result<()> {
     let started = start(dir, listen, mounts, "--listen").await?;
     let endpoint = &started.endpoint;
-    Stream::Stderr.write_line(&format!("Serving Athena, Glue, S3 and STS of {} at {endpoint}", dir.display()));
+    Stream::Stderr
+        .write_line(&format!("Serving Athena, Glue, Lake Formation, S3 and STS of {} at {endpoint}", dir.display()));
     Stream::Stderr.write_line(&format!(
         "  export AWS_ENDPOINT_URL={endpoint} AWS_DEFAULT_REGION={} AWS_ACCESS_KEY_ID=any AWS_SECRET_ACCESS_KEY=any",
         started.lakehouse.region()

@@ -8,7 +8,8 @@ use athena_api::{
         Database, DatabaseInput, ItemError, Page, PageRequest, Partition, PartitionFilter, PartitionInput, Table,
         TableInput, TableVersion, UpdateOptions,
     },
-    s3::ObjectSummary,
+    lake_formation,
+    s3::{ObjectSummary, PutHeaders},
 };
 use names::S3Uri;
 use std::sync::Arc;
@@ -18,6 +19,7 @@ pub fn services(region: &str) -> Services {
     Services {
         athena: Arc::new(Offline),
         glue: Arc::new(Offline),
+        lake_formation: Arc::new(lake_formation::Unavailable(not_connected())),
         s3: Arc::new(Offline),
         account_id: String::new(),
         region: region.to_owned(),
@@ -26,8 +28,12 @@ pub fn services(region: &str) -> Services {
 
 struct Offline;
 
+fn not_connected() -> ApiError {
+    ApiError::new("NotConnected", "this command reads the project only and is not connected to a warehouse")
+}
+
 fn refused<T>() -> ApiResult<T> {
-    Err(ApiError::new("NotConnected", "this command reads the project only and is not connected to a warehouse"))
+    Err(not_connected())
 }
 
 #[async_trait]
@@ -165,7 +171,7 @@ impl S3 for Offline {
     async fn get(&self, _: &S3Uri) -> ApiResult<bytes::Bytes> {
         refused()
     }
-    async fn put(&self, _: &S3Uri, _: bytes::Bytes) -> ApiResult<()> {
+    async fn put_with(&self, _: &S3Uri, _: bytes::Bytes, _: &PutHeaders) -> ApiResult<()> {
         refused()
     }
 }

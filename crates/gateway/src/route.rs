@@ -7,7 +7,7 @@ use http::{HeaderMap, Method, Request, Response, header};
 use hyper::body::Incoming;
 use s3s::{Body, service::S3Service};
 
-use crate::{json, keys::Keys, s3, server::GatewayOptions, sts};
+use crate::{json, keys::Keys, lake_formation, s3, server::GatewayOptions, sts};
 
 /// What every request is answered with.
 pub(crate) struct Gateway {
@@ -28,6 +28,7 @@ impl Gateway {
         match service(request.method(), request.uri().path(), request.headers()) {
             Service::Json => json::answer(self, request).await,
             Service::Sts => sts::answer(self, request).await,
+            Service::LakeFormation => lake_formation::answer(self, request).await,
             Service::S3 => s3::answer(&self.s3, &self.keys, request).await,
         }
     }
@@ -37,6 +38,7 @@ impl Gateway {
 enum Service {
     Json,
     Sts,
+    LakeFormation,
     S3,
 }
 
@@ -46,6 +48,8 @@ fn service(method: &Method, path: &str, headers: &HeaderMap) -> Service {
         Method::POST if path == "/" && headers.contains_key("x-amz-target") => Service::Json,
         Method::POST if path == "/" && content_type.starts_with("application/x-amz-json") => Service::Json,
         Method::POST if path == "/" && content_type.starts_with("application/x-www-form-urlencoded") => Service::Sts,
+        // A bucket's name has no capital letters.
+        Method::POST if path[1..].starts_with(|c: char| c.is_ascii_uppercase()) => Service::LakeFormation,
         _ => Service::S3,
     }
 }
@@ -70,6 +74,8 @@ mod tests {
             routed(Method::POST, "/", &[("content-type", "application/x-www-form-urlencoded; charset=utf-8")]),
             Service::Sts
         );
+        assert_eq!(routed(Method::POST, "/GetResourceLFTags", &[]), Service::LakeFormation);
+        assert_eq!(routed(Method::GET, "/GetResourceLFTags", &[]), Service::S3);
         assert_eq!(routed(Method::POST, "/bucket", &[("content-type", "multipart/form-data")]), Service::S3);
         assert_eq!(routed(Method::GET, "/", &[]), Service::S3);
         assert_eq!(routed(Method::PUT, "/bucket/key", &[("x-amz-target", "x")]), Service::S3);

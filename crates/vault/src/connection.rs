@@ -14,9 +14,6 @@ pub struct Connection {
     secrets: IndexMap<&'static str, Secret>,
 }
 
-/// Fields that only dbt-athena itself acts on; this engine refuses a profile that has them.
-const DBT_CORE_ONLY: [&str; 2] = ["seed_s3_upload_args", "lf_tags_database"];
-
 impl Connection {
     /// Reads the keys as JSON, secrets among them, and says what is odd about them.
     ///
@@ -105,13 +102,7 @@ impl Connection {
     /// # Errors
     /// Never of a connection that was parsed by this version.
     pub fn profile(&self) -> Result<AthenaProfile, Vec<Diagnostic>> {
-        let mut target = self.target();
-        for name in DBT_CORE_ONLY {
-            if target.get(name).is_some_and(Value::is_object) {
-                target.remove(name);
-            }
-        }
-        AthenaProfile::parse(&target)
+        AthenaProfile::parse(&self.target())
     }
 
     /// Runs in the lakehouse inside.
@@ -183,13 +174,6 @@ impl Connection {
                 Diagnostic::warning(format!("'{region}' does not look like an AWS region"))
                     .cause("regions are named like eu-west-1")
                     .fix("correct 'region_name' if it is a slip"),
-            );
-        }
-        for name in DBT_CORE_ONLY.into_iter().filter(|name| self.has(name)) {
-            warnings.push(
-                Diagnostic::warning(format!("'{name}' is used by schedules with `engine: dbt-core` only"))
-                    .cause("Owlet's own engine does not support it yet and refuses a target that has it")
-                    .fix(format!("remove '{name}' for schedules that run on Owlet's engine")),
             );
         }
         if self.has("aws_access_key_id") && self.has("aws_profile_name") {
@@ -349,7 +333,7 @@ mod tests {
     fn what_is_odd_is_a_warning() {
         let (_, warnings) = parse(json!({
             "region_name": "ireland", "database": "awsdatacatalog", "schema": "shop", "work_group": "dbt",
-            "lf_tags_database": {"team": "x"}, "aws_access_key_id": "ASIAEXAMPLE", "aws_secret_access_key": "hush-hush",
+            "aws_access_key_id": "ASIAEXAMPLE", "aws_secret_access_key": "hush-hush",
             "aws_session_token": "hush-hush", "aws_profile_name": "x",
         }))
         .expect("valid");
@@ -357,7 +341,6 @@ mod tests {
             told(&warnings),
             [
                 "'ireland' does not look like an AWS region",
-                "'lf_tags_database' is used by schedules with `engine: dbt-core` only",
                 "'aws_profile_name' has no effect",
                 "The credentials will expire",
             ]

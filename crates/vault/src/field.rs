@@ -129,7 +129,7 @@ pub const FIELDS: &[Field] = &[
         Group::S3,
         Kind::Json,
         "",
-        "Arguments of seed uploads; used by `engine: dbt-core` only",
+        "Extra arguments of seed uploads, as boto3 names them: `{\"ServerSideEncryption\": \"aws:kms\"}`",
     ),
     field("aws_profile_name", Group::Credentials, Kind::Text, "", "Profile of the shared AWS files on the server"),
     field("aws_access_key_id", Group::Credentials, Kind::Text, "", "Access key"),
@@ -158,5 +158,5 @@ pub const FIELDS: &[Field] = &[
     field("num_iceberg_retries", Group::Behaviour, Kind::Integer, "3", "Tries after an Iceberg commit conflict"),
     field("debug_query_state", Group::Behaviour, Kind::Flag, "false", "Log each look at a running query"),
     field("connection_manager", Group::Behaviour, Kind::Text, "api", "How dbt-athena connects; Owlet knows one way"),
-    field("lf_tags_database", Group::Behaviour, Kind::Json, "", "Lake Formation tags; used by `engine: dbt-core` only"),
+    field("lf_tags_database", Group::Behaviour, Kind::Json, "", "Lake Formation tags of new databases"),
 ];

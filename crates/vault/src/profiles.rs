@@ -127,7 +127,7 @@ mod tests {
     fn a_file_without_secrets_and_the_variables_it_needs() {
         let prod = connection(json!({
             "region_name": "eu-west-1", "database": "awsdatacatalog", "schema": "shop", "work_group": "dbt \"x\": #1",
-            "threads": 8, "lf_tags_database": {"team": ["a", "b"]},
+            "threads": 8, "lf_tags_database": {"team": "a", "level": "b"},
             "aws_access_key_id": "AKIAEXAMPLE", "aws_secret_access_key": "hush-hush",
         }));
         let lake = connection(json!({"lakehouse": "embedded"}));
@@ -161,7 +161,7 @@ mod tests {
               "work_group": "dbt \"x\": #1"
               "aws_access_key_id": "AKIAEXAMPLE"
               "threads": 8
-              "lf_tags_database": {"team":["a","b"]}
+              "lf_tags_database": {"team":"a","level":"b"}
               "aws_secret_access_key": "{{ env_var('DBT_ENV_SECRET_OWLET_PROD_AWS_SECRET_ACCESS_KEY') }}"
             "pull-request":
               "type": "athena"
@@ -188,7 +188,7 @@ mod tests {
               "work_group": "dbt \"x\": #1"
               "aws_access_key_id": "AKIAEXAMPLE"
               "threads": 8
-              "lf_tags_database": {"team":["a","b"]}
+              "lf_tags_database": {"team":"a","level":"b"}
               "aws_secret_access_key": "{{ env_var('DBT_ENV_SECRET_OWLET_PROD_AWS_SECRET_ACCESS_KEY_2') }}"
         "#);
         let names: Vec<_> =

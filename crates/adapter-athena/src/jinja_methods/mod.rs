@@ -1,5 +1,6 @@
 //! Methods of Jinja's `adapter` that only Athena has.
 
+mod lake_formation;
 mod partitions;
 mod tables;
 
@@ -48,7 +49,9 @@ pub(crate) async fn call(warehouse: &Warehouse, method: &str, arguments: CallArg
         "expire_glue_table_versions" => tables::expire_versions(warehouse, arguments).await,
         "persist_docs_to_glue" => tables::persist_docs(warehouse, arguments).await,
         "upload_seed_to_s3" => tables::upload_seed(warehouse, arguments).await,
-        "add_lf_tags" | "add_lf_tags_to_database" | "apply_lf_grants" => tables::lake_formation(warehouse, method),
+        "add_lf_tags" => lake_formation::add_tags(warehouse, arguments).await,
+        "add_lf_tags_to_database" => lake_formation::add_tags_to_database(warehouse, arguments).await,
+        "apply_lf_grants" => lake_formation::apply_grants(warehouse, arguments).await,
         "valid_snapshot_target" | "assert_valid_snapshot_target_given_strategy" => {
             valid_snapshot_target(warehouse, method, arguments).await
         }
@@ -85,6 +88,22 @@ fn relation(value: Option<Value>) -> AdapterResult<RelationName> {
             "a relation was expected",
             "the method was called with something that has no schema and identifier",
             "pass `this`, `ref(…)`, `source(…)` or `api.Relation.create(…)`",
+        )),
+    }
+}
+
+/// The parts of a relation that may have no identifier.
+fn schema(value: Option<Value>) -> AdapterResult<(String, String)> {
+    let part = |name: &str| match &value {
+        Some(Value::Object(object)) => text(object.get_attr(name)),
+        _ => None,
+    };
+    match part("schema") {
+        Some(schema) => Ok((part("database").unwrap_or_else(|| "awsdatacatalog".to_owned()), schema)),
+        None => Err(errors::mistake(
+            "a relation with a schema was expected",
+            "the method was called with something that has none",
+            "pass a relation, for example `api.Relation.create(database=…, schema=…)`",
         )),
     }
 }

@@ -1,7 +1,6 @@
 //! Methods that a project's own materializations build tables with.
 
-use diagnostic::Diagnostic;
-use engine::adapter::{AdapterResult, ColumnSpec};
+use engine::adapter::{AdapterError, AdapterResult, ColumnSpec};
 use indexmap::IndexMap;
 use jinja::{CallArgs, Value};
 use serde_json::Value as Json;
@@ -10,6 +9,7 @@ use super::{bad, json, relation, text};
 use crate::{
     errors, location,
     step::{self, Archive, Describe},
+    upload_args,
     warehouse::{Warehouse, is_s3_tables},
 };
 
@@ -93,13 +93,10 @@ pub(super) async fn upload_seed(warehouse: &Warehouse, arguments: CallArgs) -> A
     let names = ["relation", "table", "s3_data_dir", "s3_data_naming", "external_location", "seed_s3_upload_args"];
     let [of, table, data_dir, naming, external, upload_args] =
         arguments.bind("upload_seed_to_s3", names, 2).map_err(bad)?;
-    if upload_args.is_some_and(|args| !args.is_none() && args.is_true()) {
-        return Err(errors::mistake(
-            "seed_s3_upload_args are not supported",
-            "seeds are put on S3 without extra arguments",
-            "remove them; set encryption and its like on the bucket",
-        ));
-    }
+    let headers = match upload_args.filter(|args| !args.is_none() && args.is_true()) {
+        Some(args) => upload_args::headers(&args.to_json_lossy()).map_err(|mistake| AdapterError::new(*mistake))?,
+        None => Default::default(),
+    };
     let part = match &of {
         Some(Value::Object(object)) => object.get_attr("s3_path_table_part"),
         _ => None,
@@ -110,7 +107,8 @@ pub(super) async fn upload_seed(warehouse: &Warehouse, arguments: CallArgs) -> A
     let folder = super::location(warehouse, &of, &part, config, location::Lifetime::Kept)?;
     let (names, rows) = cells(table)?;
     let object = folder.join(&format!("{}.csv", of.identifier));
-    let put = warehouse.services.s3.put(&object, step::csv(names.iter().map(String::as_str), rows.iter())).await;
+    let csv = step::csv(names.iter().map(String::as_str), rows.iter());
+    let put = warehouse.services.s3.put_with(&object, csv, &headers).await;
     put.map_err(|error| errors::of_api(&error, None))?;
     Ok(Value::from(folder.to_string()))
 }
@@ -134,14 +132,4 @@ fn cells(table: Option<Value>) -> AdapterResult<Cells> {
         rows.push(texts(row)?.into_iter().map(|value| text(Some(value))).collect());
     }
     Ok((names.iter().map(ToString::to_string).collect(), rows))
-}
-
-/// What Lake Formation would be told. It is not, and the author hears of it.
-pub(super) fn lake_formation(warehouse: &Warehouse, method: &str) -> AdapterResult<Value> {
-    warehouse.warn(
-        Diagnostic::warning(format!("adapter.{method}(…) does nothing"))
-            .cause("Lake Formation tags and grants are not applied by this version")
-            .fix("apply them with Lake Formation itself"),
-    );
-    Ok(Value::None)
 }

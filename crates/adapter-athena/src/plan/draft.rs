@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::{
     config::{Keys, Layout},
-    errors,
+    errors, lake_formation,
     location::{self, Lifetime},
     step::{Batching, CheckContract, Ctas, Describe, Step, location_of, python_text},
     warehouse::{Warehouse, folded, is_s3_tables},
@@ -93,8 +93,8 @@ impl<'a> Draft<'a> {
         if has_grants.is_some_and(|grants| !grants.is_empty()) {
             self.note("grants are not applied: Athena has no GRANT statement; use IAM or Lake Formation");
         }
-        if self.keys.has("lf_tags_config") || self.keys.has("lf_grants") {
-            self.note("Lake Formation tags and grants are not applied by this version");
+        for key in lake_formation::unknown_keys(&self.request.config) {
+            self.note(format!("config '{}' means nothing and is passed over; {}", key.path, key.nearest));
         }
     }
 

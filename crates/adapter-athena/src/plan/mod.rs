@@ -11,12 +11,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use engine::adapter::{
-    AdapterResponse, AdapterResult, Materialization, MaterializationRequest, Plan, QueryComment, RelationKind,
-    StepSummary,
+    AdapterResponse, AdapterResult, Materialization, MaterializationRequest, NodeConfig, Plan, QueryComment,
+    RelationKind, StepSummary,
 };
 use names::{RelationName, UniqueId};
 
 use crate::{
+    lake_formation::{self, LfGrantsConfig, LfTagsConfig},
     step::{Build, Step, joined},
     warehouse::{Warehouse, folded},
 };
@@ -24,6 +25,7 @@ use draft::Draft;
 
 /// Plans a node. Nothing is changed.
 pub(crate) async fn plan(warehouse: &Arc<Warehouse>, request: MaterializationRequest) -> AdapterResult<Box<dyn Plan>> {
+    let (tags, grants) = lake_formation(&request.config)?;
     let mut draft = Draft::start(warehouse, &request).await?;
     match &request.materialization {
         Materialization::View { sql } => view::plan(&mut draft, sql).await?,
@@ -32,6 +34,10 @@ pub(crate) async fn plan(warehouse: &Arc<Warehouse>, request: MaterializationReq
         Materialization::Seed { table } => seed::plan(&mut draft, table).await?,
         Materialization::Snapshot { sql, strategy } => snapshot::plan(&mut draft, sql, strategy).await?,
     }
+    // Before hooks, so that the relation is not without them for longer than it must.
+    let relation = &draft.relation;
+    draft.steps.extend(tags.map(|config| Step::LfTags { relation: relation.clone(), config }));
+    draft.steps.extend(grants.map(|config| Step::LfGrants { relation: relation.clone(), config }));
     let Draft { number, steps, last, on_failure, .. } = draft;
     Ok(Box::new(AthenaPlan {
         warehouse: Arc::clone(warehouse),
@@ -42,6 +48,14 @@ pub(crate) async fn plan(warehouse: &Arc<Warehouse>, request: MaterializationReq
         last,
         on_failure,
     }))
+}
+
+/// What the node asks of Lake Formation; read before anything is built, for its mistakes.
+fn lake_formation(config: &NodeConfig) -> AdapterResult<(Option<LfTagsConfig>, Option<LfGrantsConfig>)> {
+    let given = |key: &str| config.get(key).filter(|value| !value.is_null());
+    let tags = given("lf_tags_config").map(lake_formation::tags_config).transpose()?;
+    let grants = given("lf_grants").map(lake_formation::grants_config).transpose()?;
+    Ok((tags.flatten(), grants.flatten()))
 }
 
 /// Whether a node's table is there, also under the backup name of an interrupted replacement, from which the plan takes it back.

@@ -1,6 +1,6 @@
 //! Seeds: a CSV on S3 read by one CREATE TABLE AS, or INSERTs.
 
-use engine::adapter::{AdapterResult, SeedColumn, SeedTable, SeedType};
+use engine::adapter::{AdapterError, AdapterResult, SeedColumn, SeedTable, SeedType};
 use names::RelationName;
 
 use super::{draft::Draft, table};
@@ -9,6 +9,7 @@ use crate::{
     location::Lifetime,
     step::{InsertSeed, SeedCast, Step, UploadSeed, csv},
     types::{hive_quoted, quoted},
+    upload_args,
 };
 
 /// The texts that a timestamp column may have. Source: dbt-athena, `try_cast_timestamp`.
@@ -89,7 +90,10 @@ async fn upload(draft: &mut Draft<'_>, seed: &SeedTable, names: &[String], types
     draft.drop_leftover(&tmp, None).await?;
     let layout = draft.layout.unpartitioned();
     let location = draft.location(&tmp, &tmp.identifier, Lifetime::Temporary, &layout, "csv").await?;
+    let arguments = draft.keys.given("seed_s3_upload_args").or(draft.warehouse.profile.seed_s3_upload_args.as_ref());
+    let headers = arguments.map(upload_args::headers).transpose().map_err(|mistake| AdapterError::new(*mistake))?;
     draft.steps.push(Step::UploadSeed(UploadSeed {
+        headers: headers.unwrap_or_default(),
         object: location.join(&format!("{}.csv", tmp.identifier)),
         csv: csv(names.iter().map(String::as_str), seed.rows.iter()),
     }));

@@ -23,10 +23,11 @@ pub(crate) use merge::{Merge, MergeRule};
 pub(crate) use partitions::{delete_matching, swap};
 pub(crate) use seed::{InsertSeed, SeedCast, UploadSeed, csv};
 pub(crate) use snapshot::{SnapshotMerge, SnapshotRebuild};
-pub(crate) use tables::{Predecessor, drop_entry, drop_relation, location_of, rename_relation};
+pub(crate) use tables::{Predecessor, create_schema, drop_entry, drop_relation, location_of, rename_relation};
 
 use crate::{
     errors,
+    lake_formation::{LfGrantsConfig, LfTagsConfig},
     warehouse::{Outcome, RawResult, Warehouse},
 };
 
@@ -75,6 +76,10 @@ pub(crate) enum Step {
     InsertSeed(InsertSeed),
     /// Writes description, comments and classification into Glue.
     Describe(Box<Describe>),
+    /// Gives the relation its LF-tags and those of its columns.
+    LfTags { relation: RelationName, config: LfTagsConfig },
+    /// Gives the relation its filters of data cells, and them their readers.
+    LfGrants { relation: RelationName, config: LfGrantsConfig },
     /// Deletes old Glue versions of a table, and their files when no kept version reads them.
     ExpireVersions { relation: RelationName, keep: usize, delete_files: bool },
 }
@@ -191,6 +196,12 @@ impl Step {
             Self::Describe(describe) => {
                 summary("update_table", format!("{} ({})", describe.relation, describe.parts()), None)
             }
+            Self::LfTags { relation, config } => {
+                summary("update_lf_tags", format!("{relation} ({})", config.summary()), None)
+            }
+            Self::LfGrants { relation, config } => {
+                summary("update_data_cells_filters", format!("{relation} ({})", config.summary()), None)
+            }
             Self::ExpireVersions { relation, keep, .. } => {
                 summary("delete_table_versions", format!("{relation} (keep {keep})"), None)
             }
@@ -239,6 +250,8 @@ impl Step {
             Self::UploadSeed(upload) => upload.execute(build).await,
             Self::InsertSeed(insert) => insert.execute(build).await,
             Self::Describe(describe) => describe.execute(build.warehouse).await,
+            Self::LfTags { relation, config } => config.apply(build.warehouse, relation).await,
+            Self::LfGrants { relation, config } => config.apply(build.warehouse, relation).await,
             Self::ExpireVersions { relation, keep, delete_files } => {
                 describe::expire_versions(build.warehouse, relation, *keep, *delete_files).await.map(drop)
             }

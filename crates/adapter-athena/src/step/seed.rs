@@ -1,5 +1,6 @@
 //! Putting a seed's rows into the warehouse.
 
+use athena_api::s3::PutHeaders;
 use bytes::Bytes;
 use engine::adapter::AdapterResult;
 use names::{RelationName, S3Uri};
@@ -17,11 +18,13 @@ const ROWS_PER_INSERT: usize = 10_000;
 pub(crate) struct UploadSeed {
     pub(crate) object: S3Uri,
     pub(crate) csv: Bytes,
+    /// `seed_s3_upload_args`.
+    pub(crate) headers: PutHeaders,
 }
 
 impl UploadSeed {
     pub(super) async fn execute(&self, build: &mut Build<'_>) -> AdapterResult<()> {
-        let put = build.warehouse.services.s3.put(&self.object, self.csv.clone()).await;
+        let put = build.warehouse.services.s3.put_with(&self.object, self.csv.clone(), &self.headers).await;
         put.map_err(|error| errors::of_api(&error, None))
     }
 }

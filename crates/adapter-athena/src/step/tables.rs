@@ -6,7 +6,7 @@ use names::{RelationName, S3Uri};
 
 use super::Build;
 use crate::{
-    errors,
+    errors, lake_formation,
     warehouse::{Warehouse, folded, is_s3_tables, target_of_build},
 };
 
@@ -40,13 +40,21 @@ pub(super) fn native_drop_text(relation: &RelationName) -> String {
     format!("drop table if exists {}", relation.hive())
 }
 
-pub(super) async fn create_schema(warehouse: &Warehouse, database: &str, schema: &str) -> AdapterResult<()> {
+/// A database that is not there yet, with the tags of the profile.
+pub(crate) async fn create_schema(warehouse: &Warehouse, database: &str, schema: &str) -> AdapterResult<()> {
     let catalog = warehouse.catalog_id(database).await?;
     let input = DatabaseInput { name: schema.to_lowercase(), ..DatabaseInput::default() };
     match warehouse.services.glue.create_database(catalog.as_deref(), input).await {
-        Err(error) if error.code != "AlreadyExistsException" => Err(errors::of_api(&error, None)),
-        _ => Ok(()),
+        Ok(()) => {}
+        Err(error) if error.code == "AlreadyExistsException" => return Ok(()),
+        Err(error) => return Err(errors::of_api(&error, None)),
     }
+    let tagged = lake_formation::tag_database(warehouse, database, schema).await;
+    if tagged.is_err() {
+        // Else the next run would find the database and leave it without its tags.
+        let _ = warehouse.services.glue.delete_database(catalog.as_deref(), &schema.to_lowercase()).await;
+    }
+    tagged
 }
 
 pub(super) async fn rename(build: &mut Build<'_>, from: &RelationName, to: &RelationName) -> AdapterResult<()> {

@@ -7,6 +7,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 mod adapter;
+mod lake_formation;
 mod macros;
 mod warehouse;
 
@@ -67,6 +68,10 @@ impl Case {
             Some(Value::Array(values)) => values.iter().map(|value| value.as_str().unwrap().to_owned()).collect(),
             _ => vec!["d2".to_owned(), "d3".to_owned()],
         };
+        for (place, tags) in settings.get("lf_tags").and_then(Value::as_object).into_iter().flatten() {
+            let tags = pairs(tags).into_iter();
+            world.lf_tags.extend(tags.map(|(key, value)| ((place.clone(), key), value)));
+        }
         world.conflicts = settings.get("conflicts").and_then(Value::as_u64).unwrap_or(0) as usize;
         world.databases.insert("shop".to_owned());
         if settings.get("enforced").is_some() {
@@ -281,12 +286,13 @@ async fn check(path: &Path) {
         assert_eq!(text, expected, "{}", path.display());
     }
     if !outcome.starts_with("error") {
-        check_failures(path, &case, changes).await;
+        let granted = warehouse.world().lake_formation();
+        check_failures(path, &case, changes, &granted).await;
     }
 }
 
 /// Each changing call fails once: what was readable stays so, and the next run builds the node.
-async fn check_failures(path: &Path, case: &Case, changes: usize) {
+async fn check_failures(path: &Path, case: &Case, changes: usize, granted: &str) {
     let target = format!("shop.{}", case.request().relation.identifier);
     for fail_at in 0..changes {
         let warehouse = case.warehouse();
@@ -317,6 +323,7 @@ async fn check_failures(path: &Path, case: &Case, changes: usize) {
         }
         let world = warehouse.world();
         assert!(world.is_readable(&target), "{what}\nthen\n{}", world.state());
+        assert_eq!(world.lake_formation(), granted, "{what}");
         let temporary = world.tables.keys().find(|(_, name)| name.starts_with(&format!("{}__", &target[5..])));
         // A name that no other run has is not found again either; that is the price of the setting.
         let is_unique = case.json("node")["config"].get("unique_tmp_table_suffix").is_some();

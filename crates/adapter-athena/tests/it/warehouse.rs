@@ -18,7 +18,8 @@ use athena_api::{
         Column, Database, DatabaseInput, ItemError, Page, PageRequest, Parameters, Partition, PartitionFilter,
         PartitionInput, StorageDescriptor, Table, TableInput, TableVersion, UpdateOptions,
     },
-    s3::ObjectSummary,
+    lake_formation::DataCellsFilter,
+    s3::{ObjectSummary, PutHeaders},
 };
 use bytes::Bytes;
 use names::S3Uri;
@@ -55,6 +56,12 @@ pub struct World {
     /// The partitions that every query has rows of.
     pub partition_values: Vec<String>,
     pub work_group: Option<WorkGroup>,
+    /// Place and tag, value.
+    pub lf_tags: BTreeMap<(String, String), String>,
+    /// Table and name.
+    pub lf_filters: BTreeMap<(String, String), DataCellsFilter>,
+    /// Table and filter, principal.
+    pub lf_readers: BTreeSet<(String, String)>,
     /// Iceberg commit conflicts still to come.
     pub conflicts: usize,
 }
@@ -71,6 +78,7 @@ impl Warehouse {
         Services {
             athena: Arc::new(self.clone()),
             glue: Arc::new(self.clone()),
+            lake_formation: Arc::new(self.clone()),
             s3: Arc::new(self.clone()),
             account_id: "123456789012".to_owned(),
             region: "us-east-1".to_owned(),
@@ -84,7 +92,7 @@ fn not_found(what: &str) -> ApiError {
 
 impl World {
     /// Records a change, or fails it.
-    fn change(&mut self, call: impl Into<String>) -> ApiResult<()> {
+    pub fn change(&mut self, call: impl Into<String>) -> ApiResult<()> {
         let call = call.into();
         let fails = self.fail_at == Some(self.calls.len());
         self.calls.push(call);
@@ -172,7 +180,7 @@ impl World {
         self.files.iter().any(|file| file.starts_with(&prefix))
     }
 
-    /// Every table with the files that its readers see.
+    /// Every table with the files that its readers see, then what Lake Formation knows.
     pub fn state(&self) -> String {
         let mut text = String::new();
         for ((database, name), table) in &self.tables {
@@ -196,6 +204,7 @@ impl World {
         for orphan in orphans {
             text.push_str(&format!("unread {orphan}\n"));
         }
+        text.push_str(&self.lake_formation());
         text
     }
 
@@ -283,6 +292,7 @@ impl World {
         if let Some(found) = capture(r"^alter table `(\w+)`\.`(\w+)` rename to `(\w+)`\.`(\w+)`") {
             let key = (found[0].clone(), found[1].clone());
             let mut table = self.tables.remove(&key).ok_or("TABLE_NOT_FOUND: no such table")?;
+            self.forget_lake_formation(&key.0, &key.1);
             table.input.name.clone_from(&found[3]);
             self.tables.insert((found[2].clone(), found[3].clone()), table);
             return Ok((None, Vec::new(), Vec::new()));
@@ -590,6 +600,7 @@ impl Glue for Warehouse {
         world.change(format!("DeleteTable {database}.{name}"))?;
         let key = (database.to_owned(), name.to_owned());
         world.partitions.remove(&key);
+        world.forget_lake_formation(database, name);
         world.tables.remove(&key).map(drop).ok_or_else(|| not_found(name))
     }
 
@@ -754,9 +765,10 @@ impl S3 for Warehouse {
         Err(ApiError::new("NoSuchKey", object.to_string()))
     }
 
-    async fn put(&self, object: &S3Uri, body: Bytes) -> ApiResult<()> {
+    async fn put_with(&self, object: &S3Uri, body: Bytes, headers: &PutHeaders) -> ApiResult<()> {
         let mut world = self.world();
-        world.change(format!("PutObject {object}\n{}", String::from_utf8_lossy(&body)))?;
+        let headers: String = headers.iter().map(|(name, value)| format!(" {name}: {value}")).collect();
+        world.change(format!("PutObject {object}{headers}\n{}", String::from_utf8_lossy(&body)))?;
         world.files.insert(object.to_string());
         Ok(())
     }

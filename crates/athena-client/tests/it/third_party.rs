@@ -1,8 +1,11 @@
-//! Glue, S3 and STS of a server that is not ours, at `OWLET_THIRD_PARTY_ENDPOINT`: `conformance/clients/moto.sh` sets it.
+//! Glue, Lake Formation, S3 and STS of a server that is not ours, at `OWLET_THIRD_PARTY_ENDPOINT`: `conformance/clients/moto.sh` sets it.
 
 use athena_api::glue::{
     Column, DatabaseInput, PageRequest, PartitionFilter, PartitionInput, StorageDescriptor, TableInput, UpdateOptions,
     all_partitions, all_tables,
+};
+use athena_api::lake_formation::{
+    ColumnsResource, LfTag, PermissionsEntry, Principal, PrincipalPermissions, Resource, TableResource,
 };
 use athena_client::{ClientOptions, CredentialSource, Endpoints};
 use bytes::Bytes;
@@ -74,6 +77,52 @@ async fn third_party() {
     let versions = glue.get_table_versions(None, "shop", "orders", PageRequest::default()).await.expect("versions");
     assert!(!versions.items.is_empty());
     assert!(glue.get_table(None, "shop", "none").await.expect_err("none").is_not_found());
+
+    let lake_formation = client.lake_formation.as_ref();
+    let of_table = Resource::Table(TableResource {
+        catalog_id: None,
+        database_name: "shop".to_owned(),
+        name: "orders".to_owned(),
+    });
+    let of_column = Resource::TableWithColumns(ColumnsResource {
+        catalog_id: None,
+        database_name: "shop".to_owned(),
+        name: "orders".to_owned(),
+        column_names: vec!["id".to_owned()],
+    });
+    assert_eq!(lake_formation.add_lf_tags(&of_table, &[LfTag::new("pii", "no")]).await.expect("tagged"), []);
+    assert_eq!(lake_formation.add_lf_tags(&of_column, &[LfTag::new("pii", "yes")]).await.expect("tagged"), []);
+    let failures = lake_formation.add_lf_tags(&of_table, &[LfTag::new("unknown", "x")]).await.expect("an answer");
+    assert_eq!(failures.iter().map(|failure| failure.tag.key.as_str()).collect::<Vec<_>>(), ["unknown"]);
+    let found = lake_formation.get_resource_lf_tags(&of_table, true).await.expect("tags");
+    assert_eq!(found.on_table.iter().map(|tag| tag.values.join(",")).collect::<Vec<_>>(), ["no"]);
+    // moto only tells of the columns that are asked for.
+    let found = lake_formation.get_resource_lf_tags(&of_column, true).await.expect("tags");
+    assert_eq!(found.on_columns.iter().map(|column| column.name.as_str()).collect::<Vec<_>>(), ["id"]);
+    assert_eq!(lake_formation.remove_lf_tags(&of_column, &[LfTag::new("pii", "yes")]).await.expect("removed"), []);
+    assert_eq!(lake_formation.get_resource_lf_tags(&of_column, true).await.expect("tags").on_columns, []);
+    let grants: Vec<PermissionsEntry> = (0..45)
+        .map(|number| PermissionsEntry {
+            id: number.to_string(),
+            permissions: PrincipalPermissions {
+                principal: Principal { data_lake_principal_identifier: format!("arn:aws:iam::1:role/r{number}") },
+                resource: of_table.clone(),
+                permissions: vec!["SELECT".to_owned()],
+                permissions_with_grant_option: Vec::new(),
+            },
+        })
+        .collect();
+    // More than one batch takes.
+    assert_eq!(lake_formation.grant_permissions(&grants).await.expect("granted"), []);
+    assert_eq!(lake_formation.list_permissions(&of_table).await.expect("permissions").len(), 45);
+    assert_eq!(lake_formation.revoke_permissions(&grants).await.expect("revoked"), []);
+    assert_eq!(lake_formation.list_permissions(&of_table).await.expect("permissions"), []);
+
+    let headers = vec![
+        ("x-amz-meta-by".to_owned(), "us".to_owned()),
+        ("x-amz-server-side-encryption".to_owned(), "AES256".to_owned()),
+    ];
+    client.s3.put_with(&S3Uri::new("lake", "seed.csv"), Bytes::from("a"), &headers).await.expect("stored");
     glue.delete_table(None, "shop", "orders").await.expect("deleted");
     glue.delete_database(None, "shop").await.expect("deleted");
 }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod expressions;
+mod lake_formation;
 mod tables;
 
 use std::sync::Arc;

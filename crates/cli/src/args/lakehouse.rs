@@ -32,7 +32,7 @@ pub enum ResultFormat {
 /// `lake`
 #[derive(Debug, Clone, Subcommand)]
 pub enum LakeCommand {
-    /// Serve Athena, Glue, S3 and STS on one port
+    /// Serve Athena, Glue, Lake Formation, S3 and STS on one port
     Serve {
         /// Address and port
         #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:4566")]

@@ -86,7 +86,7 @@ fn a_served_lakehouse_is_used_through_its_endpoint() {
     fs_err::write(folder.path().join("dbt_project.yml"), "name: shop\n").expect("written");
     let mut server = spawn(folder.path(), &["lake", "serve", "--listen", "127.0.0.1:0"]);
     let mut lines = BufReader::new(server.stderr.take().expect("piped"));
-    let line = wait_for(&mut lines, "Serving Athena, Glue, S3 and STS");
+    let line = wait_for(&mut lines, "Serving Athena, Glue, Lake Formation, S3 and STS");
     let endpoint = line.trim().rsplit(' ').next().expect("an endpoint").to_owned();
 
     let done = owlet(folder.path(), &["debug"]);

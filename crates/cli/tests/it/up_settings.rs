@@ -25,7 +25,7 @@ impl Warehouse {
         let folder = tempfile::tempdir().expect("a folder");
         let mut process = spawn(folder.path(), &["lake", "serve", "--listen", "127.0.0.1:0"]);
         let mut lines = BufReader::new(process.stderr.take().expect("piped"));
-        let line = wait_for(&mut lines, "Serving Athena, Glue, S3 and STS");
+        let line = wait_for(&mut lines, "Serving Athena, Glue, Lake Formation, S3 and STS");
         let endpoint = line.trim().rsplit(' ').next().expect("an endpoint").to_owned();
         // Its output is read on, so that it never waits for a reader.
         std::thread::spawn(move || lines.read_to_string(&mut String::new()));

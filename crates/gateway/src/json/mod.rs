@@ -95,6 +95,11 @@ pub(crate) struct Input {
 }
 
 impl Input {
+    /// From a body.
+    pub(crate) fn parse(body: &[u8]) -> ApiResult<Self> {
+        read_body(body).map(|members| Self { members })
+    }
+
     /// As the request's own type.
     pub(crate) fn read<T: DeserializeOwned>(self) -> ApiResult<T> {
         serde_json::from_value(Value::Object(self.members))

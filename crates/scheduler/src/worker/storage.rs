@@ -248,7 +248,12 @@ mod tests {
             found.ok_or_else(|| ApiError::new("NoSuchKey", "The specified key does not exist.".to_owned()))
         }
 
-        async fn put(&self, object: &S3Uri, body: Bytes) -> athena_api::ApiResult<()> {
+        async fn put_with(
+            &self,
+            object: &S3Uri,
+            body: Bytes,
+            _: &athena_api::s3::PutHeaders,
+        ) -> athena_api::ApiResult<()> {
             self.0.lock().expect("unpoisoned").insert(object.to_string(), body);
             Ok(())
         }

@@ -76,6 +76,7 @@ impl Account {
         Services {
             athena: Arc::clone(&service) as Arc<dyn Athena>,
             glue: Arc::clone(&service) as Arc<dyn Glue>,
+            lake_formation: Arc::new(athena_api::lake_formation::Unavailable(ApiError::new("Untouched", ""))),
             s3: service,
             account_id: "123456789012".to_owned(),
             region: "eu-west-1".to_owned(),
@@ -177,7 +178,7 @@ impl S3 for Account {
         let found = self.objects.lock().unwrap().get(&object.to_string()).cloned();
         self.answer("GetObject", found.unwrap_or_default())
     }
-    async fn put(&self, object: &S3Uri, body: Bytes) -> ApiResult<()> {
+    async fn put_with(&self, object: &S3Uri, body: Bytes, _: &athena_api::s3::PutHeaders) -> ApiResult<()> {
         self.answer("PutObject", ())?;
         self.objects.lock().unwrap().insert(object.to_string(), body);
         Ok(())
