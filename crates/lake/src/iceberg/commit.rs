@@ -12,7 +12,7 @@ use super::{Alteration, Change, IcebergTable, create, snapshot, types};
 use crate::{LakeError, LakeResult, ScanMeter};
 
 /// How often a lost race is run again.
-const ATTEMPTS: usize = 10;
+pub(super) const ATTEMPTS: usize = 10;
 
 impl IcebergTable {
     /// Commits new and removed data files as one snapshot.
@@ -62,7 +62,11 @@ impl IcebergTable {
     }
 
     /// `None` when the race was lost; what a failed attempt wrote is removed.
-    async fn settle(&self, done: LakeResult<IcebergTable>, created: &Created) -> LakeResult<Option<IcebergTable>> {
+    pub(super) async fn settle(
+        &self,
+        done: LakeResult<IcebergTable>,
+        created: &Created,
+    ) -> LakeResult<Option<IcebergTable>> {
         match done {
             Ok(table) => Ok(Some(table)),
             Err(error) => {
@@ -75,7 +79,7 @@ impl IcebergTable {
         }
     }
 
-    fn commit_error(&self) -> LakeError {
+    pub(super) fn commit_error(&self) -> LakeError {
         let (database, name) = (&self.glue_table.database_name, self.glue_table.name());
         LakeError::athena(
             "ICEBERG_COMMIT_ERROR",
@@ -83,7 +87,7 @@ impl IcebergTable {
         )
     }
 
-    async fn reload(&self) -> LakeResult<IcebergTable> {
+    pub(super) async fn reload(&self) -> LakeResult<IcebergTable> {
         let (database, name) = (&self.glue_table.database_name, self.glue_table.name());
         self.tables.load(self.tables.glue.get_table(None, database, name).await?).await
     }
@@ -103,7 +107,7 @@ impl IcebergTable {
         Ok(builder.build().map_err(LakeError::iceberg(doing()))?.metadata)
     }
 
-    fn builder(&self) -> TableMetadataBuilder {
+    pub(super) fn builder(&self) -> TableMetadataBuilder {
         self.metadata().clone().into_builder(self.table.metadata_location().map(str::to_owned))
     }
 
@@ -191,7 +195,7 @@ impl IcebergTable {
     }
 
     /// Writes the metadata and points the Glue table to it, if that is still as it was read.
-    async fn swap(&self, metadata: TableMetadata, created: &Created) -> LakeResult<IcebergTable> {
+    pub(super) async fn swap(&self, metadata: TableMetadata, created: &Created) -> LakeResult<IcebergTable> {
         let location = self.write_metadata(&metadata, created).await?;
         let mut input = self.glue_table.input.clone();
         describe(&mut input, &metadata, &location);

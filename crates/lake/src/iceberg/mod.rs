@@ -1,4 +1,4 @@
-//! Iceberg tables, format version 2: create, load, scan, commit, change.
+//! Iceberg tables, format version 2: create, load, scan, commit, change, vacuum.
 //!
 //! The table's truth is `metadata_location` of its Glue table; a commit writes new files and then swaps that pointer by UpdateTable with the version
 //! that was read. Who loses the race retries from fresh metadata if that is safe, else fails with `ICEBERG_COMMIT_ERROR`.
@@ -9,6 +9,7 @@ mod io;
 mod scan;
 mod snapshot;
 mod types;
+mod vacuum;
 mod writer;
 
 use std::collections::HashMap;

@@ -14,11 +14,11 @@ use lake::iceberg::{Alteration, Change, CreateTable, FILE_COLUMN, IcebergTable, 
 
 use crate::{Fixture, columns, fixture, rows};
 
-fn tables(lakehouse: &Fixture) -> IcebergTables {
+pub fn tables(lakehouse: &Fixture) -> IcebergTables {
     IcebergTables::new(lakehouse.storage.clone(), Arc::new(lakehouse.catalog.clone()), Arc::clone(&lakehouse.clock))
 }
 
-fn request(partitioning: &[&str]) -> CreateTable {
+pub fn request(partitioning: &[&str]) -> CreateTable {
     CreateTable {
         database: "shop".to_owned(),
         name: "Orders".to_owned(),
@@ -30,7 +30,7 @@ fn request(partitioning: &[&str]) -> CreateTable {
     }
 }
 
-fn batch(ids: std::ops::Range<i32>) -> RecordBatch {
+pub fn batch(ids: std::ops::Range<i32>) -> RecordBatch {
     let names = StringArray::from_iter(ids.clone().map(|id| (id % 5 != 0).then(|| format!("n{id}"))));
     let moments = TimestampMillisecondArray::from_iter_values(
         ids.clone().map(|id| 1_700_000_000_000 + i64::from(id) * 86_400_000),
@@ -46,12 +46,12 @@ fn batch(ids: std::ops::Range<i32>) -> RecordBatch {
     .unwrap()
 }
 
-async fn append(table: &IcebergTable, ids: std::ops::Range<i32>) -> IcebergTable {
+pub async fn append(table: &IcebergTable, ids: std::ops::Range<i32>) -> IcebergTable {
     let add = write(table, batch(ids)).await;
     table.commit(Change::Append { add }).await.unwrap()
 }
 
-async fn write(table: &IcebergTable, batch: RecordBatch) -> Vec<lake::iceberg::spec::DataFile> {
+pub async fn write(table: &IcebergTable, batch: RecordBatch) -> Vec<lake::iceberg::spec::DataFile> {
     let mut writer = table.writer().unwrap();
     writer.write(&batch).await.unwrap();
     writer.finish().await.unwrap()
@@ -65,7 +65,7 @@ async fn scan(table: &IcebergTable, request: ScanRequest) -> Vec<String> {
     lines
 }
 
-async fn ids(table: &IcebergTable, version: Version) -> Vec<i64> {
+pub async fn ids(table: &IcebergTable, version: Version) -> Vec<i64> {
     let request = ScanRequest { columns: Some(vec!["id".to_owned()]), filter: None, version };
     let mut ids: Vec<i64> = scan(table, request).await.iter().map(|line| line.parse().unwrap()).collect();
     ids.sort_unstable();

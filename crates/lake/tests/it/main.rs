@@ -7,6 +7,7 @@ mod hive_types;
 mod hive_write;
 mod iceberg_tables;
 mod storage;
+mod vacuum;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};

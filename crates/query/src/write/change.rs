@@ -446,8 +446,9 @@ pub(crate) async fn optimize(
     Ok(QueryOutput::nothing())
 }
 
-/// `VACUUM` needs snapshot expiry, which the lake does not have yet.
+/// `VACUUM`: old snapshots and files that nobody reads.
 pub(crate) async fn vacuum(work: &Work<'_>, name: &TableName) -> Result<QueryOutput, QueryError> {
-    target(work, name).await?;
-    Err(QueryError::not_supported("VACUUM is not supported yet"))
+    let (_, table) = target(work, name).await?;
+    table.vacuum().await.map_err(from_lake)?;
+    Ok(QueryOutput::nothing())
 }
