@@ -140,6 +140,15 @@ impl Adapter for AthenaAdapter {
         Ok((outcome.response(), table))
     }
 
+    async fn run_python(
+        &self,
+        model: &serde_json::Value,
+        code: &str,
+        _: &StatementOrigin,
+    ) -> AdapterResult<AdapterResponse> {
+        self.warehouse.run_python(model, code).await
+    }
+
     async fn list_schemas(&self, database: &str) -> AdapterResult<Vec<String>> {
         self.warehouse.databases(database).await
     }
@@ -200,5 +209,9 @@ impl Adapter for AthenaAdapter {
 
     fn resume(&self) {
         self.warehouse.resume();
+    }
+
+    async fn finish(&self) {
+        self.warehouse.spark.end(&*self.warehouse.services.spark).await;
     }
 }

@@ -17,6 +17,7 @@ mod location;
 mod macros;
 mod plan;
 mod profile;
+mod spark;
 mod statement;
 mod step;
 mod types;

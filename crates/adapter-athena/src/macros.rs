@@ -12,6 +12,7 @@ pub(crate) const ALL: &[(&str, &str)] = &[
     ("macros/adapters/metadata.sql", include_str!("../macros/adapters/metadata.sql")),
     ("macros/adapters/columns.sql", include_str!("../macros/adapters/columns.sql")),
     ("macros/materializations/create_table_as.sql", include_str!("../macros/materializations/create_table_as.sql")),
+    ("macros/materializations/python_model.sql", include_str!("../macros/materializations/python_model.sql")),
     ("macros/materializations/table.sql", include_str!("../macros/materializations/table.sql")),
     ("macros/materializations/view.sql", include_str!("../macros/materializations/view.sql")),
     ("macros/materializations/incremental.sql", include_str!("../macros/materializations/incremental.sql")),

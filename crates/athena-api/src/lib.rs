@@ -9,6 +9,7 @@ pub mod error;
 pub mod glue;
 pub mod lake_formation;
 pub mod s3;
+pub mod spark;
 mod timestamp;
 
 use std::sync::Arc;
@@ -18,6 +19,7 @@ pub use error::{ApiError, ApiResult};
 pub use glue::Glue;
 pub use lake_formation::LakeFormation;
 pub use s3::S3;
+pub use spark::Spark;
 pub use timestamp::Timestamp;
 
 /// The services of one account and region, as the dbt side sees them.
@@ -25,6 +27,8 @@ pub use timestamp::Timestamp;
 pub struct Services {
     /// Query executions and workgroups.
     pub athena: Arc<dyn Athena>,
+    /// Sessions and calculations of Python models.
+    pub spark: Arc<dyn Spark>,
     /// Databases, tables, partitions.
     pub glue: Arc<dyn Glue>,
     /// LF-tags, filters of data cells, permissions.

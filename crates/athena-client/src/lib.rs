@@ -13,6 +13,7 @@ mod pace;
 mod retry;
 mod s3;
 mod sign;
+mod spark;
 mod sts;
 mod transport;
 mod xml;
@@ -24,7 +25,8 @@ use std::sync::Arc;
 use athena_api::{ApiResult, Services};
 
 use crate::{
-    athena::AthenaClient, glue::GlueClient, lake_formation::LakeFormationClient, s3::S3Client, transport::Transport,
+    athena::AthenaClient, glue::GlueClient, lake_formation::LakeFormationClient, s3::S3Client, spark::SparkClient,
+    transport::Transport,
 };
 
 /// Finds credentials and account, and answers the services.
@@ -40,6 +42,7 @@ pub async fn connect(options: ClientOptions) -> ApiResult<Services> {
     };
     Ok(Services {
         athena: Arc::new(AthenaClient::new(Arc::clone(&transport), options.poll_interval)),
+        spark: Arc::new(SparkClient::new(Arc::clone(&transport))),
         glue: Arc::new(GlueClient::new(Arc::clone(&transport))),
         lake_formation: Arc::new(LakeFormationClient::new(Arc::clone(&transport))),
         s3: Arc::new(S3Client::new(Arc::clone(&transport))),

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use athena_api::{Glue, LakeFormation, Services};
+use athena_api::{ApiError, Glue, LakeFormation, Services, spark::Unavailable};
 use catalog::{Catalog, Clock};
 use lake::{ObjectStorage, StorageError};
 use query::{EngineOptions, QueryEngine};
@@ -17,6 +17,11 @@ use crate::{
     EmbeddedAthena, history::History, live::LiveSet, registry::Registry, result::BodyCache, run::ensure_bucket,
     service::Inner, start::result_prefix, threads::QueryThreads,
 };
+
+fn no_spark() -> ApiError {
+    let message = "The embedded lakehouse has no Apache Spark";
+    ApiError { status: 501, ..ApiError::new("NotImplementedException", message) }
+}
 
 /// Where a lakehouse lives and what it answers for.
 #[derive(Clone)]
@@ -150,6 +155,7 @@ impl Lakehouse {
         let services = Services {
             athena: Arc::new(athena.clone()),
             glue,
+            spark: Arc::new(Unavailable(no_spark())),
             lake_formation,
             s3: Arc::new(storage.clone()),
             account_id: options.account_id,

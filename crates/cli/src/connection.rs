@@ -118,7 +118,7 @@ async fn embedded(profile: &AthenaProfile, dir: &Path, settings: OwletYml) -> an
         Opened::Here(lakehouse) => Ok(Connection {
             services: lakehouse.services(),
             description: format!("the embedded lakehouse in {}", dir.display()),
-            embedded: Some(lakehouse),
+            embedded: Some(*lakehouse),
         }),
         Opened::Elsewhere(endpoint) => at_endpoint(profile, &endpoint).await,
     }

@@ -16,7 +16,7 @@ use crate::terminal::Stream;
 /// A lakehouse directory in use.
 pub enum Opened {
     /// By this process.
-    Here(Lakehouse),
+    Here(Box<Lakehouse>),
     /// By another one, which serves it at this endpoint.
     Elsewhere(String),
 }
@@ -29,7 +29,7 @@ pub async fn open(dir: &Path, region: &str, mounts: Vec<(String, PathBuf)>) -> a
         ..LakehouseOptions::new(dir, Arc::new(chrono::Utc::now))
     };
     match Box::pin(Lakehouse::open(options)).await {
-        Ok(lakehouse) => Ok(Opened::Here(lakehouse)),
+        Ok(lakehouse) => Ok(Opened::Here(Box::new(lakehouse))),
         Err(error) => match endpoint_of_holder(&error) {
             Some(endpoint) => Ok(Opened::Elsewhere(endpoint)),
             None => Err(explained(&error, dir)),

@@ -19,6 +19,7 @@ pub fn services(region: &str) -> Services {
     Services {
         athena: Arc::new(Offline),
         glue: Arc::new(Offline),
+        spark: Arc::new(athena_api::spark::Unavailable(not_connected())),
         lake_formation: Arc::new(lake_formation::Unavailable(not_connected())),
         s3: Arc::new(Offline),
         account_id: String::new(),

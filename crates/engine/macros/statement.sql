@@ -4,12 +4,13 @@
     {%- if name == 'main' -%}
       {%- do write(code) -%}
     {%- endif -%}
-    {%- if language == 'python' -%}
-      {%- do submit_python_job(model, code) -%}
-    {%- elif language != 'sql' -%}
+    {%- if language == 'sql' -%}
+      {%- set response, result = adapter.execute(code, auto_begin=auto_begin, fetch=fetch_result) -%}
+    {%- elif language == 'python' -%}
+      {%- set response, result = submit_python_job(model, code), none -%}
+    {%- else -%}
       {%- do exceptions.raise_compiler_error("statement() does not know the language '" ~ language ~ "'") -%}
     {%- endif -%}
-    {%- set response, result = adapter.execute(code, auto_begin=auto_begin, fetch=fetch_result) -%}
     {%- if name is not none -%}
       {{ store_result(name, response=response, agate_table=result) }}
     {%- endif -%}

@@ -326,6 +326,14 @@ pub trait Adapter: Send + Sync + fmt::Debug {
         fetch: Option<Option<usize>>,
     ) -> AdapterResult<(AdapterResponse, ResultTable)>;
 
+    /// Runs the code of a Python model to its end. `model` is the node as macros see it.
+    async fn run_python(
+        &self,
+        model: &serde_json::Value,
+        code: &str,
+        origin: &StatementOrigin,
+    ) -> AdapterResult<AdapterResponse>;
+
     async fn list_schemas(&self, database: &str) -> AdapterResult<Vec<String>>;
     async fn create_schema(&self, database: &str, schema: &str) -> AdapterResult<()>;
     /// Drops it with all its tables.
@@ -353,6 +361,8 @@ pub trait Adapter: Send + Sync + fmt::Debug {
     async fn cancel(&self) -> CancelReport;
     /// Takes statements again after [`Adapter::cancel`]: for the hooks at the end of a run that stopped early.
     fn resume(&self);
+    /// The invocation is over: what was started for all of it ends.
+    async fn finish(&self) {}
 }
 
 /// What Ctrl-C did.

@@ -250,6 +250,17 @@ impl Adapter for FakeAdapter {
         self.run(sql)
     }
 
+    /// The code is kept as a statement; what it would create exists from now on.
+    async fn run_python(
+        &self,
+        _: &serde_json::Value,
+        code: &str,
+        _: &StatementOrigin,
+    ) -> AdapterResult<AdapterResponse> {
+        self.state().statements.push(format!("python:\n{code}"));
+        Ok(AdapterResponse { message: "OK".to_owned(), code: "OK".to_owned(), ..AdapterResponse::default() })
+    }
+
     async fn list_schemas(&self, _: &str) -> AdapterResult<Vec<String>> {
         Ok(self.state().schemas.iter().map(|(_, schema)| schema.clone()).collect())
     }

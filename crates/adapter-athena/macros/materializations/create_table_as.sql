@@ -4,9 +4,6 @@
 {%- endmacro %}
 
 {% macro athena__create_table_as(temporary, relation, compiled_code, language='sql', skip_partitioning=false) -%}
-    {%- if language == 'python' -%}
-        {%- do exceptions.raise_compiler_error("create_table_as() does not know the language 'python'") -%}
-    {%- endif -%}
     {%- set catalog = adapter.build_catalog_relation(config.model) -%}
     {%- set table_type = resolve_table_type() -%}
     {%- set is_iceberg = table_type == 'iceberg' -%}
@@ -18,6 +15,11 @@
 
     {%- if config.get('contract').enforced -%}
         {{ get_assert_columns_equivalent(compiled_code) }}
+    {%- endif -%}
+    {%- if language == 'python' and in_s3_tables -%}
+        {%- do exceptions.raise_compiler_error(
+            'Python models cannot be tables of S3 Tables: Spark writes to a location, and there a table has none.'
+        ) -%}
     {%- endif -%}
     {%- if is_iceberg and not in_s3_tables and config.get('materialized', default='table') == 'table'
             and ('unique' not in naming or external_location is not none) -%}
@@ -40,6 +42,23 @@
         {%- if is_iceberg or not adapter.is_work_group_output_location_enforced() -%}
             {%- do properties.append(('location' if is_iceberg else 'external_location') ~ "='" ~ location ~ "'") -%}
         {%- endif -%}
+    {%- endif -%}
+    {%- if language == 'python' -%}
+        {{ return(athena__py_save_table_as(
+            compiled_code,
+            relation,
+            optional_args={
+                'location': location,
+                'format': config.get('format', default=none) or (catalog.file_format if catalog is not none else none) or 'parquet',
+                'mode': 'overwrite',
+                'partitioned_by': partitioned_by,
+                'bucketed_by': config.get('bucketed_by', default=none),
+                'bucket_count': config.get('bucket_count', default=none),
+                'write_compression': config.get('write_compression', default=none),
+                'field_delimiter': config.get('field_delimiter', default=none),
+                'spark_ctas': owlet_spark_create_table(relation, location, partitioned_by) if is_iceberg else ''
+            }
+        )) }}
     {%- endif -%}
     {%- if partitioned_by is not none -%}
         {%- do properties.append(('partitioning' if is_iceberg else 'partitioned_by') ~ '=ARRAY' ~ (partitioned_by | tojson | replace('"', "'"))) -%}
@@ -91,6 +110,30 @@
     {%- endif -%}
     {%- do create_table_as_with_partitions(temporary, relation, compiled_code, language) -%}
     {{ return(relation ~ ' with many partitions created') }}
+{%- endmacro %}
+
+{#- As `safe_create_table_as`; the code that it writes for a Python model is run by Spark. -#}
+{% macro owlet_create_table(temporary, relation, compiled_code, force_batch) -%}
+    {%- set outcome = safe_create_table_as(temporary, relation, compiled_code, model['language'], force_batch) -%}
+    {%- if model['language'] == 'python' -%}
+        {%- call statement('create_table', language='python') -%}
+            {{- outcome -}}
+        {%- endcall -%}
+    {%- endif -%}
+    {{ return(outcome) }}
+{%- endmacro %}
+
+{#- The node's main statement after its table was created: what came of it, or the code that Spark ran. -#}
+{% macro owlet_tell_table(outcome) -%}
+    {%- if model['language'] == 'python' -%}
+        {%- call noop_statement('main', 'OK', 'OK', -1, none) -%}
+            {{- outcome -}}
+        {%- endcall -%}
+    {%- else -%}
+        {%- call statement('main') -%}
+            SELECT '{{ outcome }}'
+        {%- endcall -%}
+    {%- endif -%}
 {%- endmacro %}
 
 {#- By way of a table without partitions. -#}

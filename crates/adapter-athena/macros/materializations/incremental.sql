@@ -92,17 +92,15 @@
         {%- for leftover in [staged, backup] if load_cached_relation(leftover) is not none -%}
             {%- do drop_relation(leftover) -%}
         {%- endfor -%}
-        {%- set outcome = safe_create_table_as(False, staged, compiled_code, model['language'], force_batch) -%}
+        {%- set outcome = owlet_create_table(False, staged, compiled_code, force_batch) -%}
         {%- do rename_relation(target_relation, backup) -%}
         {%- do rename_relation(staged, target_relation) -%}
         {%- do drop_relation(backup) -%}
-        {%- set build_sql = "select '" ~ outcome ~ "'" -%}
     {%- elif starts_over -%}
         {%- if existing_relation is not none -%}
             {%- do drop_relation(existing_relation) -%}
         {%- endif -%}
-        {%- set outcome = safe_create_table_as(False, target_relation, compiled_code, model['language'], force_batch) -%}
-        {%- set build_sql = "select '" ~ outcome ~ "'" -%}
+        {%- set outcome = owlet_create_table(False, target_relation, compiled_code, force_batch) -%}
     {%- else -%}
         {%- set unique_key = config.get('unique_key') -%}
         {%- set predicates = config.get('incremental_predicates') -%}
@@ -119,7 +117,7 @@
         {%- if leftover is not none -%}
             {%- do drop_relation(leftover) -%}
         {%- endif -%}
-        {%- do safe_create_table_as(True, tmp_relation, compiled_code, model['language'], force_batch) -%}
+        {%- do owlet_create_table(True, tmp_relation, compiled_code, force_batch) -%}
         {%- if strategy == 'merge' -%}
             {%- set build_sql = iceberg_merge(
                 on_schema_change=on_schema_change,
@@ -141,9 +139,13 @@
         {%- endif -%}
     {%- endif -%}
 
-    {% call statement('main') -%}
-        {{ build_sql }}
-    {%- endcall %}
+    {%- if starts_over -%}
+        {{ owlet_tell_table(outcome) }}
+    {%- else -%}
+        {% call statement('main') -%}
+            {{ build_sql }}
+        {%- endcall %}
+    {%- endif -%}
     {%- if starts_over and table_type != 'iceberg' -%}
         {{ set_table_classification(target_relation) }}
     {%- endif -%}

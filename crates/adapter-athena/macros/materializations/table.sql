@@ -12,11 +12,12 @@
         type='table'
     ) -%}
     {%- set old_relation = load_cached_relation(target_relation) -%}
-    {%- set keeps_reading = table_type == 'hive' and config.get('ha', default=false) -%}
-    {%- if keeps_reading and (
-        'unique' not in config.get('s3_data_naming', default='table_unique')
-        or config.get('external_location', default=none) is not none
-    ) -%}
+    {%- set is_unique = 'unique' in config.get('s3_data_naming', default='table_unique')
+        and config.get('external_location', default=none) is none -%}
+    {#- Spark may take its time, and fail: readers of a Python model keep the old table wherever that can be. -#}
+    {%- set keeps_reading = table_type == 'hive'
+        and (config.get('ha', default=false) or (model['language'] == 'python' and is_unique)) -%}
+    {%- if keeps_reading and not is_unique -%}
         {%- do exceptions.raise_compiler_error(
             'You need to have an unique table location when using ha config with hive table. '
             ~ 'Use s3_data_naming unique, table_unique or schema_table_unique, and avoid to set an explicit external_location.'
@@ -31,7 +32,7 @@
         {%- if load_cached_relation(staged) is not none -%}
             {%- do adapter.delete_from_glue_catalog(staged) -%}
         {%- endif -%}
-        {%- set outcome = safe_create_table_as(False, staged, compiled_code, model['language'], force_batch) -%}
+        {%- set outcome = owlet_create_table(False, staged, compiled_code, force_batch) -%}
         {%- do adapter.swap_table(staged, target_relation) -%}
         {%- do adapter.delete_from_glue_catalog(staged) -%}
         {%- do adapter.expire_glue_table_versions(target_relation, config.get('versions_to_keep', default=4), True) -%}
@@ -39,9 +40,9 @@
         {%- if old_relation is not none -%}
             {%- do drop_relation(old_relation) -%}
         {%- endif -%}
-        {%- set outcome = safe_create_table_as(False, target_relation, compiled_code, model['language'], force_batch) -%}
+        {%- set outcome = owlet_create_table(False, target_relation, compiled_code, force_batch) -%}
     {%- elif old_relation.is_view -%}
-        {%- set outcome = safe_create_table_as(False, staged, compiled_code, model['language'], force_batch) -%}
+        {%- set outcome = owlet_create_table(False, staged, compiled_code, force_batch) -%}
         {%- do drop_relation(old_relation) -%}
         {%- do rename_relation(staged, target_relation) -%}
     {%- else -%}
@@ -49,7 +50,7 @@
         {%- for leftover in [staged, backup] if load_cached_relation(leftover) is not none -%}
             {%- do drop_relation(leftover) -%}
         {%- endfor -%}
-        {%- set outcome = safe_create_table_as(False, staged, compiled_code, model['language'], force_batch) -%}
+        {%- set outcome = owlet_create_table(False, staged, compiled_code, force_batch) -%}
         {%- set was_iceberg = adapter.get_glue_table_type(old_relation).value == 'iceberg_table' -%}
         {%- if was_iceberg -%}
             {%- do rename_relation(old_relation, backup) -%}
@@ -65,9 +66,7 @@
         {{ set_table_classification(target_relation) }}
     {%- endif -%}
 
-    {% call statement('main') -%}
-        SELECT '{{ outcome }}'
-    {%- endcall %}
+    {{ owlet_tell_table(outcome) }}
 
     {{ run_hooks(post_hooks) }}
     {%- do owlet_apply_lake_formation(target_relation) -%}

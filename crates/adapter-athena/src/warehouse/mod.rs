@@ -24,12 +24,13 @@ pub(crate) use deletion::target_of_build;
 pub(crate) use query::{Outcome, RawResult};
 pub(crate) use relations::{columns_of, folded, table_type, to_relation};
 
-use crate::{Catalogs, InvocationOptions, errors, profile::AthenaProfile};
+use crate::{Catalogs, InvocationOptions, errors, profile::AthenaProfile, spark::SparkSessions};
 
 /// One invocation's access to Athena, Glue and S3.
 pub(crate) struct Warehouse {
     pub(crate) profile: AthenaProfile,
     pub(crate) services: Services,
+    pub(crate) spark: SparkSessions,
     invocation_id: String,
     options: InvocationOptions,
     cancelled: AtomicBool,
@@ -64,6 +65,7 @@ impl Warehouse {
         Self {
             profile,
             services,
+            spark: SparkSessions::default(),
             invocation_id,
             options,
             cancelled: AtomicBool::new(false),
@@ -78,6 +80,10 @@ impl Warehouse {
 
     pub(crate) fn catalogs(&self) -> &Catalogs {
         &self.options.catalogs
+    }
+
+    pub(crate) fn invocation_id(&self) -> &str {
+        &self.invocation_id
     }
 
     pub(crate) fn is_cancelled(&self) -> bool {

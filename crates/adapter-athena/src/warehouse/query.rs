@@ -319,6 +319,7 @@ impl Warehouse {
                 Err(error) => report.left_running.push((id, error.to_string())),
             }
         }
+        self.spark.stop(&*self.services.spark, &mut report).await;
         report
     }
 }

@@ -9,6 +9,7 @@
 mod adapter;
 mod lake_formation;
 mod macros;
+mod spark;
 mod warehouse;
 
 use std::{fmt::Write as _, path::Path};

@@ -78,6 +78,7 @@ impl Warehouse {
         Services {
             athena: Arc::new(self.clone()),
             glue: Arc::new(self.clone()),
+            spark: Arc::new(athena_api::spark::Unavailable(ApiError::new("Untouched", ""))),
             lake_formation: Arc::new(self.clone()),
             s3: Arc::new(self.clone()),
             account_id: "123456789012".to_owned(),

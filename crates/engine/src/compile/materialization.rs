@@ -70,17 +70,8 @@ impl Compiler {
         };
         let packages_replace = self.manifest.scope().packages_replace_materializations;
         match macros.find_materialization(name, built_in, packages_replace) {
-            Some(found) if !languages(found).contains(&node.language) => {
-                let languages = languages(found).join("', '");
-                Err(Diagnostic::error(format!(
-                    "Validation Error in {} {} ({})\n  Materialization \"{}\" only supports languages ['{languages}']; got \"{}\"",
-                    node.resource_type, node.name, node.original_file_path, found.name, node.language
-                ))
-                .cause(format!("`supported_languages` of {} leaves it out", found.id()))
-                .fix("write the model in another language, or extend the list"))
-            }
-            Some(found) => Ok(Some(UniqueId::new(found.id()))),
-            None if BUILT_IN.contains(&name) => Ok(self.built_in_with_overrides(&node)),
+            Some(found) => knows_language(found, &node).map(|()| Some(UniqueId::new(found.id()))),
+            None if BUILT_IN.contains(&name) => self.built_in_as_macro(&node),
             None => {
                 let near = nearest(name, BUILT_IN.into_iter().chain(macros.materializations()));
                 Err(Diagnostic::error(format!(
@@ -94,21 +85,25 @@ impl Compiler {
     }
 
     /// The built-in materialization as a macro, if the project or a package has a macro in place of one that it calls: then that macro
-    /// has its effect, as in dbt.
-    fn built_in_with_overrides(&self, node: &Node) -> Option<UniqueId> {
+    /// has its effect, as in dbt. Python models are built by it too: plans are SQL.
+    fn built_in_as_macro(&self, node: &Node) -> Result<Option<UniqueId>, Diagnostic> {
         let macros = &self.manifest.scope().macros;
         let name = node.materialized();
         let is_generic_test = node.test_metadata.is_some();
         // A snapshot's strategy is found by its name.
         let strategy = node.config_str("strategy").filter(|_| name == "snapshot").unwrap_or_default();
         let key = format!("{} {name} {strategy} {is_generic_test}", node.package_name);
-        let mut known = self.overridden.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(found) = known.get(&key) {
-            return found.clone();
-        }
         let of_dbt = |name: String| macros.find_in(GLOBAL_PACKAGE, &name).cloned();
         let specific = [self.host.adapter.type_name(), "default"];
         let built_in = specific.into_iter().find_map(|part| of_dbt(format!("materialization_{name}_{part}")));
+        if node.language == "python" && node.resource_type == ResourceType::Model {
+            let built_in = built_in.ok_or_else(|| only_sql(node, name, "dbt", &["sql".to_owned()]))?;
+            return knows_language(&built_in, node).map(|()| Some(UniqueId::new(built_in.id())));
+        }
+        let mut known = self.overridden.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = known.get(&key) {
+            return Ok(found.clone());
+        }
         let found = built_in.filter(|built_in| {
             let strategy = of_dbt(format!("snapshot_{strategy}_strategy"));
             let callers = std::iter::once(Arc::clone(built_in)).chain(strategy).collect();
@@ -119,12 +114,7 @@ impl Compiler {
         });
         let found = found.map(|built_in| UniqueId::new(built_in.id()));
         known.insert(key, found.clone());
-        found
-    }
-
-    /// Whether a macro that builds nodes comes with the engine.
-    pub fn is_own_macro(&self, id: &UniqueId) -> bool {
-        self.manifest.scope().macros.is_internal(id.as_str())
+        Ok(found)
     }
 
     /// Runs the materialization macro that [`Compiler::materialization`] found, with the node's compiled SQL.
@@ -227,6 +217,21 @@ impl Compiler {
                 .fix("define the materialization in the project itself, and call the package's from it")
         })
     }
+}
+
+fn knows_language(found: &MacroDef, node: &Node) -> Result<(), Diagnostic> {
+    let languages = languages(found);
+    if languages.contains(&node.language) { Ok(()) } else { Err(only_sql(node, &found.name, found.id(), &languages)) }
+}
+
+fn only_sql(node: &Node, materialization: &str, id: &str, languages: &[String]) -> Diagnostic {
+    let languages = languages.join("', '");
+    Diagnostic::error(format!(
+        "Validation Error in {} {} ({})\n  Materialization \"{materialization}\" only supports languages ['{languages}']; got \"{}\"",
+        node.resource_type, node.name, node.original_file_path, node.language
+    ))
+    .cause(format!("`supported_languages` of {id} leaves it out"))
+    .fix("write the model in another language, or extend the list")
 }
 
 /// What a materialization can build: SQL, unless it says otherwise.

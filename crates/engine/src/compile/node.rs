@@ -122,7 +122,12 @@ impl Compiler {
         if let Some(before) = before {
             *context.capture() = before;
         }
-        let rendered = if project::has_jinja(&node.raw_code) {
+        let is_python = node.language == "python" && node.resource_type == ResourceType::Model;
+        let rendered = if is_python {
+            let postfix = Template::compile("{{ py_script_postfix(model) }}", &node.original_file_path);
+            let postfix = postfix.and_then(|template| template.render(&context, UndefinedMode::Strict));
+            format!("{}\n\n{}", node.raw_code, postfix.map_err(|error| fail(&error))?)
+        } else if project::has_jinja(&node.raw_code) {
             let template = Template::compile(&node.raw_code, &node.original_file_path).map_err(|error| fail(&error))?;
             template.render(&context, UndefinedMode::Strict).map_err(|error| fail(&error))?
         } else {
@@ -142,7 +147,7 @@ impl Compiler {
             (ephemeral.into_iter().map(unknown).collect(), rendered)
         } else {
             let extra_ctes = self.extra_ctes(&ephemeral)?;
-            let sql = ctes::inject(&rendered, &extra_ctes);
+            let sql = if is_python { rendered } else { ctes::inject(&rendered, &extra_ctes) };
             (extra_ctes, sql)
         };
         let compiled = Compiled {

@@ -84,6 +84,18 @@ impl AdapterObject {
         Ok(Value::tuple(vec![Value::object(Response(response)), table.into()]))
     }
 
+    /// `submit_python_job`.
+    pub(super) fn run_python(&self, model: &Value, code: &str) -> Result<Value> {
+        let response = if code.trim().is_empty() {
+            crate::adapter::AdapterResponse { message: "OK".to_owned(), code: "OK".to_owned(), ..Default::default() }
+        } else {
+            let origin = self.origin(self.0.next_step());
+            self.wait(self.0.0.host.adapter.run_python(&model.to_json_lossy(), code, &origin))?
+        };
+        let response = Value::from(serde_json::to_value(&response).unwrap_or_default());
+        Ok(Value::object(Response(response)))
+    }
+
     fn get_relation(&self, database: &str, schema: &str, identifier: &str) -> Result<Value> {
         let name = RelationName::new(database, schema, identifier);
         let found = self.wait(self.0.0.host.adapter.get_relation(&name))?;

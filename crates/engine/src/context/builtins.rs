@@ -319,12 +319,13 @@ pub(super) fn local_md5(_: &mut State<'_>, args: CallArgs) -> Result<Value> {
 }
 
 /// `submit_python_job`.
-pub(super) fn submit_python_job(_: &Context, _: &mut State<'_>, _: CallArgs) -> Result<Value> {
-    Err(Error::host(
-        Diagnostic::error("Python models are not supported")
-            .cause("they need Athena for Apache Spark, which this engine does not drive")
-            .fix("write the model in SQL"),
-    ))
+pub(super) fn submit_python_job(context: &Context, _: &mut State<'_>, args: CallArgs) -> Result<Value> {
+    let [model, code] = args.bind("submit_python_job", ["parsed_model", "compiled_code"], 2)?;
+    if !context.executes() {
+        return Ok(Value::None);
+    }
+    let code = code.unwrap_or(Value::None).to_string();
+    super::adapter_object::AdapterObject(context.clone()).run_python(&model.unwrap_or(Value::None), &code)
 }
 
 /// `adapter_macro`.

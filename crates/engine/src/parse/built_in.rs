@@ -9,6 +9,7 @@ pub(super) static BUILT_IN: &[(&str, &str)] = &[
     ("macros/incremental.sql", include_str!("../../macros/incremental.sql")),
     ("macros/metadata.sql", include_str!("../../macros/metadata.sql")),
     ("macros/names.sql", include_str!("../../macros/names.sql")),
+    ("macros/python_model.sql", include_str!("../../macros/python_model.sql")),
     ("macros/relations.sql", include_str!("../../macros/relations.sql")),
     ("macros/seeds.sql", include_str!("../../macros/seeds.sql")),
     ("macros/snapshots.sql", include_str!("../../macros/snapshots.sql")),

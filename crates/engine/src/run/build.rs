@@ -32,6 +32,11 @@ pub(super) async fn build_node(
     node: &Node,
     compiled: &Arc<Compiled>,
 ) -> Result<Outcome, NodeFailure> {
+    if node.language == "python"
+        && let Some(cte) = compiled.extra_ctes.first()
+    {
+        return Err(context.failure(no_frame_of(node, cte.id.as_str())));
+    }
     if let Some(outcome) = by_macro(context, node).await? {
         write_run_sql(context, node, &outcome.run_sql)?;
         pointer::create(context, node, outcome.relations.first()).await?;
@@ -39,9 +44,6 @@ pub(super) async fn build_node(
     }
     if node.resource_type == ResourceType::Function {
         return Err(context.failure(no_functions(node)));
-    }
-    if node.language == "python" {
-        return Err(context.failure(no_python(node)));
     }
     let request = request(context, node, MaterializationSource::Sql(Arc::clone(compiled))).await?;
     let outcome = execute(context, node, request, Some(compiled), Hooks::ALL).await?;
@@ -55,10 +57,7 @@ pub(super) async fn by_macro(
     node: &Node,
 ) -> Result<Option<MaterializationOutcome>, NodeFailure> {
     let (compiler, id) = (context.compiler.clone(), node.unique_id.clone());
-    let is_python = node.language == "python";
     let built = blocking(move || match compiler.materialization(&id)? {
-        // The engine's own macros write SQL only.
-        Some(found) if is_python && compiler.is_own_macro(&found) => Ok(None),
         Some(_) => compiler.run_materialization(&id).map(Some),
         None => Ok(None),
     });
@@ -81,13 +80,13 @@ pub(super) async fn look_again(
     Ok(())
 }
 
-fn no_python(node: &Node) -> Diagnostic {
+fn no_frame_of(node: &Node, ephemeral: &str) -> Diagnostic {
     Diagnostic::error(format!(
-        "Compilation Error in model {} ({})\n  Python models cannot be run",
-        node.name, node.original_file_path
+        "{}\n  a Python model cannot read the ephemeral model '{ephemeral}'",
+        head("Compilation Error", node)
     ))
-    .cause("they need Athena for Apache Spark, which this engine does not drive")
-    .fix("write the model in SQL, or leave it out with `--exclude`")
+    .cause("an ephemeral model is text within the SQL that refers to it, and a data frame needs a table or view")
+    .fix("materialize it as a view or table, or refer to what it reads")
 }
 
 fn no_functions(node: &Node) -> Diagnostic {

@@ -184,6 +184,7 @@ pub async fn run(context: Arc<RunContext>, selected: Vec<UniqueId>) -> Result<Ru
         false => Vec::new(),
     };
 
+    context.adapter.finish().await;
     let results = RunResults {
         results: start.into_iter().chain(nodes.ended).chain(end).collect(),
         elapsed: started.elapsed(),

@@ -76,6 +76,7 @@ impl Account {
         Services {
             athena: Arc::clone(&service) as Arc<dyn Athena>,
             glue: Arc::clone(&service) as Arc<dyn Glue>,
+            spark: Arc::new(athena_api::spark::Unavailable(ApiError::new("Untouched", ""))),
             lake_formation: Arc::new(athena_api::lake_formation::Unavailable(ApiError::new("Untouched", ""))),
             s3: service,
             account_id: "123456789012".to_owned(),

@@ -1,0 +1,1 @@
+select count(*) as n from {{ ref('plain') }} join {{ ref('merged') }} using (id)
