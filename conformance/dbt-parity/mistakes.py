@@ -92,7 +92,9 @@ class Scratch:
         return {"error": error, "crashed": crashed, "warnings": sorted(warnings - OF_THE_RUN), "manifest": None if error else self.manifest()}
 
     def by_owlet(self, binary: str) -> dict:
-        done = subprocess.run([binary, *self.arguments(), "--no-version-check", "--log-format", "json"], capture_output=True, text=True, timeout=60)
+        command = [os.path.abspath(binary), *self.arguments(), "--no-version-check", "--log-format", "json"]
+        # Without a project the log goes below the current folder.
+        done = subprocess.run(command, cwd=self.root.parent, capture_output=True, text=True, timeout=60)
         events = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
         warnings = {event["info"]["name"] for event in events if event["info"]["level"] == "warn"}
         errors = [event for event in events if event["info"]["level"] == "error"]
