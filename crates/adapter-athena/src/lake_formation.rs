@@ -9,7 +9,7 @@ use athena_api::{
     ApiResult, LakeFormation,
     lake_formation::{
         ColumnWildcard, ColumnsResource, DataCellsFilter, DatabaseResource, LfTag, LfTagFailure, PermissionsEntry,
-        Principal, PrincipalPermissions, Resource, ResourceLfTags, RowFilter, TableResource,
+        PermissionsFailure, Principal, PrincipalPermissions, Resource, ResourceLfTags, RowFilter, TableResource,
     },
 };
 use engine::adapter::AdapterResult;
@@ -386,15 +386,11 @@ impl<'a> Target<'a> {
         Ok(())
     }
 
-    fn refused_grants(
-        &self,
-        verb: &str,
-        failures: Vec<athena_api::lake_formation::PermissionsFailure>,
-    ) -> AdapterResult<()> {
+    fn refused_grants(&self, verb: &str, failures: Vec<PermissionsFailure>) -> AdapterResult<()> {
         if failures.is_empty() {
             return Ok(());
         }
-        let told = |failure: athena_api::lake_formation::PermissionsFailure| {
+        let told = |failure: PermissionsFailure| {
             let principal = failure.request_entry.permissions.principal.data_lake_principal_identifier;
             format!("{principal}: {} ({})", failure.error.error_message, failure.error.error_code)
         };

@@ -17,6 +17,8 @@
   {% do say('spelled', [relation.render(), relation.render_hive(), relation.render_pure()]) %}
   {% do say('changed', [relation.incorporate(path={'identifier': 'zz'}).render_hive(), relation.without_identifier().render_hive(), relation.include(database=false) | string]) %}
   {% do say('Glue', [adapter.get_glue_table_type(relation) | string, adapter.get_glue_table_type(relation).value]) %}
+  {% set table = adapter.get_glue_table(relation)['Table'] %}
+  {% do say('its entry', [table['Name'], table['DatabaseName'], table.get('TableType'), table['StorageDescriptor']['Columns'] | length, table['CreateTime'].year > 2000, table['Parameters'].get('table_type')]) %}
   {% for column in adapter.get_columns_in_relation(relation) %}
     {% for attribute in ['name', 'column', 'dtype', 'data_type', 'expanded_data_type', 'char_size', 'numeric_precision', 'numeric_scale', 'quoted', 'quoted_hive', 'table_type'] %}
       {% do say(column.name ~ '.' ~ attribute, column[attribute] if column[attribute] is defined else 'undefined') %}
@@ -29,7 +31,7 @@
 {% macro missing_surface() %}
   {% do say('missing', adapter.get_relation(database=target.database, schema=target.schema, identifier='nope')) %}
   {% set nope = api.Relation.create(database=target.database, schema=target.schema, identifier='nope', type='table', s3_path_table_part='part') %}
-  {% do say('nope', [nope, nope.s3_path_table_part, adapter.get_glue_table_type(nope), adapter.get_glue_table_location(nope)]) %}
+  {% do say('nope', [nope, nope.s3_path_table_part, adapter.get_glue_table_type(nope), adapter.get_glue_table_location(nope), adapter.get_glue_table(nope)]) %}
   {% do say('its location', adapter.generate_s3_location(nope, 's3://b/d/', 'schema_table', none, none, false)) %}
   {% do say('elsewhere', adapter.generate_s3_location(nope, 's3://b/d', 'schema_table', none, 's3://b/e/f/', false)) %}
   {% do say('temporary', [make_temp_relation(nope), make_temp_relation(nope, '__x').s3_path_table_part]) %}

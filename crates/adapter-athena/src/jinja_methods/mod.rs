@@ -27,6 +27,7 @@ pub(crate) async fn call(warehouse: &Warehouse, method: &str, arguments: CallArg
         "is_work_group_output_location_enforced" => warehouse.work_group_enforces_location().await.map(Value::Bool),
         "generate_s3_location" | "s3_table_location" => generate_location(warehouse, arguments),
         "generate_unique_temporary_table_suffix" => suffix(arguments),
+        "get_glue_table" => glue_table(warehouse, arguments).await,
         "get_glue_table_location" => table_location(warehouse, arguments).await,
         "get_glue_table_type" => table_type(warehouse, arguments).await,
         "clean_up_table" => clean_up_table(warehouse, arguments).await,
@@ -196,6 +197,20 @@ async fn table_type(warehouse: &Warehouse, arguments: CallArgs) -> AdapterResult
     let [of] = arguments.bind("get_glue_table_type", ["relation"], 1).map_err(bad)?;
     let table = warehouse.table(&relation(of)?).await?;
     Ok(table.map_or(Value::None, |table| Value::object(table_type_of(&table).member())))
+}
+
+/// GetTable's answer as boto3 gives it.
+async fn glue_table(warehouse: &Warehouse, arguments: CallArgs) -> AdapterResult<Value> {
+    let [of] = arguments.bind("get_glue_table", ["relation"], 1).map_err(bad)?;
+    let Some(table) = warehouse.table(&relation(of)?).await? else { return Ok(Value::None) };
+    let members = serde_json::to_value(&table).unwrap_or_default();
+    let moments = [("CreateTime", table.create_time), ("UpdateTime", table.update_time)];
+    let member = |(key, value): (&String, &serde_json::Value)| {
+        let moment = moments.iter().find(|(name, _)| name == key).and_then(|(_, moment)| moment.clone());
+        (key.clone(), moment.map_or_else(|| Value::from(value.clone()), |moment| Value::from(moment.0)))
+    };
+    let members = members.as_object().into_iter().flatten().map(member);
+    Ok(Value::dict([("Table", Value::dict(members))]))
 }
 
 async fn clean_up_table(warehouse: &Warehouse, arguments: CallArgs) -> AdapterResult<Value> {
