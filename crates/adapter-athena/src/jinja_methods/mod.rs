@@ -206,7 +206,7 @@ async fn glue_table(warehouse: &Warehouse, arguments: CallArgs) -> AdapterResult
     let members = serde_json::to_value(&table).unwrap_or_default();
     let moments = [("CreateTime", table.create_time), ("UpdateTime", table.update_time)];
     let member = |(key, value): (&String, &serde_json::Value)| {
-        let moment = moments.iter().find(|(name, _)| name == key).and_then(|(_, moment)| moment.clone());
+        let moment = moments.iter().find(|(name, _)| name == key).and_then(|(_, moment)| *moment);
         (key.clone(), moment.map_or_else(|| Value::from(value.clone()), |moment| Value::from(moment.0)))
     };
     let members = members.as_object().into_iter().flatten().map(member);
