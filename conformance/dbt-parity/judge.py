@@ -40,7 +40,7 @@ def main() -> int:
     # Imported late: it takes seconds, and a wrong argument should not.
     from dbt.cli.main import dbtRunner
 
-    where = ["--project-dir", str(options.project), "--profiles-dir", str(options.profiles_dir), "--profile", "parity", "--vars", options.vars]
+    where = ["--project-dir", str(options.project), "--profiles-dir", str(options.profiles_dir), "--profile", "parity", "--vars", options.vars, "--target-path", "target"]
     events = []
 
     def listen(event):

@@ -227,7 +227,7 @@ class Owlet:
         self.binary, self.project = binary, project
         # What `compile` had to leave out.
         self.excluded = []
-        self.common = ["--profiles-dir", str(profiles), "--profile", "parity", "--no-version-check", "--vars", variables]
+        self.common = ["--profiles-dir", str(profiles), "--profile", "parity", "--no-version-check", "--vars", variables, "--target-path", "target"]
 
     def run(self, *arguments: str):
         command, *rest = arguments

@@ -21,6 +21,12 @@ for project in crates/engine/tests/projects/shop examples/flights conformance/db
   "$venv/bin/python" "$here/compare_manifest.py" --owlet "$owlet" --project "$root/$project" --dbt "$venv/bin/dbt"
 done
 
+copy="$(mktemp -d)"
+trap 'rm -rf "$copy"' EXIT
+printf '== conformance/dbt-parity/projects/nooks, with dbt-athena\n'
+cp -r "$here/projects/nooks" "$copy/nooks"
+"$venv/bin/python" "$here/parity.py" "$copy/nooks" --owlet "$owlet" --out "$copy/out" --selections 40
+
 printf '== options of the commands\n'
 "$venv/bin/python" "$root/conformance/dbt-functional/options.py" "$owlet"
 
@@ -28,8 +34,6 @@ printf '== semantic layers that dbt refuses or warns of\n'
 "$venv/bin/python" "$here/semantics.py" --owlet "$owlet"
 
 printf '== one mistake at a time\n'
-copy="$(mktemp -d)"
-trap 'rm -rf "$copy"' EXIT
 cp -r "$here/projects/corners" "$copy/corners"
 printf 'corners: {target: dev, outputs: {dev: {type: athena, region_name: eu-west-1, s3_staging_dir: "s3://a/b", schema: dev, database: awsdatacatalog}}}\n' > "$copy/profiles.yml"
 "$owlet" deps --project-dir "$copy/corners" --profiles-dir "$copy" > /dev/null

@@ -297,7 +297,7 @@ impl Session {
 
     /// Writes the manifest of nodes that are compiled by now, and what goes with it, once more.
     pub fn write_compiled(&self, compiler: &Compiler) -> anyhow::Result<()> {
-        self.write_manifest(&compiler.manifest().with_compiled(&compiler.compiled()), Losses::Known)
+        self.write_manifest(&compiler.artifact(), Losses::Known)
     }
 
     /// Writes the same once more where no node was to be worked on, as dbt does.

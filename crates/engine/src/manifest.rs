@@ -387,7 +387,6 @@ fn graph_node(node: &Node) -> GraphNode {
         version: node.version.as_ref().map(version_text),
         latest_version: node.latest_version.as_ref().map(version_text),
         access: node.access.clone(),
-        group: node.group.clone(),
         source_name: None,
         test_kind,
         test_name: test.map(|test| test.name.clone()),

@@ -47,7 +47,7 @@ pub(crate) fn matching(selection: &Selection<'_>, criterion: &Criterion) -> Answ
     match criterion.method.name.as_str() {
         "fqn" => filter(selection, |node| fqn_matches(node, value)),
         "tag" => filter(selection, |node| node.tags.iter().any(|tag| matches(tag, value))),
-        "group" => filter(selection, |node| node.group.as_deref().is_some_and(|group| matches(group, value))),
+        "group" => filter(selection, |node| group_matches(node, value)),
         "source" => source(selection, value),
         "path" => path(selection, value, root),
         "file" => filter(selection, |node| file_matches(node, value)),
@@ -221,6 +221,13 @@ fn config_matches(node: &GraphNode, path: &[String], value: &str) -> bool {
         Json::String(text) if path.iter().any(|key| key == "severity") => text.eq_ignore_ascii_case(value),
         other => is(other),
     }
+}
+
+/// By the config: a test is in its model's group and found by the model only. dbt looks through nodes and metrics.
+fn group_matches(node: &GraphNode, value: &str) -> bool {
+    use ResourceType::{Exposure, Function, SavedQuery, SemanticModel, Source, UnitTest};
+    !matches!(node.resource_type, Exposure | Function | SavedQuery | SemanticModel | Source | UnitTest)
+        && node.config.get("group").and_then(Json::as_str).is_some_and(|group| matches(group, value))
 }
 
 fn access(selection: &Selection<'_>, value: &str) -> Answer {

@@ -45,8 +45,6 @@ pub struct GraphNode {
     pub latest_version: Option<String>,
     /// `private`, `protected`, `public`; models only.
     pub access: Option<String>,
-    /// The group it is in.
-    pub group: Option<String>,
     /// The source of a source table.
     pub source_name: Option<String>,
     /// Generic or singular; data tests only.

@@ -156,11 +156,13 @@ impl Reader<'_> {
         let sets: Vec<&str> = ["union", "intersection"].into_iter().filter(|key| object.contains_key(*key)).collect();
         match sets[..] {
             [] => {}
-            [_, _, ..] if at_root => {
-                return Err(self.wrong("only one of \"union\" and \"intersection\" may be at the root"));
+            _ if at_root && object.len() > 1 => {
+                return Err(
+                    self.wrong("only one of \"union\" and \"intersection\" may be at the root, and nothing beside it")
+                );
             }
-            [set, ..] if object.len() == 1 => return self.set(set, &object[set]),
-            _ => return Err(self.wrong("\"union\" and \"intersection\" stand alone")),
+            // Further down, what stands beside it has no meaning to dbt.
+            [set, ..] => return self.set(set, &object[set]),
         }
         if object.contains_key("method") {
             return self.method(object);
@@ -191,14 +193,15 @@ impl Reader<'_> {
         let mut normalized = Vec::new();
         let mut exclude = None;
         for part in parts {
-            let excluded = part.as_object().filter(|object| object.len() == 1).and_then(|object| object.get("exclude"));
-            if let Some(excluded) = excluded {
+            // Whatever else stands beside `exclude` in a set's part, dbt passes over.
+            let excluding = part.as_object().and_then(|object| Some((object, object.get("exclude")?)));
+            if let Some((object, excluded)) = excluding {
                 if exclude.is_some() {
                     return Err(self.wrong("more than one \"exclude\" in a set"));
                 }
                 let (spec, json) = self.excluded(excluded)?;
                 exclude = Some(spec);
-                normalized.push(json!({ "exclude": json }));
+                normalized.push(in_manifest(object, Some(json)));
                 continue;
             }
             let (spec, json) = self.definition(part, false)?;
@@ -255,16 +258,10 @@ impl Reader<'_> {
         if criterion.childrens_parents && criterion.children.is_some() {
             return Err(self.wrong("\"children\" and \"childrens_parents\" cannot be used together"));
         }
-        let mut normalized = Json::Object(
-            object.iter().filter(|(key, _)| *key != "exclude").map(|(k, v)| (k.clone(), v.clone())).collect(),
-        );
         let spec = SelectionSpec::Criterion(criterion);
-        let Some(excluded) = object.get("exclude") else { return Ok((spec, normalized)) };
+        let Some(excluded) = object.get("exclude") else { return Ok((spec, in_manifest(object, None))) };
         let (exclude, json) = self.excluded(excluded)?;
-        if let Json::Object(object) = &mut normalized {
-            object.insert("exclude".to_owned(), json);
-        }
-        Ok((without(spec, Some(exclude), mode), normalized))
+        Ok((without(spec, Some(exclude), mode), in_manifest(object, Some(json))))
     }
 
     fn known_method(&self, criterion: &Criterion) -> Result<(), SelectionError> {
@@ -290,6 +287,14 @@ impl Reader<'_> {
                 None => Err(self.wrong(format!("`{key}_depth` must be a number"))),
             },
         }
+    }
+}
+
+/// A mapping as the manifest keeps it: dbt brings its first key into the form of the manifest, and keeps nothing else where that is `exclude`.
+fn in_manifest(object: &JsonMap<String, Json>, excluded: Option<Json>) -> Json {
+    match excluded {
+        Some(excluded) if object.keys().next().is_some_and(|key| key == "exclude") => json!({ "exclude": excluded }),
+        _ => Json::Object(object.clone()),
     }
 }
 

@@ -146,11 +146,19 @@ impl ConfigTree {
     }
 }
 
-/// `pre_hook` and `pre-hook` are one config.
+/// `pre_hook` and `pre-hook` are one config, and for dbt-athena `catalog` and `database`.
 pub fn canonical_key(key: &str) -> &str {
     match key {
         "pre_hook" => "pre-hook",
         "post_hook" => "post-hook",
+        other => aliased_key(other),
+    }
+}
+
+/// dbt-athena's other name for a config; `unrendered_config` has the one that counts as well.
+pub fn aliased_key(key: &str) -> &str {
+    match key {
+        "catalog" => "database",
         other => other,
     }
 }

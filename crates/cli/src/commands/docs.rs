@@ -55,7 +55,7 @@ pub async fn generate(session: &Session, args: &DocsGenerateArgs) -> anyhow::Res
     fs_err::write(session.target_dir.join("index.html"), page::html())?;
     if args.r#static {
         let path = session.target_dir.join("static_index.html");
-        fs_err::write(&path, page::with_data(&compiler.manifest().with_compiled(&compiler.compiled()), &catalog)?)?;
+        fs_err::write(&path, page::with_data(&compiler.artifact(), &catalog)?)?;
         session.events.line(Level::Info, format!("Page with everything in it written to {}", path.display()));
     }
     copy_assets(session)?;

@@ -120,6 +120,8 @@ pub struct Compiler {
     /// `--sample`
     pub(crate) sample: Option<Window>,
     cache: Arc<Mutex<HashMap<UniqueId, Arc<Compiled>>>>,
+    /// Where the SQL stands that nodes were run with.
+    run_paths: Arc<Mutex<HashMap<UniqueId, String>>>,
     /// Which built-in materializations are run as macros, since the project replaces a part of them.
     overridden: Arc<Mutex<HashMap<String, Option<UniqueId>>>>,
 }
@@ -132,7 +134,15 @@ impl Compiler {
 
     /// A compiler for one invocation.
     pub fn new(manifest: Manifest, host: Host) -> Self {
-        Self { manifest, host, defer: None, sample: None, cache: Arc::default(), overridden: Arc::default() }
+        Self {
+            manifest,
+            host,
+            defer: None,
+            sample: None,
+            cache: Arc::default(),
+            run_paths: Arc::default(),
+            overridden: Arc::default(),
+        }
     }
 
     /// With another state behind it.
@@ -164,6 +174,25 @@ impl Compiler {
     /// The manifest that is compiled.
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
+    }
+
+    /// The manifest as it is written, with all that was compiled and run so far.
+    pub fn artifact(&self) -> artifacts::Manifest {
+        let mut artifact = self.manifest.with_compiled(&self.compiled());
+        for (id, path) in self.run_paths.lock().unwrap_or_else(std::sync::PoisonError::into_inner).iter() {
+            if let Some(node) = artifact.nodes.get_mut(id) {
+                Arc::make_mut(node).build_path = Some(path.clone());
+            }
+        }
+        artifact
+    }
+
+    /// Where the SQL is written that a node is run with; the manifest says so from now on.
+    pub(crate) fn run_path(&self, node: &Node) -> String {
+        let path = self.write_path(node, "run");
+        let mut paths = self.run_paths.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        paths.insert(node.unique_id.clone(), path.clone());
+        path
     }
 
     /// All that was compiled so far, in no order: for [`Manifest::with_compiled`].

@@ -425,8 +425,18 @@ impl Object for Relation {
 /// `api.Relation.create(…)`.
 pub(crate) fn create(mut args: CallArgs, quote: PartFlags) -> Result<Value> {
     let mut relation = Relation { quote, ..Relation::default() };
-    if !args.positional.is_empty() {
-        return Err(Error::type_error("create() takes keyword arguments only".to_owned()));
+    let in_order = [PARTS[0], PARTS[1], PARTS[2], "type"];
+    if args.positional.len() > in_order.len() {
+        let given = args.positional.len() + 1;
+        return Err(Error::type_error(format!(
+            "create() takes from 1 to 5 positional arguments but {given} were given"
+        )));
+    }
+    for (name, value) in in_order.into_iter().zip(std::mem::take(&mut args.positional)) {
+        if args.take_keyword(name).is_some() {
+            return Err(Error::type_error(format!("create() got multiple values for argument '{name}'")));
+        }
+        args.keyword.push((name.into(), value));
     }
     for (index, part) in PARTS.iter().enumerate() {
         if let Some(value) = args.take_keyword(part) {

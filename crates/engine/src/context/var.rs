@@ -26,8 +26,9 @@ impl Var {
             return Ok(Value::None);
         }
         let inner = &self.0.0;
-        let known = inner.scope.vars.visible(&inner.package).to_json();
-        let known = serde_json::to_string_pretty(&secrets::hide(&known)).unwrap_or_default().replace("\n  ", "\n    ");
+        let mut known = serde_json::Value::Object(secrets::hide(&inner.scope.vars.visible(&inner.package).to_json()));
+        known.sort_all_objects();
+        let known = serde_json::to_string_pretty(&known).unwrap_or_default().replace("\n  ", "\n    ");
         Err(Error::host(
             diagnostic::Diagnostic::error(format!(
                 "Required var '{name}' not found in config:\nVars supplied to {} = {known}",

@@ -111,7 +111,7 @@ pub(super) fn resolve_unrendered(
     let has_tree = !matches!(kind, ResourceType::SemanticModel | ResourceType::SavedQuery);
     let mut put = |layer: &JsonMap| {
         for (key, value) in layer {
-            config.insert(key.clone(), value.clone());
+            config.insert(project::config::aliased_key(key).to_owned(), value.clone());
         }
     };
     if let Some(own) = project.get(package).filter(|_| has_tree) {

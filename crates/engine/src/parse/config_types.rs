@@ -65,8 +65,6 @@ pub(super) fn conform(kind: ResourceType, config: &mut JsonMap) {
                 *value = Json::Object(known.iter().map(member).collect());
             }
             _ if key == "check_cols" && !value.is_null() => to_text(value),
-            // YAML reads `on` and `off` as booleans.
-            Json::Bool(flag) if key == "static_analysis" => *value = if *flag { "on" } else { "off" }.into(),
             _ if TEXTS.contains(&key) || OPTIONAL_TEXTS.contains(&key) => to_text(value),
             _ if key == "limit" => to_integer(value),
             _ => {}

@@ -266,7 +266,8 @@ fn fixtures(files: &[ProjectFiles], diagnostics: &mut Vec<Diagnostic>) -> HashMa
     for file in files.iter().flat_map(|project| project.of_kind(FileKind::Fixture)) {
         match file.read() {
             Ok(bytes) => {
-                let text = String::from_utf8_lossy(&bytes).into_owned();
+                // dbt reads every file without the blanks around its text.
+                let text = String::from_utf8_lossy(&bytes).trim().to_owned();
                 let name = (file.package.clone(), file.stem().to_owned());
                 match fixtures.entry(name) {
                     Entry::Vacant(free) => {

@@ -467,7 +467,7 @@ impl<'a> Parser<'a> {
 
     /// The database of the catalog that a node names.
     fn catalog_database(&self, node: &Node) -> jinja::Result<Option<String>> {
-        let Some(name) = node.config_str("catalog_name").or_else(|| node.config_str("catalog")) else {
+        let Some(name) = node.config_str("catalog_name") else {
             return Ok(None);
         };
         let catalog =

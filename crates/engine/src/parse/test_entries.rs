@@ -1,10 +1,9 @@
 //! Which generic tests property files ask for, on what.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::Arc};
 
-use artifacts::manifest::{Ref, ResourceType};
+use artifacts::manifest::{Disabled, Node, Ref, ResourceType};
 use diagnostic::Location;
-use names::UniqueId;
 use project::PropertyFile;
 
 use super::{builder::Builder, sources::ParsedSource, tests::Target};
@@ -49,7 +48,9 @@ pub(super) fn test_entries<'a>(
                         Some(version) => format!("{kind}.{}.{}.v{}", file.package, of.name, version.v),
                         None => format!("{kind}.{}.{}", file.package, of.name),
                     };
-                    let node = builder.artifact.nodes.get(id.as_str());
+                    // Tests of what is not there or switched off are listed, and never run.
+                    let disabled = || builder.artifact.disabled.get(id.as_str())?.first().and_then(node_of);
+                    let node = builder.artifact.nodes.get(id.as_str()).or_else(disabled);
                     let (label, expression) = match version {
                         Some(version) => (
                             format!("{}_v{}", of.name, version.v),
@@ -69,9 +70,7 @@ pub(super) fn test_entries<'a>(
                             version: version.map(|version| version.v.to_json()),
                         }],
                         sources: Vec::new(),
-                        // Tests of what is not there or switched off are listed, and never run.
-                        attached: (node.is_some() || builder.artifact.disabled.contains_key(id.as_str()))
-                            .then(|| UniqueId::new(id.as_str())),
+                        attached: node.map(|node| node.unique_id.clone()),
                         group: node.and_then(|node| node.group.clone()),
                         tags: Vec::new(),
                         quote_columns: of.quote_columns.unwrap_or(false),
@@ -126,4 +125,11 @@ pub(super) fn test_entries<'a>(
         }
     }
     (entries, places)
+}
+
+fn node_of(entry: &Disabled) -> Option<&Arc<Node>> {
+    match entry {
+        Disabled::Node(node) => Some(node),
+        _ => None,
+    }
 }

@@ -194,6 +194,11 @@ impl<'a> Reader<'a> {
         known.then_some(())
     }
 
+    /// What follows the blanks, of which the static parser knows four only.
+    fn blank_free(&self) -> &'a str {
+        self.rest.trim_start_matches([' ', '\t', '\n', '\r'])
+    }
+
     fn literal(&mut self) -> Option<Json> {
         if let Some(text) = self.text() {
             return Some(text.into());
@@ -231,7 +236,7 @@ impl<'a> Reader<'a> {
 
     /// A quoted text; escapes stay as they are written.
     fn text(&mut self) -> Option<&'a str> {
-        let rest = self.rest.trim_start();
+        let rest = self.blank_free();
         let quote = rest.chars().next().filter(|c| matches!(c, '\'' | '"'))?;
         let mut escaped = false;
         for (at, c) in rest.char_indices().skip(1) {
@@ -249,7 +254,7 @@ impl<'a> Reader<'a> {
     }
 
     fn name(&mut self) -> Option<&'a str> {
-        let rest = self.rest.trim_start();
+        let rest = self.blank_free();
         let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
         if end == 0 || rest.starts_with(|c: char| c.is_ascii_digit()) {
             return None;
@@ -259,7 +264,7 @@ impl<'a> Reader<'a> {
     }
 
     fn number(&mut self) -> Option<i64> {
-        let rest = self.rest.trim_start();
+        let rest = self.blank_free();
         let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
         let number = rest[..end].parse().ok()?;
         self.rest = &rest[end..];
@@ -267,7 +272,7 @@ impl<'a> Reader<'a> {
     }
 
     fn sign(&mut self, sign: &str) -> Option<()> {
-        self.rest = self.rest.trim_start().strip_prefix(sign)?;
+        self.rest = self.blank_free().strip_prefix(sign)?;
         Some(())
     }
 }

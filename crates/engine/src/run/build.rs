@@ -1,6 +1,6 @@
 //! Models, seeds and snapshots: from a node to a request to the adapter's plan to a relation.
 
-use std::{path::Path, sync::Arc};
+use std::sync::Arc;
 
 use artifacts::manifest::{Node, ResourceType};
 use diagnostic::Diagnostic;
@@ -106,6 +106,7 @@ pub(super) async fn build_seed(context: &Arc<RunContext>, node: &Arc<Node>) -> R
     }
     let rows = table.rows.len();
     if let Some(outcome) = by_macro(context, node).await? {
+        write_run_sql(context, node, &outcome.run_sql)?;
         return Ok(Outcome { response: Some(outcome.response), ..Outcome::default() });
     }
     let full_refresh = full_refresh(context, node);
@@ -113,7 +114,12 @@ pub(super) async fn build_seed(context: &Arc<RunContext>, node: &Arc<Node>) -> R
     let request = request(context, node, MaterializationSource::Seed(table)).await?;
     let ended = execute(context, node, request, None, Hooks::ALL).await;
     let mut outcome = ended.map_err(|failure| typed.locate(failure))?;
-    outcome.message = Some(format!("{} {rows}", if full_refresh { "CREATE" } else { "INSERT" }));
+    // dbt's own words, whatever the warehouse answered.
+    let code = if full_refresh { "CREATE" } else { "INSERT" };
+    let response = outcome.response.get_or_insert_default();
+    response.message = format!("{code} {rows}");
+    response.code = code.to_owned();
+    response.rows_affected = i64::try_from(rows).unwrap_or(-1);
     Ok(outcome)
 }
 
@@ -333,7 +339,6 @@ pub(super) async fn execute(
     let plan = plan(context, node, request.clone(), &failed).await?;
     match compiled.filter(|_| super::microbatch::is_microbatch(context.compiler.manifest(), node)) {
         Some(batch) => write_batch_run_sql(context, node, batch, &plan.run_sql())?,
-        None if node.resource_type == ResourceType::Seed => {}
         None => write_run_sql(context, node, &plan.run_sql())?,
     }
     let response = plan.execute().await.map_err(failed)?;
@@ -387,11 +392,7 @@ pub(super) fn write_batch_run_sql(
 }
 
 /// Writes what dbt writes to `target/run`.
-fn write_run_sql(context: &RunContext, node: &Node, sql: &str) -> Result<(), NodeFailure> {
-    let mut path = context.target_dir.join("run").join(&node.package_name).join(&node.original_file_path);
-    let base = |path: &str| Path::new(path).file_name().map(ToOwned::to_owned);
-    if base(&node.path) != base(&node.original_file_path) || node.resource_type == ResourceType::Snapshot {
-        path.push(&node.path);
-    }
-    super::artifact_files::write_text(&path, sql).map_err(NodeFailure::from)
+pub(super) fn write_run_sql(context: &RunContext, node: &Node, sql: &str) -> Result<(), NodeFailure> {
+    let path = context.compiler.run_path(node);
+    super::artifact_files::write_text(&context.project_dir.join(path), sql).map_err(NodeFailure::from)
 }

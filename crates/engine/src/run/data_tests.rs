@@ -26,6 +26,7 @@ pub(super) async fn run(
         context.adapter.create_schema(&relation.database, &relation.schema).await.map_err(failed)?;
     }
     if let Some(outcome) = build::by_macro(context, node).await? {
+        build::write_run_sql(context, node, &outcome.run_sql)?;
         let stored = outcome.relations.first().map(ToString::to_string);
         return judge(context, node, &config, (outcome.response, outcome.rows), stored);
     }
@@ -46,6 +47,7 @@ pub(super) async fn run(
         stored = Some(in_dml(&relation));
     }
     let sql = config.counting_sql(&main_sql);
+    build::write_run_sql(context, node, &sql)?;
     let origin = StatementOrigin { node: Some(node.unique_id.clone()), step: "main".to_owned(), comment };
     let (response, table) = context.adapter.execute(&sql, &origin, Some(None)).await.map_err(failed)?;
     judge(context, node, &config, (response, table), stored)

@@ -10,7 +10,7 @@ use engine::{
     Adapter, Compiler, Manifest,
     events::{Event, Events, Level, Listener, Record, json, text},
     run::{
-        RunCommand, RunContext, RunOptions, RunResults,
+        NodeResult, RunCommand, RunContext, RunOptions, RunResults,
         data_tests::TestConfig,
         event_time::{Window, parse_time},
         run,
@@ -113,6 +113,7 @@ impl Shop {
         let sample = window("--sample");
         let compiler = Compiler::new(manifest.clone(), self.invocation.host()).with_sample(sample);
         self.answer_tests(&manifest, &compiler).await;
+        let ran = compiler.clone();
         let context = Arc::new(RunContext {
             compiler,
             adapter,
@@ -151,6 +152,9 @@ impl Shop {
         let mut shown = self.shown(&lines, &results, has("--sent"));
         if has("--groups") {
             shown.extend(lines.groups.lock().expect("not poisoned").drain(..));
+        }
+        if has("--artifacts") {
+            shown.extend(results.results.iter().map(|(_, result)| artifacts(&ran, result)));
         }
         shown
     }
@@ -192,6 +196,15 @@ impl Shop {
         text.push_str(&format!("success: {}\n", results.success()));
         text
     }
+}
+
+/// What manifest.json and run_results.json say of a node that ran.
+fn artifacts(compiler: &Compiler, result: &NodeResult) -> String {
+    let id = &result.unique_id;
+    let path = compiler.artifact().nodes.get(id).and_then(|node| node.build_path.clone());
+    let response = result.adapter_response.as_ref();
+    let response = response.map(|response| (&response.message, &response.code, response.rows_affected));
+    format!("{id}: {} {response:?}\n", path.unwrap_or_default())
 }
 
 fn selected(manifest: &Manifest, select: &[String]) -> Vec<UniqueId> {

@@ -38,7 +38,6 @@ fn node(json: &Json) -> GraphNode {
         version: text("version"),
         latest_version: text("latest_version"),
         access: text("access"),
-        group: text("group"),
         source_name: text("source_name"),
         test_kind: text("test_kind").map(|kind| if kind == "generic" { TestKind::Generic } else { TestKind::Singular }),
         test_name: text("test_name"),

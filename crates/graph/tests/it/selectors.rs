@@ -23,7 +23,7 @@ fn mistakes_are_named() {
     assert_eq!(one(json!(null)), format!("{start}expected a string or a mapping, not null"));
     assert_eq!(
         one(json!({"union": [], "intersection": []})),
-        format!("{start}only one of \"union\" and \"intersection\" may be at the root")
+        format!("{start}only one of \"union\" and \"intersection\" may be at the root, and nothing beside it")
     );
     assert_eq!(
         one(json!({"union": ["a", {"exclude": ["b"]}, {"exclude": ["c"]}]})),
@@ -110,4 +110,40 @@ fn the_manifest_keeps_the_order_of_the_keys() {
     let selectors = parse(json!({"version": 3, "selectors": [entry]})).unwrap();
     let kept = json!({"definition": {"method": "tag", "value": "x"}, "description": "d", "name": "a", "default": true});
     assert_eq!(selectors.manifest_json()["a"].to_string(), kept.to_string());
+}
+
+/// Source: dbt Core 1.12.0.
+#[test]
+fn the_manifest_keeps_an_exclude_beside_a_method_as_it_is_written() {
+    let written = |definition: serde_json::Value| {
+        let selectors = parse(json!({"selectors": [{"name": "a", "definition": definition}]})).unwrap();
+        selectors.manifest_json()["a"]["definition"].to_string()
+    };
+    let after = json!({"method": "fqn", "value": "*", "exclude": ["package:p", {"tag": "x"}]});
+    assert_eq!(written(after.clone()), after.to_string());
+    let before = json!({"exclude": ["package:p"], "method": "fqn", "value": "*"});
+    assert_eq!(written(before), json!({"exclude": [{"method": "package", "value": "p"}]}).to_string());
+    let in_a_set = json!({"union": ["tag:y", after]});
+    assert_eq!(written(in_a_set), json!({"union": [{"method": "tag", "value": "y"}, after]}).to_string());
+}
+
+/// Source: dbt Core 1.12.0.
+#[test]
+fn a_part_of_a_set_with_an_exclude_only_excludes() {
+    let spec = |definition: serde_json::Value| {
+        parse(json!({"selectors": [{"name": "a", "definition": definition}]}))
+            .map(|selectors| selectors.get("a").unwrap().spec.clone())
+    };
+    let beside = json!({"union": ["tag:y", {"method": "fqn", "value": "*", "exclude": ["tag:z"]}]});
+    let SelectionSpec::Difference { include, exclude, .. } = spec(beside).unwrap() else { panic!("a difference") };
+    let SelectionSpec::Union { parts, .. } = *include else { panic!("a union") };
+    let SelectionSpec::Union { parts: excluded, .. } = *exclude else { panic!("a union") };
+    assert_eq!((parts.len(), excluded.len()), (1, 1));
+    let two =
+        json!({"union": ["tag:y", {"method": "fqn", "value": "*", "exclude": ["tag:z"]}, {"exclude": ["tag:x"]}]});
+    assert!(spec(two).unwrap_err().contains("more than one \"exclude\" in a set"));
+    // What stands beside a set has no meaning, but at the root.
+    let inner = json!({"union": ["tag:y"], "indirect_selection": "cautious"});
+    assert!(spec(json!({"intersection": ["tag:x", inner]})).is_ok());
+    assert!(spec(inner).unwrap_err().contains("nothing beside it"));
 }

@@ -2,6 +2,7 @@
 
 use serde_json::{Map as JsonMap, Value as Json};
 
+use super::aliases;
 use super::columns::{ColumnProperties, take_columns};
 use super::tests::{TestDefinition, take_tests};
 use super::types;
@@ -246,6 +247,7 @@ pub(super) fn read_source(
     fields: &mut Fields<'_>,
     renderer: &dyn RenderYaml,
 ) -> Option<SourceProperties> {
+    let entry = &aliases::translated(entry, fields);
     let mut source = fields.nested(entry, "an entry of sources")?;
     let name = source.name("sources")?;
     source.of = format!("source '{name}'");

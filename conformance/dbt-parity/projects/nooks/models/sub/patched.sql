@@ -1,0 +1,1 @@
+select * from {{ ref('called') }} cross join {{ source('raw', 't') }}
