@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The project `builds` built by dbt Core with dbt-athena and by Owlet on one lakehouse: each way to build a node, in two rounds; then again
-# with parts of the materializations replaced by macros of the project. The tables must be equal, and what `adapter` answers macros too.
+# with parts of the materializations, of unit tests and of clones replaced by macros of the project. The tables must be equal, and what `adapter` answers macros too.
 #
 #   conformance/dbt-athena/builds.sh [path of the owlet binary]
 set -euo pipefail
@@ -20,7 +20,7 @@ trap cleanup EXIT
 mkdir "$work/profiles"
 {
   printf 'builds:\n  target: none\n  outputs:\n'
-  for target in dbt owlet dbt_overrides owlet_overrides; do
+  for target in dbt owlet dbt_clones owlet_clones dbt_overrides owlet_overrides dbt_overrides_clones owlet_overrides_clones; do
     printf '    %s: {type: athena, database: awsdatacatalog, schema: %s, region_name: eu-west-1, threads: 4, s3_staging_dir: "s3://results/%s/", s3_data_dir: "s3://results/data-%s/", lf_tags_database: {team: data}, seed_s3_upload_args: {ServerSideEncryption: AES256, Metadata: {by: "%s"}}}\n' \
       "$target" "$target" "$target" "$target" "$target"
   done
@@ -51,6 +51,18 @@ both() { # TARGETS' SUFFIX
     "$venv/bin/python" "$here/builds.py" schemas "dbt$1" "owlet$1"
   done
   "$venv/bin/python" "$here/builds.py" leftovers "owlet$1"
+  printf '== clones%s\n' "${1:+, parts replaced}"
+  clones dbt "$venv/bin/dbt" by-dbt "dbt$1"
+  clones owlet "$owlet" by-owlet "owlet$1"
+  "$venv/bin/python" "$here/builds.py" schemas "dbt$1_clones" "owlet$1_clones"
+}
+clones() { # NAME PROGRAM DIRECTORY TARGET
+  rm -rf "$work/$1.state"
+  cp -r "$work/$3/target" "$work/$1.state"
+  if ! (cd "$work/$3" && "$2" --no-use-colors clone --state "$work/$1.state" --target "$4_clones" --exclude iceberg --vars '{n: 2}') > "$work/$1.$4.log" 2>&1; then
+    cat "$work/$1.$4.log"
+    exit 1
+  fi
 }
 both ""
 export BUILDS_OVERRIDES=overrides

@@ -5,12 +5,13 @@
 
 {% macro athena__create_table_as(temporary, relation, compiled_code, language='sql', skip_partitioning=false) %}
   {%- set marked = 'select *, \'' ~ model.name ~ '\' as built_by from (' ~ compiled_code ~ ')' -%}
-  {%- set sql = marked if model.name == 'plain' and not temporary else compiled_code -%}
+  {%- set sql = marked if model.name == 'plain' and not temporary and flags.WHICH != 'clone' else compiled_code -%}
   {{ return(dbt.athena__create_table_as(temporary, relation, sql, language, skip_partitioning)) }}
 {% endmacro %}
 
 {% macro athena__create_view_as(relation, sql) %}
-  {{ return(dbt.athena__create_view_as(relation, 'select *, 1 as of_macro from (' ~ sql ~ ')')) }}
+  {%- set marked = 'select *, 1 as of_macro from (' ~ sql ~ ')' -%}
+  {{ return(dbt.athena__create_view_as(relation, sql if flags.WHICH == 'clone' else marked)) }}
 {% endmacro %}
 
 {% macro get_update_statement(col, rule, is_last) %}
@@ -32,4 +33,26 @@
 
 {% macro get_test_sql(main_sql, fail_calc, warn_if, error_if, limit) %}
   {{ return(dbt.get_test_sql(main_sql, fail_calc ~ ' + 1', '> 1', '> 1', limit)) }}
+{% endmacro %}
+
+{% macro process_bucket_column(col, partition_key, table, ns, col_index) %}
+  {%- do log('bucket of ' ~ col if col == 1, info=true) -%}
+  {%- do dbt.process_bucket_column(col, partition_key, table, ns, col_index) -%}
+{% endmacro %}
+
+{% macro get_fixture_sql(rows, column_name_to_data_types) %}
+  {{ dbt.get_fixture_sql(rows + [{'id': 2}], column_name_to_data_types) }}
+{% endmacro %}
+
+{% macro get_unit_test_sql(main_sql, expected_fixture_sql, expected_column_names) %}
+  {%- do run_query('create or replace view ' ~ schema ~ '.of_' ~ model.name ~ " as select '" ~ model.resource_type ~ ' ' ~ this.identifier ~ "' as name") -%}
+  {{ dbt.get_unit_test_sql(main_sql, expected_fixture_sql, expected_column_names) }}
+{% endmacro %}
+
+{% macro can_clone_table() %}
+  {{ return(model.name == 'plain') }}
+{% endmacro %}
+
+{% macro athena__create_or_replace_clone(this_relation, defer_relation) %}
+  {{ return(create_table_as(False, this_relation, 'select *, 1 as cloned from ' ~ defer_relation)) }}
 {% endmacro %}

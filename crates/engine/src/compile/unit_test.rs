@@ -1,12 +1,13 @@
 //! Unit tests: the model over given rows, and the rows it must give.
 
+mod by_macro;
 mod reference;
 
 use std::{collections::HashMap, sync::Arc};
 
 use artifacts::{
     JsonMap,
-    manifest::{ExtraCte, Node, ResourceType, UnitTest},
+    manifest::{ExtraCte, Node, ResourceType, UnitTest, UnitTestGiven},
 };
 use diagnostic::{Diagnostic, Location};
 use indexmap::IndexMap;
@@ -15,7 +16,11 @@ use names::{RelationName, UniqueId};
 use serde_json::Value as Json;
 
 use super::{Compiler, ctes};
-use crate::{adapter::StatementOrigin, context::node::UnitTestInputs, manifest::Found};
+use crate::{
+    adapter::{ResultTable, StatementOrigin},
+    context::node::UnitTestInputs,
+    manifest::Found,
+};
 
 /// A unit test, ready to be run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,10 +30,9 @@ pub struct UnitTestPlan {
     /// The query of the actual rows, with its inputs as CTEs. This is dbt's compiled code of the test.
     pub actual_sql: String,
     /// Both sides in one query: the columns, then `actual_or_expected`, which is `actual` or `expected`.
-    /// This is what dbt writes to `target/run`.
-    pub sql: String,
-    /// The columns that are compared.
-    pub columns: Vec<String>,
+    /// This is what dbt writes to `target/run`. `None` where a macro of the project has a part in it:
+    /// [`Compiler::run_unit_test`] then runs the test.
+    pub sql: Option<String>,
 }
 
 /// Rows as they are compared.
@@ -45,6 +49,8 @@ struct Input {
     relation: RelationName,
     /// The seed, if it is one: its file may give the rows.
     seed: Option<Arc<Node>>,
+    /// What macros see of it.
+    node: Arc<Node>,
 }
 
 /// Rows, or a query that gives them.
@@ -81,10 +87,15 @@ impl Compiler {
         let mut all = input_ctes;
         all.extend(compiled.extra_ctes.iter().cloned());
         let actual_sql = ctes::inject(&compiled.sql, &all);
-        let types = self.query_columns(&test, &actual_sql).map_err(fail)?;
-        let (columns, expected_sql) = self.expected(&test, &types).map_err(fail)?;
-        let sql = comparison(&actual_sql, &expected_sql, &columns);
-        Ok(UnitTestPlan { model: model.unique_id.clone(), actual_sql, sql, columns })
+        let node = Arc::new(by_macro::unit_node(&test, &model, &actual_sql, JsonMap::new()));
+        let model = model.unique_id.clone();
+        if self.materialization_of(&node, by_macro::UNIT)?.is_some() {
+            return Ok(UnitTestPlan { model, actual_sql, sql: None });
+        }
+        let types = self.actual_types(&test, &actual_sql).map_err(fail)?;
+        let (columns, expected_sql) = self.expected(&test, &node, &types).map_err(fail)?;
+        let sql = self.comparison_by_macro(&node, &actual_sql, &expected_sql, &columns).map_err(fail)?;
+        Ok(UnitTestPlan { model, actual_sql, sql: Some(sql) })
     }
 
     /// A CTE for each input, and what stands for what.
@@ -94,16 +105,22 @@ impl Compiler {
         for given in &test.given {
             if given.input.trim() == "this" {
                 let name = format!("__dbt__cte__{}", model.alias);
-                let sql =
-                    self.input_sql(test, &given.rows, &given.format, given.fixture.as_deref(), model.relation(), None)?;
+                let of = Input {
+                    id: model.unique_id.clone(),
+                    cte: name.clone(),
+                    relation: model.relation(),
+                    seed: None,
+                    node: Arc::clone(model),
+                };
+                let sql = self.input_sql(test, given, &of)?;
                 inputs.this = Some(name.clone());
                 found.push(ExtraCte { id: model.unique_id.clone(), sql: ctes::cte(&name, &sql) });
                 continue;
             }
-            let Input { id, cte: name, relation, seed } = self.input(test, model, &given.input)?;
-            let sql = self.input_sql(test, &given.rows, &given.format, given.fixture.as_deref(), relation, seed)?;
-            found.push(ExtraCte { id: id.clone(), sql: ctes::cte(&name, &sql) });
-            inputs.by_id.insert(id, name);
+            let input = self.input(test, model, &given.input)?;
+            let sql = self.input_sql(test, given, &input)?;
+            found.push(ExtraCte { id: input.id.clone(), sql: ctes::cte(&input.cte, &sql) });
+            inputs.by_id.insert(input.id, input.cte);
         }
         Ok((inputs, found))
     }
@@ -126,14 +143,15 @@ impl Compiler {
             let node = self.known(&id)?;
             let seed = (node.resource_type == ResourceType::Seed).then(|| Arc::clone(&node));
             let cte = format!("__dbt__cte__{}", node.alias);
-            return Ok(Input { id, cte, relation: self.relation_or_deferred(&node), seed });
+            return Ok(Input { id, cte, relation: self.relation_or_deferred(&node), seed, node });
         }
         let Some([source, table]) = named.sources.first().map(Vec::as_slice) else { return Err(unknown()) };
         let Some(id) = lookup.find_source(source, table, &test.package_name, root) else { return Err(unknown()) };
         let Some(found) = self.manifest.source(id.as_str()) else { return Err(unknown()) };
         let relation = RelationName::new(found.database.clone().unwrap_or_default(), &found.schema, &found.identifier);
         let cte = format!("__dbt__cte__{}__{}", found.source_name, found.name);
-        Ok(Input { id, cte, relation, seed: None })
+        let node = Arc::new(by_macro::source_node(found));
+        Ok(Input { id, cte, relation, seed: None, node })
     }
 
     /// A node's relation, or where there is none the one that stands in for it (`--defer`): only its columns are asked for.
@@ -146,25 +164,23 @@ impl Compiler {
         }
     }
 
-    fn input_sql(
-        &self,
-        test: &UnitTest,
-        rows: &Json,
-        format: &str,
-        fixture: Option<&str>,
-        relation: RelationName,
-        seed: Option<Arc<Node>>,
-    ) -> Result<String, Diagnostic> {
-        let given = match (rows, fixture, seed) {
-            (Json::Null, None, Some(seed)) => Given::Rows(seed_rows(&seed)?),
-            _ => self.read_rows(rows, format, fixture)?,
+    fn input_sql(&self, test: &UnitTest, given: &UnitTestGiven, input: &Input) -> Result<String, Diagnostic> {
+        let fixture = given.fixture.as_deref();
+        let read = match (&given.rows, fixture, &input.seed) {
+            (Json::Null, None, Some(seed)) => Given::Rows(seed_rows(seed)?),
+            _ => self.read_rows(&given.rows, &given.format, fixture)?,
         };
-        let rows = match given {
+        let rows = match read {
             Given::Sql(sql) => return Ok(sql),
             Given::Rows(rows) => rows,
         };
-        let columns = self.relation_columns(test, &relation)?;
-        rows_sql(&rows, &columns, &format!("'{}'", relation.identifier))
+        // The project's own may ask for the types itself; dbt's need not ask again.
+        if self.is_fixture_replaced(&input.node) {
+            return self.fixture_by_macro(&input.node, &rows, None);
+        }
+        let types = self.relation_columns(test, &input.relation)?;
+        check_names(&rows, &types, &format!("'{}'", input.relation.identifier))?;
+        self.fixture_by_macro(&input.node, &rows, Some(&types))
     }
 
     fn read_rows(&self, rows: &Json, format: &str, fixture: Option<&str>) -> Result<Given, Diagnostic> {
@@ -206,15 +222,43 @@ impl Compiler {
         }
     }
 
+    /// The columns of a query, by lower-case name, with the warehouse's short names of their types.
     fn query_columns(&self, test: &UnitTest, sql: &str) -> Result<IndexMap<String, String>, Diagnostic> {
+        let query = format!("select * from (\n{sql}\n) as __dbt_sbq\nwhere false\nlimit 0");
+        let table = self.ask_for(test, "columns", &query)?;
+        Ok(table.columns.into_iter().map(|column| (column.name.to_lowercase(), column.data_type)).collect())
+    }
+
+    /// As [`Compiler::query_columns`], where texts have their lengths, to which expected values are cut as they would be in a table.
+    fn actual_types(&self, test: &UnitTest, sql: &str) -> Result<IndexMap<String, String>, Diagnostic> {
+        let mut types = self.query_columns(test, sql)?;
+        let texts: Vec<String> =
+            types.iter().filter(|(_, kind)| *kind == "varchar").map(|(name, _)| name.clone()).collect();
+        if texts.is_empty() || test.expect.rows.as_array().is_none_or(Vec::is_empty) {
+            return Ok(types);
+        }
+        let list: Vec<String> = texts.iter().map(|name| format!("typeof(\"{name}\")")).collect();
+        let query = format!(
+            "select {}\nfrom (values 1) as one(n)\nleft join (\nselect * from (\n{sql}\n) as __dbt_sbq\nwhere false\n) as typed on true",
+            list.join(", ")
+        );
+        let table = self.ask_for(test, "types", &query)?;
+        for (name, kind) in texts.into_iter().zip(table.rows.into_iter().next().unwrap_or_default()) {
+            if let Some(kind) = kind.as_str() {
+                types.insert(name, kind.to_owned());
+            }
+        }
+        Ok(types)
+    }
+
+    fn ask_for(&self, test: &UnitTest, step: &str, query: &str) -> Result<ResultTable, Diagnostic> {
         let origin = StatementOrigin {
             node: Some(test.unique_id.clone()),
-            step: "columns".to_owned(),
+            step: step.to_owned(),
             comment: self.query_comment(Some(&test.unique_id)).ok().flatten(),
         };
-        let query = format!("select * from (\n{sql}\n) as __dbt_sbq\nwhere false\nlimit 0");
-        let (_, table) = self.ask(self.host.adapter.execute(&query, &origin, Some(Some(0))))?;
-        Ok(table.columns.into_iter().map(|column| (column.name.to_lowercase(), column.data_type)).collect())
+        let (_, table) = self.ask(self.host.adapter.execute(query, &origin, Some(None)))?;
+        Ok(table)
     }
 
     fn ask<T>(&self, future: impl Future<Output = crate::adapter::AdapterResult<T>>) -> Result<T, Diagnostic> {
@@ -224,7 +268,13 @@ impl Compiler {
         runtime.block_on(future).map_err(|error| (*error.diagnostic).clone())
     }
 
-    fn expected(&self, test: &UnitTest, types: &IndexMap<String, String>) -> Result<(Vec<String>, String), Diagnostic> {
+    /// The columns that are compared, and the query of the expected rows.
+    fn expected(
+        &self,
+        test: &UnitTest,
+        node: &Arc<Node>,
+        types: &IndexMap<String, String>,
+    ) -> Result<(Vec<String>, String), Diagnostic> {
         let expect = &test.expect;
         match self.read_rows(&expect.rows, &expect.format, expect.fixture.as_deref())? {
             Given::Sql(sql) => {
@@ -232,19 +282,12 @@ impl Compiler {
                 Ok((columns.into_keys().collect(), sql))
             }
             Given::Rows(rows) => {
-                let columns: Vec<String> = match rows.first() {
+                check_names(&rows, types, "expected output")?;
+                let columns = match rows.first() {
                     Some(first) => first.keys().map(|name| name.to_lowercase()).collect(),
                     None => types.keys().cloned().collect(),
                 };
-                let mut wanted = IndexMap::new();
-                for column in &columns {
-                    let Some(data_type) = types.get(column) else {
-                        return Err(unknown_column(column, types.keys(), "expected output"));
-                    };
-                    wanted.insert(column.clone(), data_type.clone());
-                }
-                let sql = rows_sql(&rows, &wanted, "expected output")?;
-                Ok((columns, sql))
+                Ok((columns, self.expected_by_macro(node, &rows, types)?))
             }
         }
     }
@@ -363,52 +406,11 @@ fn unknown_column<'a>(column: &str, known: impl Iterator<Item = &'a String>, wha
         .fix("correct the name")
 }
 
-/// A query that gives these rows with these types.
-fn rows_sql(rows: &Rows, columns: &IndexMap<String, String>, what: &str) -> Result<String, Diagnostic> {
-    let select = |row: Option<&IndexMap<String, Json>>| -> Result<String, Diagnostic> {
-        let mut values: HashMap<String, &Json> = HashMap::new();
-        for (name, value) in row.into_iter().flatten() {
-            let name = name.to_lowercase();
-            if !columns.contains_key(&name) {
-                return Err(unknown_column(&name, columns.keys(), what));
-            }
-            values.insert(name, value);
-        }
-        let parts: Vec<String> = columns
-            .iter()
-            .map(|(name, data_type)| {
-                let literal = values.get(name).map_or_else(|| "null".to_owned(), |value| literal(value));
-                format!("cast({literal} as {data_type}) as \"{name}\"")
-            })
-            .collect();
-        Ok(format!("select\n    {}", parts.join(", ")))
-    };
-    if rows.is_empty() {
-        return Ok(format!("{}\nlimit 0", select(None)?));
+/// Whether all columns of the rows are known.
+fn check_names(rows: &Rows, known: &IndexMap<String, String>, what: &str) -> Result<(), Diagnostic> {
+    let names = rows.iter().flat_map(IndexMap::keys).map(|name| name.to_lowercase());
+    match names.into_iter().find(|name| !known.contains_key(name)) {
+        Some(unknown) => Err(unknown_column(&unknown, known.keys(), what)),
+        None => Ok(()),
     }
-    let selects: Result<Vec<String>, Diagnostic> = rows.iter().map(|row| select(Some(row))).collect();
-    Ok(selects?.join("\nunion all\n"))
-}
-
-fn literal(value: &Json) -> String {
-    match value {
-        Json::Null => "null".to_owned(),
-        Json::String(text) => format!("'{}'", text.replace('\'', "''")),
-        Json::Array(_) | Json::Object(_) => format!("'{}'", value.to_string().replace('\'', "''")),
-        other => Value::from(other).to_string(),
-    }
-}
-
-fn comparison(actual: &str, expected: &str, columns: &[String]) -> String {
-    let list = columns.iter().map(|column| format!("\"{column}\"")).collect::<Vec<_>>().join(", ");
-    let side = |name: &str, sql: &str| {
-        format!(
-            "dbt_internal_unit_test_{name} as (\n  select\n    {list}, '{name}' as \"actual_or_expected\"\n  from (\n{sql}\n  ) _dbt_internal_unit_test_{name}\n)"
-        )
-    };
-    format!(
-        "with {},\n{}\nselect * from dbt_internal_unit_test_actual\nunion all\nselect * from dbt_internal_unit_test_expected",
-        side("actual", actual),
-        side("expected", expected)
-    )
 }

@@ -235,7 +235,10 @@ impl Context {
             },
             "pre_hooks" if !inner.is_macro => hooks(&inner.node, "pre-hook"),
             "post_hooks" if !inner.is_macro => hooks(&inner.node, "post-hook"),
-            "defer_relation" => Value::None,
+            "defer_relation" => {
+                let other = inner.compiler.as_ref().and_then(|compiler| compiler.counterpart(&inner.node.unique_id));
+                other.map_or(Value::None, |other| node_relation(&inner.scope, &other).into())
+            }
             "graph" => match &inner.compiler {
                 Some(compiler) => compiler.manifest().graph_value(),
                 None => Value::dict::<&str, Value>([

@@ -1,9 +1,11 @@
 //! dbt's own macros, package `dbt`: `(path, text)`.
 
 pub(super) static BUILT_IN: &[(&str, &str)] = &[
+    ("macros/clones.sql", include_str!("../../macros/clones.sql")),
     ("macros/columns.sql", include_str!("../../macros/columns.sql")),
     ("macros/config.sql", include_str!("../../macros/config.sql")),
     ("macros/dates.sql", include_str!("../../macros/dates.sql")),
+    ("macros/defaults.sql", include_str!("../../macros/defaults.sql")),
     ("macros/expressions.sql", include_str!("../../macros/expressions.sql")),
     ("macros/hooks.sql", include_str!("../../macros/hooks.sql")),
     ("macros/incremental.sql", include_str!("../../macros/incremental.sql")),
@@ -16,4 +18,5 @@ pub(super) static BUILT_IN: &[(&str, &str)] = &[
     ("macros/statement.sql", include_str!("../../macros/statement.sql")),
     ("macros/tests.sql", include_str!("../../macros/tests.sql")),
     ("macros/types.sql", include_str!("../../macros/types.sql")),
+    ("macros/unit_tests.sql", include_str!("../../macros/unit_tests.sql")),
 ];

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use artifacts::manifest::Node;
 
 use super::{
-    RunContext,
+    RunContext, blocking,
     build::{self, Hooks},
     errors,
     job::Outcome,
@@ -15,9 +15,17 @@ use super::{
 };
 use crate::{adapter::Materialization, events::Level};
 
-/// Makes the view, unless there is no counterpart or something of the name is there already.
+/// Makes the view, or what a macro of the project makes in its place, unless there is no counterpart or something of the name is there already.
 pub(super) async fn run(context: &Arc<RunContext>, node: &Arc<Node>) -> Result<Outcome, NodeFailure> {
+    let (compiler, id) = (context.compiler.clone(), node.unique_id.clone());
+    let by_macro = blocking(move || compiler.run_clone(&id)).await.map_err(|error| context.failure(error))?;
     let nothing = || Outcome { message: Some("No-op".to_owned()), ..Outcome::default() };
+    if let Some(done) = by_macro {
+        let Some(done) = done else { return Ok(nothing()) };
+        build::look_again(context, node, &done).await?;
+        build::write_run_sql(context, node, &done.run_sql)?;
+        return Ok(Outcome { response: Some(done.response), ..Outcome::default() });
+    }
     let Some(other) = context.compiler.counterpart(&node.unique_id) else { return Ok(nothing()) };
     let failed = |error| errors::of_adapter(node, &error, None);
     let relation = node.relation();

@@ -34,9 +34,11 @@ pub(super) async fn run(
     let plan = clock.time("compile", compiling).await.map_err(|error| context.failure(error))?;
     let place = pseudo_path(test);
     let path = format!("{}/compiled/{}/{place}", context.compiler.host().target_path, test.package_name);
-    let written = write_text(&context.project_dir.join(&path), &plan.actual_sql)
-        .and_then(|()| write_text(&context.target_dir.join("run").join(&test.package_name).join(&place), &plan.sql));
-    written.map_err(|error| context.failure(error))?;
+    write_text(&context.project_dir.join(&path), &plan.actual_sql).map_err(|error| context.failure(error))?;
+    let write_run = |sql: &str| {
+        let path = context.target_dir.join("run").join(&test.package_name).join(&place);
+        write_text(&path, sql).map_err(|error| context.failure(error))
+    };
     *compiled = Some(Arc::new(Compiled {
         id: test.unique_id.clone(),
         sql: plan.actual_sql.as_str().into(),
@@ -44,16 +46,29 @@ pub(super) async fn run(
         ..Compiled::default()
     }));
 
-    let origin = StatementOrigin { node: Some(test.unique_id.clone()), step: "main".to_owned(), comment: None };
-    let executing = context.adapter.execute(&plan.sql, &origin, Some(None));
-    let (response, table) = clock.time("execute", executing).await.map_err(|error| NodeFailure {
+    let failed = |error: &str, cancelled: bool| NodeFailure {
         message: format!(
             "An error occurred during execution of unit test '{}'. There may be an error in the unit test definition: check the data types.\n  {}",
             test.name,
-            error.to_string().replace('\n', "\n  ")
+            error.replace('\n', "\n  ")
         ),
-        cancelled: error.cancelled,
-    })?;
+        cancelled,
+    };
+    let (response, table) = match plan.sql {
+        Some(sql) => {
+            write_run(&sql)?;
+            let origin = StatementOrigin { node: Some(test.unique_id.clone()), step: "main".to_owned(), comment: None };
+            let executing = context.adapter.execute(&sql, &origin, Some(None));
+            clock.time("execute", executing).await.map_err(|error| failed(&error.to_string(), error.cancelled))?
+        }
+        None => {
+            let (compiler, id, actual) = (context.compiler.clone(), test.unique_id.clone(), plan.actual_sql);
+            let running = blocking(move || compiler.run_unit_test(&id, &actual));
+            let done = clock.time("execute", running).await.map_err(|error| failed(&error.to_string(), false))?;
+            write_run(&done.run_sql)?;
+            (done.response, done.rows)
+        }
+    };
     let (columns, actual, expected) = split(&table).map_err(|message| NodeFailure { message, cancelled: false })?;
     Ok(match diff(&columns, actual, expected) {
         None => Outcome {

@@ -114,10 +114,14 @@ fn answer(invocation: &Invocation, manifest: &Manifest, word: &str, rest: &str, 
             Ok(compiled) => output.push(compiled.sql.to_string()),
             Err(diagnostic) => output.push(diagnostic.to_string()),
         },
-        "unit-test" => match compiler.unit_test(&find_unit_test(manifest, rest)) {
-            Ok(plan) => output.push(plan.sql),
-            Err(diagnostic) => output.push(diagnostic.to_string()),
-        },
+        "unit-test" => {
+            let id = find_unit_test(manifest, rest);
+            let sql = compiler.unit_test(&id).and_then(|plan| match plan.sql {
+                Some(sql) => Ok(sql),
+                None => compiler.run_unit_test(&id, &plan.actual_sql).map(|done| done.run_sql),
+            });
+            output.push(sql.unwrap_or_else(|diagnostic| diagnostic.to_string()));
+        }
         "run-operation" => {
             let (name, args) = rest.split_once(' ').unwrap_or((rest, "{}"));
             let args = serde_json::from_str(args).expect("arguments are JSON");
