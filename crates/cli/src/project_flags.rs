@@ -9,6 +9,8 @@ use project::{SourceText, yaml};
 #[derive(Debug, Clone, Default)]
 pub struct ProjectFlags {
     pub values: yaml::Map,
+    /// `log-path` of dbt_project.yml, as it is written: dbt does not render it.
+    pub log_path: Option<PathBuf>,
     /// The file that they are in.
     source: SourceText,
     /// They are from profiles.yml.
@@ -19,13 +21,22 @@ impl ProjectFlags {
     /// Reads both files. One that cannot be read gives none here and its error when it is loaded; if both have flags, the project's
     /// hold, and it is a mistake.
     pub fn read(project_dir: Option<&Path>, profiles_dirs: &[PathBuf]) -> (Self, Option<Diagnostic>) {
-        let of_project = project_dir.and_then(|dir| mapping_in(&dir.join("dbt_project.yml"), "flags"));
+        let project_file = project_dir.map(|dir| dir.join("dbt_project.yml"));
+        let of_project = project_file.as_deref().and_then(|file| mapping_in(file, "flags"));
+        let log_path = project_file.as_deref().and_then(log_path_in);
+        let (flags, mistake) = Self::of(of_project, profiles_dirs);
+        (Self { log_path, ..flags }, mistake)
+    }
+
+    fn of(of_project: Option<Flags>, profiles_dirs: &[PathBuf]) -> (Self, Option<Diagnostic>) {
         let profiles = profiles_dirs.iter().map(|dir| dir.join("profiles.yml")).find(|path| path.is_file());
         let of_profiles = profiles.as_deref().and_then(|path| mapping_in(path, "config"));
         match (of_project, of_profiles) {
             (None, None) => (Self::default(), None),
-            (Some((_, values, source)), None) => (Self { values, source, are_of_profiles: false }, None),
-            (None, Some((_, values, source))) => (Self { values, source, are_of_profiles: true }, None),
+            (Some((_, values, source)), None) => (Self { values, source, ..Self::default() }, None),
+            (None, Some((_, values, source))) => {
+                (Self { values, source, are_of_profiles: true, ..Self::default() }, None)
+            }
             (Some((_, values, source)), Some((position, _, profiles))) => {
                 let what =
                     "Runtime Error\n  Do not specify both 'config' in profiles.yml and 'flags' in dbt_project.yml";
@@ -33,7 +44,7 @@ impl ProjectFlags {
                     .at(profiles.location(position))
                     .cause("`config:` of profiles.yml is the older place of `flags:`")
                     .fix("move what it says below `flags:` of dbt_project.yml");
-                (Self { values, source, are_of_profiles: false }, Some(both))
+                (Self { values, source, ..Self::default() }, Some(both))
             }
         }
     }
@@ -71,8 +82,18 @@ impl ProjectFlags {
     }
 }
 
-/// What stands below a key, if that is anything, and where.
-fn mapping_in(file: &Path, key: &str) -> Option<(yaml::Position, yaml::Map, SourceText)> {
+fn log_path_in(file: &Path) -> Option<PathBuf> {
+    let text = fs_err::read_to_string(file).ok().filter(|text| text.contains("log-path"))?;
+    let (node, _) = yaml::parse(&text).ok()?;
+    let written = node.value.as_map()?.get("log-path")?.value.scalar_text()?;
+    Some(written).filter(|path| !path.is_empty()).map(PathBuf::from)
+}
+
+/// What stands below a key, where, and in which file.
+type Flags = (yaml::Position, yaml::Map, SourceText);
+
+/// What stands below a key, if that is anything.
+fn mapping_in(file: &Path, key: &str) -> Option<Flags> {
     let text = fs_err::read_to_string(file).ok()?;
     let (node, _) = yaml::parse(&text).ok()?;
     let found = node.value.as_map()?.get(key)?;

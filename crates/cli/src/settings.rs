@@ -146,7 +146,7 @@ impl Settings {
             profile: text(&global.profile, "PROFILE"),
             target: text(&global.target, "TARGET"),
             target_path: path(&global.target_path, "TARGET_PATH"),
-            log_path: path(&global.log_path, "LOG_PATH"),
+            log_path: path(&global.log_path, "LOG_PATH").or_else(|| flags.log_path.clone()),
             // The older names of variables count more than the newer ones, as with dbt.
             state: global.state.clone().or_else(|| path(&None, "ARTIFACT_STATE_PATH").or_else(|| path(&None, "STATE"))),
             defer_state: path(&global.defer_state, "DEFER_STATE"),

@@ -15,7 +15,7 @@ use crate::render::{RenderYaml, Step, render_tree};
 use crate::source::SourceText;
 use crate::spelling::{meant, misspelt_config};
 use crate::version::VersionRequirement;
-use crate::yaml::{self, Map, Node, Value};
+use crate::yaml::{self, Map, Node, Position, Value};
 
 /// Names that Jinja contexts use themselves.
 const RESERVED_NAMES: [&str; 40] = [
@@ -287,13 +287,13 @@ fn read(root: &Path, source: &SourceText, mut fields: Fields<'_>, unrendered: &N
         root: root.to_owned(),
         version: fields.text("version"),
         profile: fields.text("profile"),
-        model_paths: paths(&mut fields, "model-paths", Some("source-paths"), &["models"]),
-        seed_paths: paths(&mut fields, "seed-paths", Some("data-paths"), &["seeds"]),
-        test_paths: paths(&mut fields, "test-paths", None, &["tests"]),
-        analysis_paths: paths(&mut fields, "analysis-paths", None, &["analyses"]),
-        macro_paths: paths(&mut fields, "macro-paths", None, &["macros"]),
-        snapshot_paths: paths(&mut fields, "snapshot-paths", None, &["snapshots"]),
-        function_paths: paths(&mut fields, "function-paths", None, &["functions"]),
+        model_paths: searched(root, &mut fields, "model-paths", Some("source-paths"), "models"),
+        seed_paths: searched(root, &mut fields, "seed-paths", Some("data-paths"), "seeds"),
+        test_paths: searched(root, &mut fields, "test-paths", None, "tests"),
+        analysis_paths: searched(root, &mut fields, "analysis-paths", None, "analyses"),
+        macro_paths: searched(root, &mut fields, "macro-paths", None, "macros"),
+        snapshot_paths: searched(root, &mut fields, "snapshot-paths", None, "snapshots"),
+        function_paths: searched(root, &mut fields, "function-paths", None, "functions"),
         asset_paths: paths(&mut fields, "asset-paths", None, &[]),
         osi_paths: paths(&mut fields, "osi-paths", None, &["osi", "OSI"]),
         target_path: output_path(
@@ -469,6 +469,46 @@ fn check_config_version(fields: &mut Fields<'_>) {
         node.value.scalar_text().unwrap_or_else(|| node.value.kind().to_owned())
     );
     fields.report(node.position, what, None, "write `config-version: 2`, or remove the line");
+}
+
+/// A list of directories in which nodes or macros are looked for: dbt finds each as often as a directory is listed, and refuses what it
+/// finds twice.
+fn searched(root: &Path, fields: &mut Fields<'_>, key: &str, old: Option<&str>, default: &str) -> Vec<String> {
+    let items = |fields: &Fields<'_>, key: &str| match fields.peek(key).map(|node| node.value.clone()) {
+        Some(Value::Seq(items)) => items,
+        _ => Vec::new(),
+    };
+    let mut written = items(fields, key);
+    if let Some(old) = old.filter(|_| written.is_empty()) {
+        written = items(fields, old);
+    }
+    let found = paths(fields, key, old, &[default]);
+    let file = if key == "seed-paths" { "csv" } else { "sql" };
+    for (index, path) in found.iter().enumerate() {
+        // `models/sub` is below `models`, whichever of the two comes first.
+        let is_below = |other: &String| Path::new(path).starts_with(other);
+        let Some(other) = found
+            .iter()
+            .enumerate()
+            .find(|(at, other)| *at != index && is_below(other) && (*at < index || path != *other))
+        else {
+            continue;
+        };
+        let Some(example) = first_file(&root.join(path), file) else { continue };
+        let example = example.strip_prefix(root).unwrap_or(&example).display().to_string();
+        let position = written.get(index).map_or(Position::default(), |item| item.position);
+        let what = format!("Compilation Error\n  `{key}` lists what is below '{path}' twice.");
+        let cause = format!("{example} is found below '{path}' and below '{}', and its names must be unique", other.1);
+        fields.report(position, what, Some(cause), "remove one of the two");
+    }
+    found
+}
+
+/// Some file with an ending below a directory.
+fn first_file(directory: &Path, ending: &str) -> Option<PathBuf> {
+    let files = walkdir::WalkDir::new(directory).sort_by_file_name().into_iter().filter_map(Result::ok);
+    let mut files = files.map(walkdir::DirEntry::into_path);
+    files.find(|path| path.extension().is_some_and(|found| found == ending) && path.is_file())
 }
 
 /// A list of directories without trailing slashes. `old` is the key's deprecated name.

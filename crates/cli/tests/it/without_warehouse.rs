@@ -141,3 +141,17 @@ fn flags_of_the_project_are_mistakes_with_a_place() {
     }
     assert_eq!(owlet(folder.path(), &["debug"]).code, Some(2), "dbt's debug stops there, too");
 }
+
+/// As dbt Core 1.12: deprecated and honoured, unless the command line or a variable says otherwise.
+#[test]
+fn the_log_goes_where_the_project_says() {
+    let folder = project(&[("m.sql", "select 1 as id")]);
+    let path = |name: &str| folder.path().join(name);
+    fs_err::write(path("dbt_project.yml"), "name: shop\nprofile: shop\nlog-path: said\n").expect("written");
+    let done = owlet(folder.path(), &["parse"]);
+    assert_eq!(done.code, Some(0), "{}", done.stdout);
+    assert!(done.stdout.contains("The `log-path` config in `dbt_project.yml` has been deprecated"), "{}", done.stdout);
+    assert!(path("said/dbt.log").is_file() && !path("logs").exists());
+    assert_eq!(owlet(folder.path(), &["parse", "--log-path", "asked"]).code, Some(0));
+    assert!(path("asked/dbt.log").is_file() && !path("logs").exists());
+}

@@ -158,3 +158,25 @@ fn variables_may_have_a_file_of_their_own() {
     write("dbt_project.yml", "name: shop\nvars: {b: 1}\n");
     assert!(load().1[0].what.contains("both vars.yml and dbt_project.yml"));
 }
+
+/// As dbt Core 1.12, which then finds every name twice; a directory without files can be listed as often as one likes.
+#[test]
+fn a_path_with_files_is_listed_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs_err::create_dir_all(folder.path().join("models/sub")).expect("created");
+    fs_err::create_dir_all(folder.path().join("macros")).expect("created");
+    fs_err::write(folder.path().join("models/sub/a.sql"), "select 1 as id").expect("written");
+    let whats = |paths: &str| -> Vec<String> {
+        let source = SourceText::new("dbt_project.yml", format!("name: shop\n{paths}"));
+        let (_, told) = DbtProject::parse(folder.path(), source, &Verbatim);
+        let place = |told: &diagnostic::Diagnostic| told.location.as_ref().and_then(|at| at.line).unwrap_or_default();
+        told.iter().map(|told| format!("{}: {}", place(told), told.what.replace("\n  ", ": "))).collect()
+    };
+    let twice = |line: usize, path: &str| {
+        vec![format!("{line}: Compilation Error: `model-paths` lists what is below '{path}' twice.")]
+    };
+    assert_eq!(whats("model-paths: [models, ./models/]\n"), twice(2, "models"));
+    assert_eq!(whats("model-paths:\n- models\n- models/sub\n"), twice(4, "models/sub"));
+    assert_eq!(whats("model-paths:\n- models/sub\n- models\n"), twice(3, "models/sub"));
+    assert!(whats("macro-paths: [macros, macros]\nmodel-paths: [models, more]\n").is_empty());
+}
