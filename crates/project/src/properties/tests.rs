@@ -107,9 +107,9 @@ fn read_test(fields: &mut Fields<'_>, node: &Node, renderer: &dyn RenderYaml) ->
             let (name, body) = map.iter().next()?;
             let body = match &body.value {
                 Value::Map(body) => body.clone(),
-                Value::Null => Map::new(),
                 other => {
-                    bad(fields, format!("test arguments must be a dict, got {} (value {name})", other.kind()));
+                    // `- unique:` is a slip for `- unique`.
+                    bad(fields, format!("test arguments must be a dict, got {} (of '{name}')", other.kind()));
                     return None;
                 }
             };

@@ -274,7 +274,7 @@ models:
     meta: {a: 1}
     config: {meta: {b: 1}}
     tests: [a]
-    data_tests: [b, {c: 1, d: 2}, {e: text}, 5]
+    data_tests: [b, {c: 1, d: 2}, {e: text}, {f: }, 5]
     constraints: [{type: primary}]
   - {name: v, versions: [{v: 1}, {v: 1}, {}], latest_version: 5}
 sources: {a: 1}
@@ -289,7 +289,8 @@ unit_tests: [{name: u, model: m}]
             "Parsing Error: In models/schema.yml: found meta dictionary in 'config' dictionary and as top-level key of model 'orders'.",
             "Parsing Error: Invalid test config: cannot have both 'tests' and 'data_tests' defined on model 'orders'",
             "Parsing Error: Invalid test config given in models/schema.yml: test definition dictionary must have exactly one key, got 2 (c, d)",
-            "Parsing Error: Invalid test config given in models/schema.yml: test arguments must be a dict, got a string (value e)",
+            "Parsing Error: Invalid test config given in models/schema.yml: test arguments must be a dict, got a string (of 'e')",
+            "Parsing Error: Invalid test config given in models/schema.yml: test arguments must be a dict, got null (of 'f')",
             "Parsing Error: Invalid test config given in models/schema.yml: test must be a string or a mapping, got an integer",
             "Parsing Error: Invalid constraint type 'primary' on a constraint of model 'orders'",
             "Parsing Error: Found duplicate version: '1' in versions list of model 'v'",
