@@ -54,7 +54,10 @@ pub async fn run(session: &Session, args: &ShowArgs) -> anyhow::Result<Outcome> 
     for id in shown {
         let node = compiler.manifest().node(id.as_str()).cloned();
         let sql = match &node {
-            Some(node) if node.resource_type.as_str() == "seed" => format!("select * from {}", node.relation()),
+            // What they are made of is no query.
+            Some(node) if node.resource_type.as_str() == "seed" || node.language == "python" => {
+                format!("select * from {}", node.relation())
+            }
             _ => {
                 let (compiler, id) = (compiler.clone(), id.clone());
                 let compiled = tokio::task::spawn_blocking(move || compiler.compile(&id)).await?;

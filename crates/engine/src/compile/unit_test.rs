@@ -73,6 +73,13 @@ impl Compiler {
             .tested_node()
             .ok_or_else(|| fail(Diagnostic::error("the unit test has no model")))
             .and_then(|model| self.known(model))?;
+        if model.language == "python" {
+            return Err(fail(
+                Diagnostic::error(format!("'{}' is a Python model", model.name))
+                    .cause("a unit test puts its rows into the model's SQL, and runs it as a query")
+                    .fix("test what the SQL models around it do, or write the model in SQL"),
+            ));
+        }
         let (inputs, input_ctes) = self.inputs(&test, &model).map_err(fail)?;
         let overrides = test.overrides.clone().unwrap_or_default();
         let macros = self.overridden_macros(&model, &overrides.macros);
