@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use super::State;
+use crate::filters;
 use crate::syntax::ast::{Arguments, Comparison, Expr, ExprKind};
 use crate::value::{Slice, check_size};
 use crate::{CallArgs, Dict, DictMap, Error, ErrorKind, Key, Result, Value};
@@ -41,13 +42,13 @@ impl State<'_> {
                 let filter = filter.ok_or_else(|| unknown("filter", name))?;
                 let of = self.evaluate(of)?;
                 let args = self.evaluate_arguments(arguments)?;
-                filter(self, of, args)
+                filters::apply(self, name, filter, of, args)
             }
             ExprKind::Test(of, name, test, arguments) => {
                 let test = test.ok_or_else(|| unknown("test", name))?;
                 let of = self.evaluate(of)?;
                 let args = self.evaluate_arguments(arguments)?;
-                test(self, &of, args).map(Value::Bool)
+                filters::holds(self, name, test, &of, args).map(Value::Bool)
             }
             ExprKind::And(left, right) => {
                 let left = self.evaluate(left)?;

@@ -299,7 +299,7 @@ impl<'g> State<'g> {
     }
 
     /// What calling a missing attribute gives: an error, or undefined in capture mode.
-    pub(crate) fn call_missing(&mut self, type_name: &str, name: &str) -> Result<Value> {
+    pub fn call_missing(&mut self, type_name: &str, name: &str) -> Result<Value> {
         let undefined = self.undefined_with(Undefined {
             of: Some(format!("{type_name} object")),
             name: Some(name.into()),

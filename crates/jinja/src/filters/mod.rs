@@ -14,6 +14,84 @@ pub(crate) type Filter = fn(&mut State<'_>, Value, CallArgs) -> Result<Value>;
 /// A test.
 pub(crate) type Test = fn(&mut State<'_>, &Value, CallArgs) -> Result<bool>;
 
+/// Filters that take nothing but the value they are applied to.
+const WITHOUT_ARGUMENTS: [&str; 27] = [
+    "abs",
+    "as_bool",
+    "as_native",
+    "as_number",
+    "as_text",
+    "capitalize",
+    "count",
+    "e",
+    "escape",
+    "first",
+    "forceescape",
+    "is_list",
+    "items",
+    "last",
+    "length",
+    "list",
+    "lower",
+    "pprint",
+    "random",
+    "reverse",
+    "safe",
+    "string",
+    "striptags",
+    "title",
+    "upper",
+    "urlencode",
+    "wordcount",
+];
+
+/// Tests that ask how two values stand to each other.
+const WITH_ARGUMENT: [&str; 18] = [
+    "!=",
+    "<",
+    "<=",
+    "==",
+    ">",
+    ">=",
+    "divisibleby",
+    "eq",
+    "equalto",
+    "ge",
+    "greaterthan",
+    "gt",
+    "in",
+    "le",
+    "lessthan",
+    "lt",
+    "ne",
+    "sameas",
+];
+
+/// Applies the filter of this name.
+pub(crate) fn apply(state: &mut State<'_>, name: &str, filter: Filter, value: Value, args: CallArgs) -> Result<Value> {
+    if !args.is_empty() && WITHOUT_ARGUMENTS.contains(&name) {
+        return Err(too_many("filter", name, "no arguments", &args));
+    }
+    filter(state, value, args)
+}
+
+/// Whether the test of this name holds.
+pub(crate) fn holds(state: &mut State<'_>, name: &str, test: Test, value: &Value, args: CallArgs) -> Result<bool> {
+    match given(&args) {
+        2.. if WITH_ARGUMENT.contains(&name) => Err(too_many("test", name, "one argument", &args)),
+        1.. if !WITH_ARGUMENT.contains(&name) => Err(too_many("test", name, "no arguments", &args)),
+        _ => test(state, value, args),
+    }
+}
+
+fn given(args: &CallArgs) -> usize {
+    args.positional.len() + args.keyword.len()
+}
+
+fn too_many(what: &str, name: &str, takes: &str, args: &CallArgs) -> Error {
+    Error::type_error(format!("the {what} '{name}' takes {takes} ({} given)", given(args)))
+}
+
 /// The filter of this name.
 pub(crate) fn filter(name: &str) -> Option<Filter> {
     Some(match name {

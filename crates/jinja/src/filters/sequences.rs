@@ -328,7 +328,7 @@ fn map(state: &mut State<'_>, value: Value, mut args: CallArgs) -> Result<Value>
         return Err(Error::new(ErrorKind::Runtime, format!("No filter named {}.", Value::from(name).repr())));
     };
     for item in items {
-        mapped.push(filter(state, item, args.clone())?);
+        mapped.push(super::apply(state, &name, filter, item, args.clone())?);
     }
     Ok(generator(mapped))
 }
@@ -348,7 +348,7 @@ fn select(state: &mut State<'_>, value: Value, mut args: CallArgs, by_attribute:
     } else {
         let name = args.positional.remove(0).to_string();
         match super::test(&name) {
-            Some(test) => Some(test),
+            Some(test) => Some((name, test)),
             None => {
                 return Err(Error::new(ErrorKind::Runtime, format!("No test named {}.", Value::from(name).repr())));
             }
@@ -360,8 +360,8 @@ fn select(state: &mut State<'_>, value: Value, mut args: CallArgs, by_attribute:
             Some(path) => follow(state, &item, path)?,
             None => item.clone(),
         };
-        let holds = match test {
-            Some(test) => test(state, &subject, args.clone())?,
+        let holds = match &test {
+            Some((name, test)) => super::holds(state, name, *test, &subject, args.clone())?,
             None => subject.is_true(),
         };
         if holds == wanted {

@@ -111,18 +111,29 @@ fn zip_strict(_: &mut State<'_>, args: CallArgs) -> Result<Value> {
 fn diff_of_two_dicts(_: &mut State<'_>, args: CallArgs) -> Result<Value> {
     let [a, b] = args.bind("diff_of_two_dicts", ["dict_a", "dict_b"], 2)?;
     let entries = |value: Option<Value>| crate::methods::entries_of(&value.unwrap_or(Value::None));
-    let lower = |value: &Value| value.to_string().to_lowercase();
+    let lower = |value: &Value| match value.as_str() {
+        Some(text) => Ok(text.to_lowercase()),
+        None => Err(Error::type_error(format!("'{}' object has no attribute 'casefold'", value.type_name()))),
+    };
     let mut others: Vec<(String, Vec<String>)> = Vec::new();
     for (key, list) in entries(b)? {
-        others.push((lower(&key), list.items()?.iter().map(lower).collect()));
+        others.push((lower(&key)?, list.items()?.iter().map(lower).collect::<Result<_>>()?));
     }
     let mut map = DictMap::default();
     for (key, list) in entries(a)? {
-        let other = others.iter().find(|(known, _)| *known == lower(&key)).map(|(_, items)| items);
-        let left: Vec<Value> =
-            list.items()?.into_iter().filter(|item| !other.is_some_and(|other| other.contains(&lower(item)))).collect();
-        // A key that `b` does not have is kept even with an empty list.
-        if other.is_none() || !left.is_empty() {
+        let wanted = lower(&key)?;
+        let Some((_, other)) = others.iter().find(|(known, _)| *known == wanted) else {
+            // A key that `b` does not have is kept, whatever is below it.
+            map.insert(Key::new(key)?, list);
+            continue;
+        };
+        let mut left = Vec::new();
+        for item in list.items()? {
+            if !other.contains(&lower(&item)?) {
+                left.push(item);
+            }
+        }
+        if !left.is_empty() {
             map.insert(Key::new(key)?, Value::list(left));
         }
     }
