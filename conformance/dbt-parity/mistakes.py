@@ -2,7 +2,7 @@
 """A real project with one mistake at a time, by dbt Core and by Owlet: is it refused, and of what is warned?
 
     mistakes.py PROJECT --owlet BIN [--number N] [--first K] [--listed] [--out FILE] [--show] [NAME…]
-    mistakes.py PROJECT --owlet BIN --replay | --record
+    mistakes.py PROJECT --owlet BIN --replay | --record [NAME…]
 
 Runs in the Python that dbt Core and dbt-athena are installed in. PROJECT's packages are installed. It is copied; of each kind of mutations.py the
 mutations number K to K + N - 1 are made, and with `--listed` the mistakes of mistakes.yml. NAME is one of these (`drop_brace.3`) or a kind.
@@ -247,6 +247,10 @@ def main() -> int:
                 for who, error in (("dbt", theirs["error"]), ("owlet", ours["error"])):
                     print(f"  {who}: " + "\n    ".join((error or f"accepts it {(ours if who == 'owlet' else theirs)['warnings']}").splitlines()[:30]), flush=True)
     if options.record:
+        # Of those that were not asked about, what is recorded stays.
+        before = json.loads(RECORD.read_text()) if options.names else {}
+        listed = [mistake["name"] for mistake in yaml.safe_load((HERE / "mistakes.yml").read_text())]
+        record = {name: said for name in listed if (said := record.get(name) or before.get(name))}
         RECORD.write_text("{\n" + ",\n".join(f"{json.dumps(name)}: {json.dumps(said)}" for name, said in record.items()) + "\n}\n")
     print(", ".join(f"{count} {what}" for what, count in counts.items()), file=sys.stderr)
     return 0 if counts["agree"] + counts["differ as is known"] == counts["mistakes"] and not counts["agree unexpectedly"] else 1

@@ -162,21 +162,27 @@ fn source(selection: &Selection<'_>, value: &str) -> Answer {
 
 /// dbt globs the root project's directory and then compares; what lies there is known from its nodes.
 fn path(selection: &Selection<'_>, value: &str, root: &str) -> Answer {
-    let pattern = value.strip_prefix("./").unwrap_or(value);
+    let pattern = plain(value);
     let mut there = BTreeSet::new();
     let nodes = selection.graph.nodes();
     for node in nodes.iter().filter(|node| node.package_name == root) {
         for path in std::iter::once(&node.original_file_path).chain(&node.patch_path) {
-            let candidates = std::iter::once(path.as_str()).chain(parents(path));
+            let path = plain(path);
+            let candidates = std::iter::once(path).chain(parents(path));
             there.extend(candidates.filter(|candidate| glob_path_matches(candidate, pattern)));
         }
     }
     filter(selection, |node| {
-        let path = node.original_file_path.as_str();
+        let path = plain(&node.original_file_path);
         there.contains(path)
-            || node.patch_path.as_deref().is_some_and(|path| there.contains(path))
+            || node.patch_path.as_deref().is_some_and(|path| there.contains(plain(path)))
             || parents(path).any(|parent| there.contains(parent))
     })
+}
+
+/// `./a/b.sql` → `a/b.sql`.
+fn plain(path: &str) -> &str {
+    path.strip_prefix("./").unwrap_or(path)
 }
 
 /// `a/b/c.sql` → `a/b`, `a`.

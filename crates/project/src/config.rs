@@ -3,6 +3,7 @@
 use indexmap::IndexMap;
 use serde_json::{Map as JsonMap, Value as Json};
 
+use crate::aliases;
 use crate::yaml::Map;
 
 /// Configs of a node or of one layer, by key without `+`.
@@ -151,15 +152,7 @@ pub fn canonical_key(key: &str) -> &str {
     match key {
         "pre_hook" => "pre-hook",
         "post_hook" => "post-hook",
-        other => aliased_key(other),
-    }
-}
-
-/// dbt-athena's other name for a config; `unrendered_config` has the one that counts as well.
-pub fn aliased_key(key: &str) -> &str {
-    match key {
-        "catalog" => "database",
-        other => other,
+        other => aliases::canonical(other),
     }
 }
 
@@ -221,28 +214,27 @@ pub enum MergeRule {
 }
 
 impl MergeRule {
-    /// The rule of a config key.
+    /// The rule of a config key between two calls of `config()`. Of layers, models and their like have this one too.
     pub fn of(key: &str) -> Self {
         match key {
             "tags" | "pre-hook" | "post-hook" | "packages" => Self::Append,
-            "meta"
-            | "quoting"
-            | "column_types"
-            | "docs"
-            | "contract"
-            | "latest_version_pointer"
-            | "snapshot_meta_column_names" => Self::Update,
+            "meta" | "quoting" | "column_types" | "docs" | "contract" | "snapshot_meta_column_names" => Self::Update,
             "grants" => Self::DictKeyAppend,
             _ => Self::Clobber,
         }
     }
 }
 
-/// Puts `layer` over `base`. The layer's keys may still be spelled `pre_hook`.
+/// Puts what a call of `config()` says over what calls before it said.
 pub fn merge_config(base: &mut Config, layer: &Config) {
+    merge_config_by(MergeRule::of, base, layer);
+}
+
+/// Puts `layer` over `base`, each key by its rule. The layer's keys may still be spelled `pre_hook`.
+pub fn merge_config_by(rule: impl Fn(&str) -> MergeRule, base: &mut Config, layer: &Config) {
     for (key, value) in layer {
         let key = canonical_key(key);
-        let merged = match (MergeRule::of(key), base.get(key)) {
+        let merged = match (rule(key), base.get(key)) {
             (MergeRule::Append, below) => {
                 let mut items = below.map(listed).unwrap_or_default();
                 items.extend(listed(value));
@@ -254,7 +246,6 @@ pub fn merge_config(base: &mut Config, layer: &Config) {
                     merged.extend(above.clone());
                     Json::Object(merged)
                 }
-                Json::Null => Json::Object(below.clone()),
                 other => other.clone(),
             },
             (MergeRule::DictKeyAppend, below) => match value {
@@ -293,7 +284,6 @@ fn append_keys(below: Option<&Config>, above: &Config) -> Config {
 
 fn listed(value: &Json) -> Vec<Json> {
     match value {
-        Json::Null => Vec::new(),
         Json::Array(items) => items.clone(),
         other => vec![other.clone()],
     }

@@ -6,6 +6,7 @@ use diagnostic::{Diagnostic, Location};
 use regex::Regex;
 use serde_json::{Map as JsonMap, Value as Json};
 
+use crate::aliases::refuse_both_names;
 use crate::config::{ConfigKind, ConfigTree, ConfigTrees};
 use crate::fields::Fields;
 use crate::flags::ProjectFlags;
@@ -484,10 +485,11 @@ fn searched(root: &Path, fields: &mut Fields<'_>, key: &str, old: Option<&str>, 
     }
     let found = paths(fields, key, old, &[default]);
     let file = if key == "seed-paths" { "csv" } else { "sql" };
-    for (index, path) in found.iter().enumerate() {
+    let plain: Vec<&str> = found.iter().map(|path| path.strip_prefix("./").unwrap_or(path)).collect();
+    for (index, path) in plain.iter().enumerate() {
         // `models/sub` is below `models`, whichever of the two comes first.
-        let is_below = |other: &String| Path::new(path).starts_with(other);
-        let Some(other) = found
+        let is_below = |other: &str| Path::new(path).starts_with(other);
+        let Some(other) = plain
             .iter()
             .enumerate()
             .find(|(at, other)| *at != index && is_below(other) && (*at < index || path != *other))
@@ -543,7 +545,7 @@ fn paths(fields: &mut Fields<'_>, key: &str, old: Option<&str>, default: &[&str]
     if !written {
         return default.iter().map(|path| (*path).to_owned()).collect();
     }
-    found.iter().map(|path| path.trim_end_matches('/').trim_start_matches("./").to_owned()).collect()
+    found.iter().map(|path| path.trim_end_matches('/').to_owned()).collect()
 }
 
 fn docs_paths(fields: &mut Fields<'_>, project: &DbtProject) -> Vec<String> {
@@ -681,6 +683,13 @@ fn read_configs(fields: &mut Fields<'_>, unrendered: &Node) -> ConfigTrees {
 
 /// Configs of a tree: keys with a `+`, and those whose value is not a folder's.
 fn report_tree_slips(path: &str, tree: &Map, fields: &mut Fields<'_>) {
+    let configs = tree.entries().filter_map(|entry| {
+        let key = entry.key.value.as_str()?;
+        let config = key.strip_prefix('+').map(str::trim);
+        let is_folder = config.is_none() && entry.value.value.as_map().is_some();
+        (!is_folder).then(|| (config.unwrap_or(key), entry.key.position))
+    });
+    refuse_both_names(configs, fields);
     for entry in tree.entries() {
         let Value::Str(key) = &entry.key.value else { continue };
         let config = key.strip_prefix('+').map(str::trim);

@@ -3,6 +3,7 @@
 use diagnostic::Diagnostic;
 use serde_json::{Map as JsonMap, Value as Json};
 
+use crate::aliases;
 use crate::source::SourceText;
 use crate::spelling::{CONFIGS, meant};
 use crate::yaml::{Entry, Map, Node, Position, Value, json_key};
@@ -200,6 +201,7 @@ impl<'a> Fields<'a> {
 
     /// The same for the keys of a `config`.
     pub fn report_config_slips(&mut self, config: &Map) {
+        aliases::refuse_both_names(aliases::places(config), self);
         for (key, position, meant) in slips(config.entries(), CONFIGS) {
             let warning = self
                 .source

@@ -6,6 +6,7 @@
 //! Reading order: [`Project::load`] finds the root project and its packages, [`ProjectFiles::read`] their files,
 //! [`PropertyFile::parse`] what the YAML among them says, [`ConfigTrees`] and [`Vars`] what `dbt_project.yml` says about a node.
 
+pub mod aliases;
 mod catalogs;
 pub mod config;
 mod dbt_project;
@@ -27,7 +28,7 @@ pub mod yaml;
 mod load;
 
 pub use catalogs::{CatalogIntegration, read_catalogs_file};
-pub use config::{Config, ConfigKind, ConfigTree, ConfigTrees, MergeRule, merge_config};
+pub use config::{Config, ConfigKind, ConfigTree, ConfigTrees, MergeRule, merge_config, merge_config_by};
 pub use dbt_project::{DbtProject, Dispatch, QueryComment};
 pub use files::{Checksum, FileKind, ProjectFiles, ReadOptions, SourceFile, osi_files};
 pub use flags::ProjectFlags;

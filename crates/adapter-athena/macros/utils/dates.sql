@@ -55,6 +55,8 @@
     {%- elif datepart == 'millisecond' -%}
         (to_milliseconds(({{ b }} - {{ a }})))
     {%- else -%}
-        {{ exceptions.raise_compiler_error("Unsupported datepart for macro datediff in Athena: '" ~ datepart ~ "'") }}
+        {%- if execute -%}
+            {{ exceptions.raise_compiler_error("Unsupported datepart for macro datediff in Athena: '" ~ datepart ~ "'") }}
+        {%- endif -%}
     {%- endif -%}
 {%- endmacro %}

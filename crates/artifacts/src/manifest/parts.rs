@@ -144,7 +144,10 @@ pub struct Freshness {
 impl Freshness {
     /// Whether there is a limit at all.
     pub fn has_threshold(&self) -> bool {
-        [&self.warn_after, &self.error_after].into_iter().flatten().any(|time| time.count.is_some())
+        [&self.warn_after, &self.error_after]
+            .into_iter()
+            .flatten()
+            .any(|time| time.count.is_some() && time.period.is_some())
     }
 }
 

@@ -21,35 +21,44 @@ fn compiler_error(message: impl Into<String>) -> Error {
     Error::host(Diagnostic::error(message))
 }
 
+/// What `ref`, `metric` and `function` ask for: a package, if one is given, and a name.
+fn named(function: &str, args: &CallArgs) -> Result<(Option<String>, String)> {
+    let (package, name) = match args.positional.as_slice() {
+        [name] => (None, name),
+        [package, name] => (Some(package).filter(|package| !package.is_none()), name),
+        other => {
+            return Err(compiler_error(format!("{function}() takes at most two arguments ({} given)", other.len())));
+        }
+    };
+    let text = |which: &str, value: &Value| {
+        value.as_str().map(str::to_owned).ok_or_else(|| {
+            let class = value.type_name();
+            compiler_error(format!("The {which} argument to {function}() must be a string, got <class '{class}'>"))
+        })
+    };
+    Ok((package.map(|package| text("package", package)).transpose()?, text("name", name)?))
+}
+
 /// `ref`.
 pub(super) fn reference(context: &Context, _: &mut State<'_>, mut args: CallArgs) -> Result<Value> {
-    let version = args.take_keyword("version").or_else(|| args.take_keyword("v")).filter(|v| !v.is_none());
+    // 0 and an empty text are no version.
+    let mut version = |name: &str| args.take_keyword(name).filter(Value::is_true);
+    let version = version("version").or_else(|| version("v"));
     if let Some((name, _)) = args.keyword.first() {
         return Err(Error::type_error(format!("ref() got an unexpected keyword argument '{name}'")));
     }
-    let (package, name) = match args.positional.as_slice() {
-        [name] => (None, name.clone()),
-        [package, name] => (Some(package.clone()), name.clone()),
-        other => {
-            return Err(compiler_error(format!("ref() takes at most two arguments ({} given)", other.len())));
+    let (package, name) = named("ref", &args)?;
+    let version = match version {
+        Some(value @ (Value::Str(_) | Value::Int(_) | Value::Float(_) | Value::Bool(_))) => Some(value.to_json_lossy()),
+        None => None,
+        Some(value) => {
+            return Err(compiler_error(format!(
+                "The version argument to ref() must be a string, int, float, or None - got <class '{}'>",
+                value.type_name()
+            )));
         }
     };
-    let text = |value: &Value| match value {
-        Value::Str(text) => Ok(text.to_string()),
-        other => Err(compiler_error(format!(
-            "ref() takes strings for the name of the model and its package, not {}",
-            other.type_name()
-        ))),
-    };
-    // An undefined name reaches here while parsing only.
-    if context.is_parsing() && (name.is_undefined() || package.as_ref().is_some_and(Value::is_undefined)) {
-        return Ok(Value::undefined("ref"));
-    }
-    let wanted = Ref {
-        name: text(&name)?,
-        package: package.as_ref().map(text).transpose()?,
-        version: version.map(|version| version.to_json_lossy()),
-    };
+    let wanted = Ref { name, package, version };
     match context.0.phase {
         Phase::Run => context.resolve_ref(&wanted).map(Value::from),
         phase => {
@@ -64,10 +73,19 @@ pub(super) fn reference(context: &Context, _: &mut State<'_>, mut args: CallArgs
 /// `source`.
 pub(super) fn source(context: &Context, _: &mut State<'_>, args: CallArgs) -> Result<Value> {
     let given = args.positional.len() + args.keyword.len();
-    let [source, table] = args
+    let [Some(source), Some(table)] = args
         .bind("source", ["source_name", "table_name"], 2)
-        .map_err(|_| compiler_error(format!("source() takes exactly two arguments ({given} given)")))?;
-    let (source, table) = (source.unwrap_or(Value::None).to_string(), table.unwrap_or(Value::None).to_string());
+        .map_err(|_| compiler_error(format!("source() takes exactly two arguments ({given} given)")))?
+    else {
+        return Err(compiler_error(format!("source() takes exactly two arguments ({given} given)")));
+    };
+    let text = |which: &str, value: &Value| {
+        value.as_str().map(str::to_owned).ok_or_else(|| {
+            let class = value.type_name();
+            compiler_error(format!("The {which} argument to source() must be a string, got <class '{class}'>"))
+        })
+    };
+    let (source, table) = (text("source name (first)", &source)?, text("table name (second)", &table)?);
     match context.0.phase {
         Phase::Run => context.resolve_source(&source, &table).map(Value::from),
         phase => {
@@ -81,12 +99,12 @@ pub(super) fn source(context: &Context, _: &mut State<'_>, args: CallArgs) -> Re
 
 /// `metric`.
 pub(super) fn metric(context: &Context, _: &mut State<'_>, args: CallArgs) -> Result<Value> {
-    let parts: Vec<String> = args.positional.iter().map(ToString::to_string).collect();
-    let mut metric = MetricReference {
-        name: parts.last().cloned().unwrap_or_default(),
-        package: (parts.len() > 1).then(|| parts[0].clone()),
-        fields: None,
-    };
+    if let Some((name, _)) = args.keyword.first() {
+        return Err(Error::type_error(format!("metric() got an unexpected keyword argument '{name}'")));
+    }
+    let (package, name) = named("metric", &args)?;
+    let parts: Vec<String> = package.iter().chain([&name]).cloned().collect();
+    let mut metric = MetricReference { name, package, fields: None };
     if context.is_parsing() {
         context.capture().metrics.push(parts);
     } else if let Some(compiler) = &context.0.compiler {
@@ -102,18 +120,8 @@ pub(super) fn function_reference(context: &Context, _: &mut State<'_>, args: Cal
     if let Some((name, _)) = args.keyword.first() {
         return Err(Error::type_error(format!("function() got an unexpected keyword argument '{name}'")));
     }
-    if !(1..=2).contains(&args.positional.len()) {
-        return Err(compiler_error(format!("ref() takes at most two arguments ({} given)", args.positional.len())));
-    }
-    if context.is_parsing() && args.positional.iter().any(Value::is_undefined) {
-        return Ok(Value::undefined("function"));
-    }
-    let parts: Option<Vec<String>> = args.positional.iter().map(|part| part.as_str().map(str::to_owned)).collect();
-    let Some(parts) = parts else {
-        let other =
-            args.positional.iter().find(|part| part.as_str().is_none()).map(Value::type_name).unwrap_or_default();
-        return Err(compiler_error(format!("The name argument to function() must be a string, got <class '{other}'>")));
-    };
+    let (package, name) = named("function", &args)?;
+    let parts: Vec<String> = package.into_iter().chain([name]).collect();
     match context.0.phase {
         Phase::Run => context.resolve_function(&parts).map(Value::from),
         phase => {
@@ -154,7 +162,13 @@ pub(super) fn printed(args: CallArgs, hear: impl FnOnce(&str)) -> Result<Value> 
 /// `env_var`.
 pub(super) fn env_var(context: &Context, _: &mut State<'_>, args: CallArgs) -> Result<Value> {
     let [name, default] = args.bind("env_var", ["var", "default"], 1)?;
-    let name = name.unwrap_or(Value::None).to_string();
+    let name = name.unwrap_or(Value::None);
+    let Some(name) = name.as_str().map(str::to_owned) else {
+        let class = name.type_name();
+        return Err(compiler_error(format!(
+            "The name of an environment variable must be a string, got <class '{class}'>"
+        )));
+    };
     if let Some(value) = context.0.overridden_env.get(&name) {
         return Ok(Value::from(value));
     }

@@ -291,7 +291,7 @@ impl Object for ColumnClass {
         )
     }
 
-    fn call_method(&self, _: &mut State<'_>, name: &str, args: CallArgs) -> Result<Value> {
+    fn call_method(&self, state: &mut State<'_>, name: &str, args: CallArgs) -> Result<Value> {
         let text = |value: Option<Value>| value.map_or_else(String::new, |value| value.to_string());
         Ok(match name {
             "translate_type" => {
@@ -322,7 +322,7 @@ impl Object for ColumnClass {
                 let [label, raw] = args.bind(name, ["name", "raw_data_type"], 2)?;
                 Column::from_description(&text(label), &text(raw)).into()
             }
-            _ => return Err(Error::type_error(format!("type object 'Column' has no attribute '{name}'"))),
+            _ => return state.call_missing("type Column", name),
         })
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use artifacts::JsonMap;
 use jinja::{CallArgs, Error, Object, Result, State, Value};
-use project::{config::canonical_key, merge_config};
+use project::{aliases, config::canonical_key, merge_config};
 
 use super::node::{Context, Phase};
 
@@ -23,6 +23,9 @@ impl ConfigObject {
                     "Invalid config, has conflicting keys \"{old}\" and \"{new}\""
                 ))));
             }
+        }
+        if let Some(what) = aliases::both_names(|name| entries.contains_key(name)) {
+            return Err(Error::host(diagnostic::Diagnostic::error(what).fix(aliases::FIX)));
         }
         let mut capture = self.0.capture();
         for (key, value) in entries {
@@ -54,6 +57,9 @@ impl ConfigObject {
             let [name, default, validator] = args.bind(method, ["name", "default", "validator"], 1)?;
             (name, default, validator)
         };
+        if self.0.0.phase == Phase::Parse {
+            return Ok("".into());
+        }
         let name = name.unwrap_or(Value::None).to_string();
         let found = if method.starts_with("meta_") { self.meta(&name) } else { self.stored(&name) };
         let value = match (found, required) {
@@ -95,6 +101,8 @@ impl Object for ConfigObject {
             ([Value::Dict(dict)], true) => {
                 dict.entries().into_iter().map(|(key, value)| (key.to_string(), value.to_json_lossy())).collect()
             }
+            // As of an unknown name nothing is known, nothing is set.
+            ([Value::Undefined(_)], true) => JsonMap::new(),
             ([], _) => args.keyword.iter().map(|(key, value)| (key.to_string(), value.to_json_lossy())).collect(),
             _ => {
                 return Err(Error::host(
@@ -124,7 +132,6 @@ impl Object for ConfigObject {
     fn call_method(&self, state: &mut State<'_>, name: &str, args: CallArgs) -> Result<Value> {
         let parsing = self.0.0.phase == Phase::Parse;
         match name {
-            "get" | "require" | "meta_get" | "meta_require" if parsing => Ok("".into()),
             "get" | "require" | "meta_get" | "meta_require" => self.lookup(state, name, args),
             "set" if parsing => {
                 let [key, value] = args.bind("set", ["name", "value"], 2)?;
@@ -133,9 +140,12 @@ impl Object for ConfigObject {
                 self.record(entries)
             }
             "set" => Ok("".into()),
-            "persist_relation_docs" => Ok((!parsing && self.persists("relation")).into()),
-            "persist_column_docs" => Ok((!parsing && self.persists("columns")).into()),
-            _ => Err(Error::type_error(format!("'Config' object has no attribute '{name}'"))),
+            "persist_relation_docs" | "persist_column_docs" => {
+                let [] = args.bind(name, [], 0)?;
+                let what = if name == "persist_relation_docs" { "relation" } else { "columns" };
+                Ok((!parsing && self.persists(what)).into())
+            }
+            _ => state.call_missing("Config", name),
         }
     }
 
@@ -164,7 +174,7 @@ impl Object for Validation {
     fn call_method(&self, state: &mut State<'_>, name: &str, args: CallArgs) -> Result<Value> {
         match self.get_attr(name) {
             Some(any) => state.call(&any, args),
-            None => Err(Error::type_error(format!("'ValidationModule' object has no attribute '{name}'"))),
+            None => state.call_missing("ValidationModule", name),
         }
     }
 }

@@ -43,14 +43,15 @@ impl Object for Exceptions {
         RAISING.contains(&name) || matches!(name, "warn" | "warn_snapshot_timestamp_data_types")
     }
 
-    fn call_method(&self, _: &mut State<'_>, name: &str, mut args: CallArgs) -> Result<Value> {
+    fn call_method(&self, state: &mut State<'_>, name: &str, mut args: CallArgs) -> Result<Value> {
         let first = |args: &mut CallArgs| {
             let keyword = args.take_keyword("msg");
             args.positional.first().cloned().or(keyword).map(|message| message.to_string()).unwrap_or_default()
         };
         let message = match name {
             "warn" => {
-                let message = first(&mut args);
+                let [message] = args.bind(name, ["msg"], 1)?;
+                let message = message.unwrap_or(Value::None).to_string();
                 match self.0.0.host.events.warn(&message) {
                     Ok(()) => return Ok("".into()),
                     // --warn-error
@@ -101,7 +102,7 @@ impl Object for Exceptions {
             }
             known if RAISING.contains(&known) => first(&mut args),
             unknown => {
-                return Err(Error::type_error(format!("'exceptions' has no attribute '{unknown}'")));
+                return state.call_missing("exceptions", unknown);
             }
         };
         Err(Error::host(Diagnostic::error(message)))

@@ -14,7 +14,7 @@ use artifacts::{
     manifest::{Node, Ref, ResourceType},
 };
 use indexmap::IndexSet;
-use jinja::{CallArgs, Error, Globals, MacroCall, MacroDef, Result, State, Value};
+use jinja::{CallArgs, Globals, MacroCall, MacroDef, Result, State, Value};
 use names::UniqueId;
 
 use super::{
@@ -406,18 +406,15 @@ impl jinja::Object for ContextMapping {
         }
         match self.0.lookup(name) {
             Some(function) => state.call(&function, args),
-            None => Err(Error::type_error(format!("'dict object' has no attribute '{name}'"))),
+            None => state.call_missing("dict", name),
         }
     }
 }
 
 /// A node's place, quoted as project and node say.
 pub(crate) fn node_relation(scope: &ProjectScope, node: &Node) -> Relation {
-    let mut quoting = scope.quoting;
-    if let Some(config) = node.config.get("quoting").and_then(serde_json::Value::as_object) {
-        quoting = quoting.with_json(config);
-    }
-    Relation::new(node.database.as_deref(), &node.schema, &node.alias, quoting)
+    // The config `quoting` of a node has no effect in dbt.
+    Relation::new(node.database.as_deref(), &node.schema, &node.alias, scope.quoting)
 }
 
 fn hooks(node: &Node, key: &str) -> Value {

@@ -3,7 +3,7 @@
 use std::{fmt, sync::OnceLock};
 
 use artifacts::JsonMap;
-use jinja::{CallArgs, Error, Object, Result, State, Value};
+use jinja::{CallArgs, Object, Result, State, Value};
 use serde_json::Value as Json;
 
 type Fields = Box<dyn Fn() -> JsonMap + Send + Sync>;
@@ -127,7 +127,7 @@ impl Object for Record {
         }
         match self.get_attr(name) {
             Some(function) => state.call(&function, args),
-            None => Err(Error::type_error(format!("'{}' object has no attribute '{name}'", self.class))),
+            None => state.call_missing(self.class, name),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use jinja::{CallArgs, Error, Object, Result, State, Value};
+use jinja::{CallArgs, Object, Result, State, Value};
 use project::{Project, Vars};
 
 use super::{builtins, from_yaml, node::Context};
@@ -65,9 +65,9 @@ impl Object for RootVars {
         name == "to_dict"
     }
 
-    fn call_method(&self, _: &mut State<'_>, name: &str, args: CallArgs) -> Result<Value> {
+    fn call_method(&self, state: &mut State<'_>, name: &str, args: CallArgs) -> Result<Value> {
         if name != "to_dict" {
-            return Err(Error::type_error(format!("'VarProvider object' has no attribute '{name}'")));
+            return state.call_missing("VarProvider", name);
         }
         let [] = args.bind("to_dict", [], 0)?;
         let vars = self.0.projects.get(&self.0.root).cloned().unwrap_or_default();

@@ -33,17 +33,6 @@ impl PartFlags {
             quoting.identifier.unwrap_or(identifier),
         ])
     }
-
-    /// These flags, with those that a `quoting:` config sets.
-    pub fn with_json(self, quoting: &serde_json::Map<String, serde_json::Value>) -> Self {
-        let mut flags = self;
-        for (index, part) in PARTS.iter().enumerate() {
-            if let Some(flag) = quoting.get(*part).and_then(serde_json::Value::as_bool) {
-                flags.0[index] = flag;
-            }
-        }
-        flags
-    }
 }
 
 /// What narrows a relation's rows when it is read.
@@ -201,7 +190,7 @@ impl Relation {
             relation.replace_parts(&path);
         }
         if let Some(kind) = args.take_keyword("type") {
-            relation.kind = kind.as_str().map(Arc::from);
+            relation.kind = kind_of(kind)?;
         }
         if let Some(part) = args.take_keyword("s3_path_table_part") {
             relation.s3_path_table_part = part.as_str().map(Arc::from);
@@ -372,7 +361,7 @@ impl Object for Relation {
             "create" => create(args, PartFlags::default())?,
             _ => match self.get_attr(name) {
                 Some(value) => state.call(&value, args)?,
-                None => return Err(Error::type_error(format!("'Relation' object has no attribute '{name}'"))),
+                None => return state.call_missing("Relation", name),
             },
         })
     }
@@ -422,6 +411,19 @@ impl Object for Relation {
     }
 }
 
+/// What a relation is, as templates say it.
+fn kind_of(value: Value) -> Result<Option<Arc<str>>> {
+    const KINDS: [&str; 8] =
+        ["table", "view", "cte", "materialized_view", "ephemeral", "external", "pointer_table", "function"];
+    if value.is_none() || value.is_undefined() {
+        return Ok(None);
+    }
+    match value.as_str() {
+        Some(kind) if KINDS.contains(&kind) => Ok(Some(Arc::from(kind))),
+        _ => Err(Error::type_error(format!("a relation's type is one of {}, not {}", KINDS.join(", "), value.repr()))),
+    }
+}
+
 /// `api.Relation.create(…)`.
 pub(crate) fn create(mut args: CallArgs, quote: PartFlags) -> Result<Value> {
     let mut relation = Relation { quote, ..Relation::default() };
@@ -443,7 +445,7 @@ pub(crate) fn create(mut args: CallArgs, quote: PartFlags) -> Result<Value> {
             relation.parts[index] = value.as_str().map(Arc::from);
         }
     }
-    relation.kind = args.take_keyword("type").and_then(|kind| kind.as_str().map(Arc::from));
+    relation.kind = args.take_keyword("type").map(kind_of).transpose()?.flatten();
     relation.detail = args.take_keyword("detailed_table_type").and_then(|kind| kind.as_str().map(Arc::from));
     relation.s3_path_table_part = args.take_keyword("s3_path_table_part").and_then(|part| part.as_str().map(Arc::from));
     if let Some(policy) = args.take_keyword("quote_policy") {
@@ -481,7 +483,7 @@ impl Object for RelationClass {
         matches!(name, "create" | "get_default_quote_policy" | "get_default_include_policy" | "scd_args")
     }
 
-    fn call_method(&self, _: &mut State<'_>, name: &str, args: CallArgs) -> Result<Value> {
+    fn call_method(&self, state: &mut State<'_>, name: &str, args: CallArgs) -> Result<Value> {
         match name {
             "create" => create(args, self.quote),
             "get_default_quote_policy" | "get_default_include_policy" => Ok(Relation::flags_dict(PartFlags::default())),
@@ -495,7 +497,7 @@ impl Object for RelationClass {
                 columns.push(updated_at);
                 Ok(Value::list(columns))
             }
-            _ => Err(Error::type_error(format!("type object 'Relation' has no attribute '{name}'"))),
+            _ => state.call_missing("type Relation", name),
         }
     }
 

@@ -395,7 +395,7 @@ impl Object for Sequence {
         matches!(name, "values" | "keys" | "items" | "get" | "dict")
     }
 
-    fn call_method(&self, _: &mut State<'_>, name: &str, args: CallArgs) -> Result<Value> {
+    fn call_method(&self, state: &mut State<'_>, name: &str, args: CallArgs) -> Result<Value> {
         let all = || (0..self.length()).map(|index| self.at(index));
         let names = || self.data.names.iter().map(|name| Value::Str(Arc::clone(name)));
         Ok(match (name, self.of) {
@@ -409,7 +409,7 @@ impl Object for Sequence {
                 let [key, default] = args.bind("get", ["key", "default"], 1)?;
                 self.get_item(&key.unwrap_or(Value::None)).or(default).unwrap_or(Value::None)
             }
-            _ => return Err(Error::type_error(format!("'MappedSequence' object has no attribute '{name}'"))),
+            _ => return state.call_missing("MappedSequence", name),
         })
     }
 
@@ -449,7 +449,7 @@ impl Object for Row {
         matches!(name, "values" | "keys" | "items" | "dict" | "get")
     }
 
-    fn call_method(&self, _: &mut State<'_>, name: &str, args: CallArgs) -> Result<Value> {
+    fn call_method(&self, state: &mut State<'_>, name: &str, args: CallArgs) -> Result<Value> {
         let names = || self.data.names.iter().map(|name| Value::Str(Arc::clone(name)));
         let pairs = || names().zip(self.values.iter().cloned());
         Ok(match name {
@@ -461,7 +461,7 @@ impl Object for Row {
                 let [key, default] = args.bind("get", ["key", "default"], 1)?;
                 self.get_item(&key.unwrap_or(Value::None)).or(default).unwrap_or(Value::None)
             }
-            _ => return Err(Error::type_error(format!("'Row' object has no attribute '{name}'"))),
+            _ => return state.call_missing("Row", name),
         })
     }
 
@@ -524,7 +524,7 @@ impl Object for TableColumn {
         )
     }
 
-    fn call_method(&self, _: &mut State<'_>, name: &str, _: CallArgs) -> Result<Value> {
+    fn call_method(&self, state: &mut State<'_>, name: &str, _: CallArgs) -> Result<Value> {
         let mut values = self.values();
         match name {
             "values" => {}
@@ -538,7 +538,7 @@ impl Object for TableColumn {
                 values.retain(|value| !value.is_none());
                 values.sort_by(order);
             }
-            _ => return Err(Error::type_error(format!("'Column' object has no attribute '{name}'"))),
+            _ => return state.call_missing("Column", name),
         }
         Ok(Value::tuple(values))
     }

@@ -67,9 +67,9 @@ impl Object for Var {
         name == "has_var"
     }
 
-    fn call_method(&self, _: &mut State<'_>, name: &str, args: CallArgs) -> Result<Value> {
+    fn call_method(&self, state: &mut State<'_>, name: &str, args: CallArgs) -> Result<Value> {
         if name != "has_var" {
-            return Err(Error::type_error(format!("'Var' object has no attribute '{name}'")));
+            return state.call_missing("Var", name);
         }
         let [name] = args.bind("has_var", ["var_name"], 1)?;
         Ok(self.get(&name.unwrap_or(Value::None).to_string()).is_some().into())

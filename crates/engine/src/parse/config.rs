@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use artifacts::{JsonMap, manifest::ResourceType};
-use project::{ConfigKind, Project, merge_config};
+use project::{ConfigKind, MergeRule, Project, merge_config_by};
 use serde_json::{Value as Json, json};
 
 use super::config_types;
@@ -72,13 +72,29 @@ impl<'a> FileLayers<'a> {
             let kept = (kind == ResourceType::Model && layer.get("freshness").is_some_and(is_none))
                 .then(|| config.get("freshness").cloned())
                 .flatten();
-            merge_config(&mut config, layer);
+            merge_config_by(|key| merge_rule(kind, key), &mut config, layer);
             if let Some(kept) = kept {
                 config.insert("freshness".to_owned(), kept);
             }
         }
         finish(kind, &mut config);
         config
+    }
+}
+
+/// How layers of configs meet: only what dbt declares so of a type of resource is joined, the rest is replaced.
+///
+/// Source: dbt Core 1.12, `MergeBehavior` of the fields of each type's config.
+fn merge_rule(kind: ResourceType, key: &str) -> MergeRule {
+    use ResourceType::{Exposure, Group, Metric, Model, SavedQuery, SemanticModel, Source, Test, UnitTest};
+    match (kind, key) {
+        (Exposure, _) => MergeRule::Clobber,
+        (Source | Metric | SemanticModel | SavedQuery | Group | Test | UnitTest, "meta") => MergeRule::Update,
+        (Test | UnitTest, "tags") => MergeRule::Append,
+        (Source | Metric | SemanticModel | SavedQuery | Group | Test | UnitTest, _) => MergeRule::Clobber,
+        (Model, "latest_version_pointer") => MergeRule::Update,
+        (_, "snapshot_meta_column_names") => MergeRule::Clobber,
+        _ => MergeRule::of(key),
     }
 }
 
@@ -111,7 +127,7 @@ pub(super) fn resolve_unrendered(
     let has_tree = !matches!(kind, ResourceType::SemanticModel | ResourceType::SavedQuery);
     let mut put = |layer: &JsonMap| {
         for (key, value) in layer {
-            config.insert(project::config::aliased_key(key).to_owned(), value.clone());
+            config.insert(project::aliases::canonical(key).to_owned(), value.clone());
         }
     };
     if let Some(own) = project.get(package).filter(|_| has_tree) {
@@ -272,6 +288,11 @@ fn known_configs(kind: ResourceType) -> JsonMap {
 }
 
 fn finish(kind: ResourceType, config: &mut JsonMap) {
+    use ResourceType::{Exposure, Group, Source, Test, UnitTest};
+    // Nothing is built, so that there are no hooks; dbt drops them.
+    if matches!(kind, Exposure | Group | Source | Test | UnitTest) {
+        config.retain(|key, _| !matches!(key.as_str(), "pre-hook" | "post-hook"));
+    }
     for key in ["pre-hook", "post-hook"] {
         if let Some(Json::Array(hooks)) = config.get_mut(key) {
             for hook in hooks {
@@ -283,9 +304,27 @@ fn finish(kind: ResourceType, config: &mut JsonMap) {
     match kind {
         ResourceType::Test => store_failures(config),
         ResourceType::Model => freshness(config),
-        // It takes the configs of models, but not these.
-        ResourceType::Group => config.retain(|key, _| !matches!(key.as_str(), "pre-hook" | "post-hook")),
+        ResourceType::Source => limits(config),
         _ => {}
+    }
+}
+
+/// `freshness` of a source with all its members.
+fn limits(config: &mut JsonMap) {
+    let Some(written) = config.get_mut("freshness").and_then(Json::as_object_mut) else { return };
+    let all = defaults(ResourceType::Source).get("freshness").and_then(Json::as_object);
+    for (key, default) in all.into_iter().flatten() {
+        match (written.get_mut(key), default.as_object()) {
+            (None, _) => {
+                written.insert(key.clone(), default.clone());
+            }
+            (Some(Json::Object(limit)), Some(members)) => {
+                for (key, default) in members {
+                    limit.entry(key.clone()).or_insert_with(|| default.clone());
+                }
+            }
+            _ => {}
+        }
     }
 }
 

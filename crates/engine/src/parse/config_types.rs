@@ -49,7 +49,7 @@ pub(super) fn conform(kind: ResourceType, config: &mut JsonMap) {
     for (key, value) in config.iter_mut().filter(|(key, _)| known.contains_key(*key)) {
         let key = key.as_str();
         match value {
-            Json::Null if key == "on_schema_change" && kind == ResourceType::Snapshot => *value = "ignore".into(),
+            Json::Null if matches!(key, "on_schema_change" | "lookback") => *value = known[key].clone(),
             Json::Null if OPTIONAL_TEXTS.contains(&key) => {}
             Json::Array(items) if LISTS.contains(&key) || matches!(key, "unique_key" | "check_cols") => {
                 items.iter_mut().for_each(to_text);

@@ -171,7 +171,7 @@ pub fn parse(project: &Project, host: &Host) -> (Manifest, Vec<Diagnostic>) {
     deprecated::report(&artifact, host.started_at, &places, &mut diagnostics);
     let nodes = artifact.nodes.values().chain(artifact.functions.values());
     validate::validate(nodes.map(|node| &**node), &scope, &places, &mut diagnostics);
-    validate::enabled(&artifact, &places, &mut diagnostics);
+    validate::others(&artifact, &places, &mut diagnostics);
     match scope.batches_microbatch {
         true => validate::unfiltered_microbatch(&artifact, &places, &mut diagnostics),
         false => validate::unbatched_microbatch(&artifact, &mut diagnostics),

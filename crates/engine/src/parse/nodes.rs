@@ -376,7 +376,10 @@ impl<'a> Parser<'a> {
         // The config itself keeps its own tags, without duplicates only on the node.
         node.tags = tags;
         node.meta = config::mapping(node.config.get("meta"));
-        node.group = node.config_str("group").map(str::to_owned).or_else(|| node.group.take());
+        // A test on a node has that one's group, whatever its own config says.
+        if node.attached_node.is_none() {
+            node.group = node.config_str("group").map(str::to_owned).or_else(|| node.group.take());
+        }
         node.docs = node
             .config
             .get("docs")

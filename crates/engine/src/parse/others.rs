@@ -98,13 +98,6 @@ fn owner(owner: &JsonMap) -> Owner {
 
 impl<'a> Parser<'a> {
     /// Whether `exposures:` of a project file says `tags: null` about the exposure.
-    fn has_null_tags(&self, package: &str, fqn: &[String]) -> bool {
-        let trees = [self.project.get(package), Some(&self.project.root)];
-        let mut layers =
-            trees.into_iter().flatten().flat_map(|project| project.configs.resolve(ConfigKind::Exposures, fqn));
-        layers.any(|layer| layer.get("tags").is_some_and(Json::is_null))
-    }
-
     pub fn parse_exposure(
         &self,
         file: &PropertyFile,
@@ -130,27 +123,28 @@ impl<'a> Parser<'a> {
         let mut fqn = vec![package.clone()];
         fqn.extend(directories_below(file));
         fqn.push(of.name.clone());
-        let mut config = config::resolve(
-            self.project,
-            ResourceType::Exposure,
-            package,
-            &fqn,
-            &Layers { patch: Some(&of.config), call: None },
-        );
-        if self.has_null_tags(package, &fqn) || of.config.get("tags").is_some_and(Json::is_null) {
-            diagnostics.push(
-                file.source
-                    .error(
-                        of.position,
-                        "Parsing Error\n  Field \"tags\" of type List[str] in ExposureConfig has invalid value None",
-                    )
-                    .cause(format!("the config `tags` of exposure '{}' is null", of.name))
-                    .fix("write a list, or remove the key; look into `exposures:` of dbt_project.yml too"),
-            );
-        }
-        // As dbt: the tags of an exposure are in order, each once.
-        let tags: BTreeSet<String> = of.tags.iter().cloned().chain(config::texts(config.get("tags"))).collect();
+        let of_kind = ResourceType::Exposure;
+        let layers = Layers { patch: Some(&of.config), call: None };
+        let mut config = config::resolve(self.project, of_kind, package, &fqn, &layers);
+        // dbt has rendered the entry by then.
+        let unrendered_config = config::resolve_unrendered(self.project, of_kind, package, &fqn, &layers);
+        // As dbt: the tags of an exposure are in order, each once, and a text in the place of the list is its letters.
+        let of_config = match config.get("tags") {
+            Some(Json::Array(items)) => items.iter().map(python_text).collect(),
+            Some(Json::String(text)) => text.chars().map(String::from).collect(),
+            Some(Json::Object(members)) => members.keys().cloned().collect(),
+            other => {
+                let value = Value::from(other.unwrap_or(&Json::Null)).repr();
+                diagnostics.push(invalid_config(file, of, "tags", "List[str]", &value, "write a list"));
+                Vec::new()
+            }
+        };
+        let tags: BTreeSet<String> = of.tags.iter().cloned().chain(of_config).collect();
         let tags: Vec<String> = tags.into_iter().collect();
+        if let Some(wrong) = config.get("meta").filter(|meta| !meta.is_object()) {
+            let value = Value::from(wrong).repr();
+            diagnostics.push(invalid_config(file, of, "meta", "Dict[str, Any]", &value, "write a mapping"));
+        }
         // dbt reads `meta` here even where it would have to be `+meta`.
         let of_project = self.project.get(package).and_then(|project| project.configs.get(ConfigKind::Exposures));
         let mut meta = of_project.and_then(|tree| tree.mapping_at_root("meta")).unwrap_or_default();
@@ -197,7 +191,7 @@ impl<'a> Parser<'a> {
             meta: config::mapping(config.get("meta")),
             tags: config::texts(config.get("tags")),
             config,
-            unrendered_config: of.unrendered_config.clone(),
+            unrendered_config,
             url: of.url.clone(),
             depends_on: DependsOn::default(),
             refs: named.refs,
@@ -510,4 +504,26 @@ fn typed_row_first(mut rows: Vec<Json>) -> Json {
         rows.swap(0, index);
     }
     Json::Array(rows)
+}
+
+/// A config of an exposure of another type.
+fn invalid_config(
+    file: &PropertyFile,
+    of: &ExposureProperties,
+    key: &str,
+    expected: &str,
+    value: &str,
+    fix: &str,
+) -> Diagnostic {
+    let what =
+        format!("Parsing Error\n  Field \"{key}\" of type {expected} in ExposureConfig has invalid value {value}");
+    file.source
+        .error(of.position, what)
+        .cause(format!("the config `{key}` of exposure '{}' is {value}", of.name))
+        .fix(format!("{fix}, or remove the key; look into `exposures:` of dbt_project.yml too"))
+}
+
+/// What Python's `str` makes of a value.
+fn python_text(value: &Json) -> String {
+    Value::from(value).to_string()
 }

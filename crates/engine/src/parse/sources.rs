@@ -9,7 +9,7 @@ use artifacts::{
 use diagnostic::Diagnostic;
 use names::UniqueId;
 use project::{
-    PropertyFile, merge_config,
+    PropertyFile,
     properties::{self, Setting, SourceProperties, TableProperties},
 };
 use serde_json::{Value as Json, json};
@@ -66,9 +66,9 @@ impl<'a> Parser<'a> {
         meta.extend(table.meta.clone());
         meta.extend(config::mapping(table.config.get("meta")));
         let mut tags: Vec<String> = of.tags.clone();
-        tags.extend(config::texts(of.config.get("tags")));
+        tags.extend(written_tags(&of.config));
         tags.extend(table.tags.clone());
-        tags.extend(config::texts(table.config.get("tags")));
+        tags.extend(written_tags(&table.config));
         tags.sort();
         tags.dedup();
 
@@ -93,7 +93,7 @@ impl<'a> Parser<'a> {
         settings.insert("loaded_at_query".to_owned(), loaded_at_query.clone().into());
         settings.insert("meta".to_owned(), Json::Object(meta.clone()));
         settings.insert("tags".to_owned(), tags.clone().into());
-        merge_config(&mut patch, &settings);
+        patch.extend(settings);
         let layers = Layers { patch: Some(&patch), call: None };
         let config = config::resolve(self.project, ResourceType::Source, package, &fqn, &layers);
         let freshness = config.get("freshness").cloned().and_then(|value| serde_json::from_value(value).ok()).flatten();
@@ -163,6 +163,15 @@ impl<'a> Parser<'a> {
         let tags_of_tests = of.tags.iter().chain(&table.tags).cloned().collect();
         ParsedSource { source: Arc::new(source), file, table, tags_of_tests, diagnostics }
     }
+}
+
+/// The tags of a `config:`; dbt passes over what is no text.
+fn written_tags(config: &JsonMap) -> Vec<String> {
+    let texts = |items: &[Json]| items.iter().filter_map(Json::as_str).map(str::to_owned).collect();
+    config
+        .get("tags")
+        .map(|tags| tags.as_array().map_or_else(|| texts(std::slice::from_ref(tags)), |items| texts(items)))
+        .unwrap_or_default()
 }
 
 /// What a table's age is read from: its own column or query, else the source's. A column of its own leaves the source's query out.

@@ -279,7 +279,7 @@ impl<'a> Parser<'a> {
 
 /// The directories of a property file below its first one: part of the fqn.
 pub(super) fn directories(path: &str) -> Vec<String> {
-    let mut parts: Vec<String> = path.split('/').map(str::to_owned).collect();
+    let mut parts: Vec<String> = path.split('/').filter(|part| *part != ".").map(str::to_owned).collect();
     parts.pop();
     parts.into_iter().skip(1).collect()
 }

@@ -74,54 +74,60 @@ fn types(node: &Checked<'_>, diagnostics: &mut Vec<Diagnostic>) {
     diagnostics.extend(config_types::mistakes(node.resource_type, &node.config).map(|mistake| {
         let config_types::Mistake { key, expected, fix } = mistake;
         let value = node.config.get(key).unwrap_or(&Json::Null);
-        let problem = match key {
-            "enabled" => not_boolean(value),
-            _ => format!("{value} is not {expected}"),
-        };
-        wrong(node, key, &format!("Invalid config: at path ['{key}']: {problem}"))
+        wrong(node, key, &format!("Invalid config: at path ['{key}']: {}", problem(key, value, expected)))
             .cause(format!("`{key}` of dbt_project.yml, of a property file or of config() has this value"))
             .fix(fix)
     }));
 }
 
-/// As jsonschema says it, with the value as Python writes it.
-fn not_boolean(value: &Json) -> String {
-    format!("{} is not of type 'boolean'", jinja::Value::from(value).repr())
+/// What is wrong with a value; of `enabled` as jsonschema says it, with the value as Python writes it.
+fn problem(key: &str, value: &Json, expected: &str) -> String {
+    match key {
+        "enabled" => format!("{} is not of type 'boolean'", jinja::Value::from(value).repr()),
+        _ => format!("{value} is not {expected}"),
+    }
 }
 
-/// `enabled` of what is no node.
-pub(super) fn enabled(artifact: &artifacts::Manifest, places: &NodePlaces<'_>, diagnostics: &mut Vec<Diagnostic>) {
-    let mut check = |kind: &str, name: &str, path: &str, enabled: Option<&Json>| {
-        let Some(value) = enabled.filter(|value| !value.is_boolean()) else { return };
-        let what = format!(
-            "Parsing Error in {kind} {name} ({path})\n  Invalid config: at path ['enabled']: {}",
-            not_boolean(value)
-        );
-        diagnostics.push(
-            Diagnostic::error(what)
-                .at(places.property(kind, path, name, "enabled"))
-                .cause("`enabled` of dbt_project.yml or of a property file has this value")
-                .fix("write `enabled: true` or `enabled: false`, without quotes"),
-        );
+/// Configs of what is no node that mean nothing in another type.
+pub(super) fn others(artifact: &artifacts::Manifest, places: &NodePlaces<'_>, diagnostics: &mut Vec<Diagnostic>) {
+    let mut check = |kind: ResourceType, name: &str, path: &str, config: &JsonMap| {
+        for mistake in config_types::mistakes(kind, config) {
+            let config_types::Mistake { key, expected, fix } = mistake;
+            let value = config.get(key).unwrap_or(&Json::Null);
+            let problem = problem(key, value, expected);
+            let kind = kind.as_str();
+            let what =
+                format!("Parsing Error in {kind} {name} ({path})\n  Invalid config: at path ['{key}']: {problem}");
+            diagnostics.push(
+                Diagnostic::error(what)
+                    .at(places.property(kind, path, name, key))
+                    .cause(format!("`{key}` of dbt_project.yml or of a property file has this value"))
+                    .fix(fix),
+            );
+        }
     };
     for source in artifact.sources.values() {
-        check("source", &source.name, &source.original_file_path, source.config.get("enabled"));
+        check(ResourceType::Source, &source.name, &source.original_file_path, &source.config);
     }
     for exposure in artifact.exposures.values() {
-        check("exposure", &exposure.name, &exposure.original_file_path, exposure.config.get("enabled"));
+        check(ResourceType::Exposure, &exposure.name, &exposure.original_file_path, &exposure.config);
     }
     for test in artifact.unit_tests.values() {
-        check("unit_test", &test.name, &test.original_file_path, test.config.get("enabled"));
+        check(ResourceType::UnitTest, &test.name, &test.original_file_path, &test.config);
+    }
+    for group in artifact.groups.values() {
+        check(ResourceType::Group, &group.name, &group.original_file_path, &group.config);
     }
     let sections = [
-        ("metric", &artifact.metrics),
-        ("semantic_model", &artifact.semantic_models),
-        ("saved_query", &artifact.saved_queries),
+        (ResourceType::Metric, &artifact.metrics),
+        (ResourceType::SemanticModel, &artifact.semantic_models),
+        (ResourceType::SavedQuery, &artifact.saved_queries),
     ];
     for (kind, section) in sections {
         for resource in section.values() {
             let text = |key: &str| resource.get(key).and_then(Json::as_str).unwrap_or_default();
-            check(kind, text("name"), text("original_file_path"), resource.pointer("/config/enabled"));
+            let Some(config) = resource.get("config").and_then(Json::as_object) else { continue };
+            check(kind, text("name"), text("original_file_path"), config);
         }
     }
 }

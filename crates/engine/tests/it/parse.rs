@@ -218,6 +218,9 @@ fn resource(manifest: &Manifest, name: &str) -> Json {
     if let Some(found) = artifact.groups.get(name) {
         return serde_json::to_value(found).expect("JSON");
     }
+    if let Some(found) = artifact.unit_tests.get(name) {
+        return serde_json::to_value(&**found).expect("JSON");
+    }
     if let Some(entries) = artifact.disabled.get(name) {
         return serde_json::to_value(&entries[0]).expect("JSON");
     }

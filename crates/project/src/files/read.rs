@@ -156,7 +156,8 @@ fn find<'a>(
         if ignored.hides(relative) {
             continue;
         }
-        let Some(path) = relative.to_str().map(|path| path.replace('\\', "/")) else {
+        let below = entry.path().strip_prefix(&start).unwrap_or(entry.path());
+        let Some(below) = below.to_str().map(|path| path.replace('\\', "/")) else {
             diagnostics.push(
                 Diagnostic::error(format!("Runtime Error\n  The name of {} is not UTF-8", relative.display()))
                     .cause("names of files become names of nodes")
@@ -164,6 +165,8 @@ fn find<'a>(
             );
             continue;
         };
+        // With the directory as it is spelled, `./models` too.
+        let path = format!("{}/{below}", search.directory);
         if search.except.iter().any(|directory| path.starts_with(&format!("{directory}/"))) {
             continue;
         }

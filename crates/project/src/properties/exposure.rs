@@ -34,8 +34,6 @@ pub struct ExposureProperties {
     pub meta: JsonMap<String, Json>,
     /// `config:`, rendered.
     pub config: Config,
-    /// The same before rendering.
-    pub unrendered_config: Config,
     /// Every other key.
     pub extra: JsonMap<String, Json>,
 }
@@ -57,7 +55,7 @@ pub struct GroupProperties {
     pub extra: JsonMap<String, Json>,
 }
 
-pub(super) fn read_exposure(entry: &Node, unrendered: &Node, fields: &mut Fields<'_>) -> Option<ExposureProperties> {
+pub(super) fn read_exposure(entry: &Node, fields: &mut Fields<'_>) -> Option<ExposureProperties> {
     let mut exposure = fields.nested(entry, "an entry of exposures")?;
     let name = exposure.name("exposures")?;
     exposure.of = format!("exposure '{name}'");
@@ -84,13 +82,6 @@ pub(super) fn read_exposure(entry: &Node, unrendered: &Node, fields: &mut Fields
         tags: exposure.texts("tags"),
         meta: exposure.json("meta"),
         config: exposure.json("config"),
-        unrendered_config: unrendered
-            .value
-            .as_map()
-            .and_then(|map| map.get("config"))
-            .and_then(|node| node.value.as_map())
-            .map(Map::to_json)
-            .unwrap_or_default(),
         extra: JsonMap::new(),
         name,
     };

@@ -139,7 +139,7 @@ impl PropertyFile {
             "data_tests" => self.data_tests.extend(read_node(entry, raw, section, fields, renderer)),
             "sources" => self.sources.extend(read_source(entry, raw, fields, renderer)),
             "macros" => self.macros.extend(read_macro(entry, fields)),
-            "exposures" => self.exposures.extend(read_exposure(entry, raw, fields)),
+            "exposures" => self.exposures.extend(read_exposure(entry, fields)),
             "groups" => self.groups.extend(read_group(entry, fields)),
             "unit_tests" => self.unit_tests.extend(read_unit_test(entry, fields)),
             "metrics" => self.metrics.extend(read_raw(entry, section, fields)),

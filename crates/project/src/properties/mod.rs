@@ -3,7 +3,6 @@
 //! Texts are rendered as dbt renders them, except descriptions, tests and `loaded_at_query`, which the engine renders later.
 //! Keys that no field knows are kept in `extra`.
 
-mod aliases;
 mod columns;
 mod exposure;
 mod file;

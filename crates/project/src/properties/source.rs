@@ -2,10 +2,10 @@
 
 use serde_json::{Map as JsonMap, Value as Json};
 
-use super::aliases;
 use super::columns::{ColumnProperties, take_columns};
 use super::tests::{TestDefinition, take_tests};
 use super::types;
+use crate::aliases;
 use crate::config::Config;
 use crate::fields::Fields;
 use crate::render::RenderYaml;
@@ -461,11 +461,16 @@ fn check_config_freshness(fields: &mut Fields<'_>) {
     let Some(node) = fields.peek("config").cloned() else { return };
     let of = fields.of.clone();
     if let Some(mut config) = fields.nested(&node, of) {
-        take_freshness(&mut config);
+        read_freshness(&mut config, |rest, known| rest.report_slips(known));
     }
 }
 
 fn take_freshness(fields: &mut Fields<'_>) -> Setting<Freshness> {
+    read_freshness(fields, |rest, known| rest.refuse_rest("sources", known))
+}
+
+/// `tell` says what of keys that nobody knows: below `config:` dbt passes them over.
+fn read_freshness(fields: &mut Fields<'_>, tell: fn(&mut Fields<'_>, &[&'static str])) -> Setting<Freshness> {
     let Some(node) = fields.take("freshness") else { return Setting::Absent };
     if node.value.is_null() {
         return Setting::Clear;
@@ -473,15 +478,15 @@ fn take_freshness(fields: &mut Fields<'_>) -> Setting<Freshness> {
     let of = format!("freshness of {}", fields.of);
     let Some(mut freshness) = fields.nested(&node, of) else { return Setting::Absent };
     let read = Freshness {
-        warn_after: take_time(&mut freshness, "warn_after"),
-        error_after: take_time(&mut freshness, "error_after"),
+        warn_after: read_time(&mut freshness, "warn_after", tell),
+        error_after: read_time(&mut freshness, "error_after", tell),
         filter: freshness.text("filter"),
     };
-    freshness.refuse_rest("sources", &["warn_after", "error_after", "filter"]);
+    tell(&mut freshness, &["warn_after", "error_after", "filter"]);
     Setting::Set(read)
 }
 
-fn take_time(fields: &mut Fields<'_>, key: &str) -> Setting<FreshnessTime> {
+fn read_time(fields: &mut Fields<'_>, key: &str, tell: fn(&mut Fields<'_>, &[&'static str])) -> Setting<FreshnessTime> {
     let Some(node) = fields.take(key) else { return Setting::Absent };
     if node.value.is_null() {
         return Setting::Clear;
@@ -500,6 +505,6 @@ fn take_time(fields: &mut Fields<'_>, key: &str) -> Setting<FreshnessTime> {
             known
         }
     };
-    time.refuse_rest("sources", &["count", "period"]);
+    tell(&mut time, &["count", "period"]);
     Setting::Set(FreshnessTime { count, period })
 }

@@ -387,7 +387,7 @@ impl Map {
     }
 
     /// All entries, in order.
-    pub fn entries(&self) -> impl ExactSizeIterator<Item = &Entry> + DoubleEndedIterator {
+    pub fn entries(&self) -> impl ExactSizeIterator<Item = &Entry> + DoubleEndedIterator + Clone {
         static NONE: LazyLock<Entries> = LazyLock::new(Entries::default);
         self.entries.as_deref().unwrap_or(&NONE).values()
     }

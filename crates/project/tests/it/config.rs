@@ -89,8 +89,10 @@ fn unused_paths_are_named() {
 }
 
 #[test]
-fn an_update_config_takes_null_as_nothing_and_an_append_config_takes_scalars() {
+fn an_append_config_takes_scalars_and_nulls() {
     let mut config: Config = serde_json::from_value(json!({"meta": {"a": 1}, "tags": ["x"]})).unwrap();
-    merge_config(&mut config, &serde_json::from_value(json!({"meta": null, "tags": "y", "post_hook": "z"})).unwrap());
-    assert_eq!(json!(config), json!({"meta": {"a": 1}, "tags": ["x", "y"], "post-hook": ["z"]}));
+    for layer in [json!({"tags": "y", "post_hook": "z"}), json!({"meta": null, "tags": null})] {
+        merge_config(&mut config, &serde_json::from_value(layer).unwrap());
+    }
+    assert_eq!(json!(config), json!({"meta": null, "tags": ["x", "y", null], "post-hook": ["z"]}));
 }

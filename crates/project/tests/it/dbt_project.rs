@@ -36,7 +36,7 @@ fn keys_are_read_in_all_their_spellings() {
     assert!(diagnostics.is_empty(), "{diagnostics:?}");
     let project = project.unwrap();
     assert_eq!(project.version.as_deref(), Some("1.0"));
-    assert_eq!(project.model_paths, ["models", "more"]);
+    assert_eq!(project.model_paths, ["models", "./more"]);
     assert_eq!(project.on_run_start, ["{{ log('x') }}"]);
     assert!(project.on_run_end.is_empty());
     assert_eq!(project.query_comment, QueryComment::Disabled);
