@@ -379,6 +379,7 @@ pub(super) fn check(
     for node in artifact.nodes.values() {
         if node.resource_type == ResourceType::Model
             && let Some(group) = &node.group
+            && !group.is_empty()
             && !groups.contains(group.as_str())
         {
             diagnostics.push(

@@ -191,7 +191,10 @@ pub(super) fn take_config(fields: &mut Fields<'_>) -> Config {
     let mut config = fields.mapping("config");
     fields.report_config_slips(&config);
     for key in MOVED_TO_CONFIG {
-        let Some(value) = fields.take_some(key) else { continue };
+        // Of these two a null counts; it is none of their values.
+        let may_be_null = matches!(key, "contract" | "access");
+        let written = fields.take(key).filter(|value| may_be_null || !value.value.is_null());
+        let Some(value) = written else { continue };
         if config.contains_key(key) {
             let what = format!(
                 "Parsing Error\n  In {}: found {key} dictionary in 'config' dictionary and as top-level key of {}.",
@@ -230,7 +233,7 @@ pub(super) fn take_deprecation_date(fields: &mut Fields<'_>) -> Option<String> {
     let node = fields.take_some("deprecation_date")?;
     match &node.value {
         Value::Date(_) | Value::DateTime(_) => node.value.to_json().as_str().map(str::to_owned),
-        Value::Str(text) if crate::yaml::resolve_plain(text).is_ok_and(|value| !matches!(value, Value::Str(_))) => {
+        Value::Str(text) if !text.is_empty() && crate::yaml::resolve_plain(text).is_ok_and(|value| !matches!(value, Value::Str(_))) => {
             Some(text.clone())
         }
         _ => {
@@ -241,13 +244,17 @@ pub(super) fn take_deprecation_date(fields: &mut Fields<'_>) -> Option<String> {
 }
 
 fn latest_version(fields: &mut Fields<'_>, versions: &[VersionProperties]) -> Option<VersionNumber> {
-    let written = fields.take_some("latest_version");
-    let Some(node) = written else { return versions.iter().map(|version| version.v.clone()).max() };
+    let newest = || versions.iter().map(|version| version.v.clone()).max();
+    let Some(node) = fields.take_some("latest_version") else { return newest() };
     let number = VersionNumber::of(&node.value);
     if let Some(number) = &number
         && versions.iter().any(|version| version.v == *number)
     {
         return Some(number.clone());
+    }
+    // dbt takes 0 and an empty text for no version, unless one is called so.
+    if matches!(&node.value, Value::Int(0)) || node.value.as_str() == Some("") {
+        return newest();
     }
     let known: Vec<String> = versions.iter().map(|version| version.v.to_string()).collect();
     let what = format!(

@@ -172,6 +172,9 @@ pub(super) fn take_versions(
     unrendered: &Node,
     renderer: &dyn RenderYaml,
 ) -> Vec<VersionProperties> {
+    if let Some(node) = fields.peek("versions").filter(|node| node.value.is_null()).cloned() {
+        fields.wrong("versions", "a list", &node);
+    }
     let nodes = fields.list("versions");
     let raw = unrendered.value.as_map().and_then(|map| map.get("versions")).and_then(|node| node.value.as_seq());
     let mut versions: Vec<VersionProperties> = Vec::with_capacity(nodes.len());
