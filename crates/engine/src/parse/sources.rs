@@ -106,9 +106,13 @@ impl<'a> Parser<'a> {
         }
         let unrendered_config = config::resolve_unrendered(self.project, ResourceType::Source, package, &fqn, &layers);
 
-        let database = of.database.clone().unwrap_or_else(|| self.host.adapter.database().to_owned());
-        let schema = of.schema.clone().unwrap_or_else(|| of.name.clone());
-        let identifier = table.identifier.clone().unwrap_or_else(|| table.name.clone());
+        // An empty name, such as a variable without a value gives, is none.
+        let or = |name: &Option<String>, default: &str| {
+            name.clone().filter(|name| !name.is_empty()).unwrap_or_else(|| default.to_owned())
+        };
+        let database = or(&of.database, self.host.adapter.database());
+        let schema = or(&of.schema, &of.name);
+        let identifier = or(&table.identifier, &table.name);
         let quoting = quoting(of.quoting, table.quoting);
         let flags = self.scope.quoting.with(&quoting);
         let relation = Relation::new(Some(&database), &schema, &identifier, flags);
@@ -178,8 +182,9 @@ fn written_tags(config: &JsonMap) -> Vec<String> {
 ///
 /// Source: dbt Core 1.12, `calculate_loaded_at_field_query_from_raw_target`.
 fn loaded_at(of: &SourceProperties, table: &TableProperties) -> (Option<String>, Option<String>) {
-    let of_source = |setting: &Setting<String>, key| setting.over(None).or_else(|| text(&of.config, key));
-    let of_table = |setting: &Setting<String>, key| setting.over(None).or_else(|| text(&table.config, key));
+    let written = |setting: &Setting<String>| setting.over(None).filter(|text| !text.is_empty());
+    let of_source = |setting: &Setting<String>, key| written(setting).or_else(|| text(&of.config, key));
+    let of_table = |setting: &Setting<String>, key| written(setting).or_else(|| text(&table.config, key));
     let (field, query) = ("loaded_at_field", "loaded_at_query");
     let has_field = table.loaded_at_field != Setting::Absent || text(&table.config, field).is_some();
     let own_query = of_table(&table.loaded_at_query, query);

@@ -448,12 +448,14 @@ fn take_quoting(fields: &mut Fields<'_>) -> Quoting {
     let of = format!("quoting of {}", fields.of);
     let Some(mut quoting) = fields.nested(&node, of) else { return Quoting::default() };
     types::check(&mut quoting, types::QUOTING);
-    Quoting {
+    let read = Quoting {
         database: quoting.bool("database"),
         schema: quoting.bool("schema"),
         identifier: quoting.bool("identifier"),
         column: quoting.bool("column"),
-    }
+    };
+    quoting.refuse_rest("sources", &["database", "schema", "identifier", "column"]);
+    read
 }
 
 /// Says what is wrong with the freshness below `config:`.

@@ -128,6 +128,7 @@ pub(crate) const SOURCE: Types = &[
     ("freshness", Type::MappingOrNull),
     ("loaded_at_field", Type::TextOrNull),
     ("loaded_at_query", Type::TextOrNull),
+    ("overrides", Type::Text),
     ("tables", Type::Mappings),
     ("tags", Type::Texts),
     ("config", Type::Mapping),
