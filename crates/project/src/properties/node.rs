@@ -233,7 +233,10 @@ pub(super) fn take_deprecation_date(fields: &mut Fields<'_>) -> Option<String> {
     let node = fields.take_some("deprecation_date")?;
     match &node.value {
         Value::Date(_) | Value::DateTime(_) => node.value.to_json().as_str().map(str::to_owned),
-        Value::Str(text) if !text.is_empty() && crate::yaml::resolve_plain(text).is_ok_and(|value| !matches!(value, Value::Str(_))) => {
+        Value::Str(text)
+            if !text.is_empty()
+                && crate::yaml::resolve_plain(text).is_ok_and(|value| !matches!(value, Value::Str(_))) =>
+        {
             Some(text.clone())
         }
         _ => {

@@ -280,10 +280,8 @@ pub(super) fn read_source(
         config: source.json("config"),
         unrendered_config: below(unrendered, "config").and_then(Value::as_map).map(Map::to_json).unwrap_or_default(),
         tables,
-        unrendered_database: below(unrendered, "database")
-            .filter(|value| !value.is_null())
-            .and_then(Value::scalar_text),
-        unrendered_schema: below(unrendered, "schema").filter(|value| !value.is_null()).and_then(Value::scalar_text),
+        unrendered_database: name_as_written(unrendered, "database"),
+        unrendered_schema: name_as_written(unrendered, "schema"),
         overrides: source.text("overrides"),
         extra: JsonMap::new(),
         name,
@@ -441,6 +439,12 @@ fn take_text_setting(fields: &mut Fields<'_>, key: &str) -> Setting<String> {
             }
         },
     }
+}
+
+/// A name before rendering; an empty one is none.
+fn name_as_written(unrendered: &Node, key: &str) -> Option<String> {
+    let written = below(unrendered, key).filter(|value| !value.is_null()).and_then(Value::scalar_text);
+    written.filter(|name| !name.is_empty())
 }
 
 fn take_quoting(fields: &mut Fields<'_>) -> Quoting {
