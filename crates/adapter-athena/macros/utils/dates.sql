@@ -56,7 +56,7 @@
         (to_milliseconds(({{ b }} - {{ a }})))
     {%- else -%}
         {%- if execute -%}
-            {{ exceptions.raise_compiler_error("Unsupported datepart for macro datediff in Athena: '" ~ datepart ~ "'") }}
+            {{ exceptions.raise_compiler_error("Unsupported datepart for macro datediff in Athena: {!r}".format(datepart)) }}
         {%- endif -%}
     {%- endif -%}
 {%- endmacro %}
