@@ -23,7 +23,6 @@ use names::UniqueId;
 pub use hooks::NodeHook;
 pub use materialization::{BatchHooks, BatchRun, MaterializationOutcome};
 pub use snapshot_strategy::CustomStrategy;
-pub(crate) use unit_test::csv_rows;
 pub use unit_test::{UnitTestPlan, UnitTestRows};
 
 use crate::{

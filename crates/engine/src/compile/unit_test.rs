@@ -7,7 +7,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use artifacts::{
     JsonMap,
-    manifest::{ExtraCte, Node, ResourceType, UnitTest, UnitTestGiven},
+    manifest::{ExtraCte, Node, UnitTest, UnitTestGiven},
 };
 use diagnostic::{Diagnostic, Location};
 use indexmap::IndexMap;
@@ -47,8 +47,6 @@ struct Input {
     /// The name of its CTE.
     cte: String,
     relation: RelationName,
-    /// The seed, if it is one: its file may give the rows.
-    seed: Option<Arc<Node>>,
     /// What macros see of it.
     node: Arc<Node>,
 }
@@ -116,7 +114,6 @@ impl Compiler {
                     id: model.unique_id.clone(),
                     cte: name.clone(),
                     relation: model.relation(),
-                    seed: None,
                     node: Arc::clone(model),
                 };
                 let sql = self.input_sql(test, given, &of)?;
@@ -132,7 +129,7 @@ impl Compiler {
         Ok((inputs, found))
     }
 
-    /// What an input names: its id, its CTE, its relation, and the seed if it is one.
+    /// What an input names: its id, its CTE and its relation.
     fn input(&self, test: &UnitTest, model: &Arc<Node>, input: &str) -> Result<Input, Diagnostic> {
         let (lookup, root) = (self.manifest.lookup(), self.manifest.root_package());
         let unknown = || {
@@ -148,9 +145,8 @@ impl Compiler {
             let found = lookup.find_ref(&of.name, of.package.as_deref(), of.version.as_ref(), &test.package_name, root);
             let Found::One(id) = found else { return Err(unknown()) };
             let node = self.known(&id)?;
-            let seed = (node.resource_type == ResourceType::Seed).then(|| Arc::clone(&node));
             let cte = format!("__dbt__cte__{}", node.alias);
-            return Ok(Input { id, cte, relation: self.relation_or_deferred(&node), seed, node });
+            return Ok(Input { id, cte, relation: self.relation_or_deferred(&node), node });
         }
         let Some([source, table]) = named.sources.first().map(Vec::as_slice) else { return Err(unknown()) };
         let Some(id) = lookup.find_source(source, table, &test.package_name, root) else { return Err(unknown()) };
@@ -158,7 +154,7 @@ impl Compiler {
         let relation = RelationName::new(found.database.clone().unwrap_or_default(), &found.schema, &found.identifier);
         let cte = format!("__dbt__cte__{}__{}", found.source_name, found.name);
         let node = Arc::new(by_macro::source_node(found));
-        Ok(Input { id, cte, relation, seed: None, node })
+        Ok(Input { id, cte, relation, node })
     }
 
     /// A node's relation, or where there is none the one that stands in for it (`--defer`): only its columns are asked for.
@@ -173,11 +169,7 @@ impl Compiler {
 
     fn input_sql(&self, test: &UnitTest, given: &UnitTestGiven, input: &Input) -> Result<String, Diagnostic> {
         let fixture = given.fixture.as_deref();
-        let read = match (&given.rows, fixture, &input.seed) {
-            (Json::Null, None, Some(seed)) => Given::Rows(seed_rows(seed)?),
-            _ => self.read_rows(&given.rows, &given.format, fixture)?,
-        };
-        let rows = match read {
+        let rows = match self.read_rows(&given.rows, &given.format, fixture)? {
             Given::Sql(sql) => return Ok(sql),
             Given::Rows(rows) => rows,
         };
@@ -376,34 +368,6 @@ fn in_test(test: &UnitTest, diagnostic: Diagnostic) -> Diagnostic {
     let mut diagnostic = Diagnostic { what: format!("{head}\n  {sentence}"), ..diagnostic };
     diagnostic.location = diagnostic.location.or_else(|| Some(Location::file(&test.original_file_path)));
     diagnostic
-}
-
-/// The rows of a CSV text; an empty field is null.
-pub(crate) fn csv_rows(bytes: &[u8], delimiter: u8) -> Result<Rows, csv::Error> {
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).trim(csv::Trim::Headers).from_reader(bytes);
-    let headers: Vec<String> = reader.headers()?.iter().map(str::to_owned).collect();
-    let mut rows = Vec::new();
-    for record in reader.records() {
-        let value = |text: &str| if text.is_empty() { Json::Null } else { Json::String(text.to_owned()) };
-        rows.push(headers.iter().cloned().zip(record?.iter().map(value)).collect());
-    }
-    Ok(rows)
-}
-
-fn bad_csv(path: &str, error: &csv::Error) -> Diagnostic {
-    Diagnostic::error(format!("Could not read the CSV in {path}"))
-        .cause(error.to_string())
-        .fix("every line needs as many fields as the header")
-}
-
-fn seed_rows(seed: &Node) -> Result<Rows, Diagnostic> {
-    let path = std::path::Path::new(seed.root_path.as_deref().unwrap_or_default()).join(&seed.original_file_path);
-    let bytes = fs_err::read(&path).map_err(|error| {
-        Diagnostic::error(format!("Could not read {}", seed.original_file_path)).cause(error.to_string())
-    })?;
-    let delimiter = seed.config_str("delimiter").and_then(|text| text.bytes().next()).unwrap_or(b',');
-    csv_rows(&bytes, delimiter).map_err(|error| bad_csv(&seed.original_file_path, &error))
 }
 
 fn unknown_column<'a>(column: &str, known: impl Iterator<Item = &'a String>, what: &str) -> Diagnostic {

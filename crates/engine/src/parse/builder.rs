@@ -16,6 +16,7 @@ use super::{
     resolve,
     sources::ParsedSource,
     test_entries::Place,
+    unit_test_csv::Seeds,
 };
 
 /// Collects what was parsed.
@@ -110,6 +111,7 @@ impl<'a> Builder<'a> {
         for node in self.artifact.nodes.values().filter(|node| node.resource_type == ResourceType::Model) {
             models.entry((node.package_name.clone(), node.name.clone())).or_default().push(Arc::clone(node));
         }
+        let seeds = Seeds::find(&self.artifact, &parser.scope, properties);
         for file in properties {
             for of in &file.exposures {
                 let exposure = parser.parse_exposure(file, of, diagnostics);
@@ -143,7 +145,7 @@ impl<'a> Builder<'a> {
                     continue;
                 };
                 let found: Vec<&Arc<Node>> = found.iter().collect();
-                for test in parser.parse_unit_test(file, of, &found, diagnostics) {
+                for test in parser.parse_unit_test(file, of, &found, &seeds, diagnostics) {
                     let id = test.unique_id.clone();
                     self.places.insert(id.clone(), Place { file, position: of.position });
                     if test.config.get("enabled").and_then(Json::as_bool) == Some(false) {

@@ -36,6 +36,7 @@ mod sources;
 mod spaces;
 pub(crate) mod test_entries;
 pub(crate) mod tests;
+mod unit_test_csv;
 mod unit_test_rows;
 mod unrendered;
 mod validate;

@@ -25,8 +25,8 @@ use super::{
     config::{self, Layers},
     errors, macro_types,
     nodes::Parser,
-    patches::{AsWritten, Describe},
     tests::{directories, directories_below},
+    unit_test_csv::{self, Seeds},
 };
 
 /// What `ref('x')`, `source('a', 'b')`, `metric('m')` in a YAML list name.
@@ -232,6 +232,7 @@ impl<'a> Parser<'a> {
         file: &PropertyFile,
         of: &UnitTestProperties,
         models: &[&Arc<Node>],
+        seeds: &Seeds,
         diagnostics: &mut Vec<Diagnostic>,
     ) -> Vec<UnitTest> {
         if let Some(model) = models.iter().find(|model| model.version.is_none() && of.versions.is_some()) {
@@ -249,7 +250,8 @@ impl<'a> Parser<'a> {
             }
             _ => true,
         });
-        let tests: Vec<UnitTest> = wanted.map(|model| self.unit_test_of(file, of, Some(model), diagnostics)).collect();
+        let tests: Vec<UnitTest> =
+            wanted.map(|model| self.unit_test_of(file, of, Some(model), seeds, diagnostics)).collect();
         if let (Some(model), true) = (models.first(), tests.is_empty()) {
             let what = format!(
                 "Parsing Error\n  Unit test '{}' referenced a version of '{}' which was not found.",
@@ -274,7 +276,7 @@ impl<'a> Parser<'a> {
         of: &UnitTestProperties,
         diagnostics: &mut Vec<Diagnostic>,
     ) -> UnitTest {
-        let mut test = self.unit_test_of(file, of, None, diagnostics);
+        let mut test = self.unit_test_of(file, of, None, &Seeds::default(), diagnostics);
         test.config.insert("enabled".to_owned(), Json::Bool(false));
         test
     }
@@ -284,6 +286,7 @@ impl<'a> Parser<'a> {
         file: &PropertyFile,
         of: &UnitTestProperties,
         model: Option<&Node>,
+        seeds: &Seeds,
         diagnostics: &mut Vec<Diagnostic>,
     ) -> UnitTest {
         let package = &file.package;
@@ -303,21 +306,17 @@ impl<'a> Parser<'a> {
             &fqn,
             &Layers { patch: Some(&of.config), call: None },
         );
-        // Of what is off, dbt renders no description.
-        let is_off = model.is_none() || config.get("enabled").and_then(Json::as_bool) == Some(false);
-        let docs: &dyn Describe = if is_off { &AsWritten } else { self.docs };
-        let description = match docs.describe(&of.description, package) {
-            Ok((description, _)) => description,
-            Err(error) => {
-                diagnostics.push(errors::in_yaml(file, of.position, &error));
-                of.description.clone()
-            }
-        };
         let given: Vec<UnitTestGiven> = of
             .given
             .iter()
             .map(|given| {
-                let (rows, format, fixture) = self.rows(package, &given.rows, diagnostics, file);
+                let (mut rows, format, fixture) = self.rows(package, &given.rows, diagnostics, file);
+                if let (Rows::FromSeed, Some(read)) = (&given.rows, seeds.rows(package, &given.input)) {
+                    match read {
+                        Ok(read) => rows = typed_row_first(read),
+                        Err(error) => diagnostics.push(error.at(file.source.location(of.position))),
+                    }
+                }
                 UnitTestGiven { input: given.input.clone(), rows, format, fixture }
             })
             .collect();
@@ -362,7 +361,8 @@ impl<'a> Parser<'a> {
             unique_id: UniqueId::new(format!("unit_test.{package}.{}.{name}", of.model)),
             name,
             fqn,
-            description,
+            // Of unit tests dbt renders no description.
+            description: of.description.clone(),
             overrides,
             depends_on: DependsOn {
                 macros: Vec::new(),
@@ -459,12 +459,7 @@ impl Parser<'_> {
         diagnostics: &mut Vec<Diagnostic>,
         file: &PropertyFile,
     ) -> (Json, String, Option<String>) {
-        let csv = |text: &str| match crate::compile::csv_rows(text.as_bytes(), b',') {
-            Ok(rows) => {
-                Ok(typed_row_first(rows.into_iter().map(|row| Json::Object(row.into_iter().collect())).collect()))
-            }
-            Err(error) => Err(error),
-        };
+        let csv = |text: &str| unit_test_csv::rows(text).map(typed_row_first);
         let mut reported = |result: Result<Json, csv::Error>, path: &str| {
             result.unwrap_or_else(|error| {
                 diagnostics.push(

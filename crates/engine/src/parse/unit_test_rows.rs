@@ -4,15 +4,15 @@ use std::collections::HashMap;
 
 use artifacts::{
     Manifest as Artifact,
-    manifest::{Node, ResourceType, UnitTest},
+    manifest::{Node, UnitTest},
 };
 use diagnostic::{Diagnostic, Location};
 use names::UniqueId;
 use serde_json::Value as Json;
 
 use crate::{
-    manifest::{Found, Lookup},
-    parse::{read_reference, test_entries::Place},
+    manifest::Lookup,
+    parse::{read_reference, test_entries::Place, unit_test_csv},
 };
 
 /// Reports the mistakes of all unit tests.
@@ -42,7 +42,7 @@ pub(super) fn check(
             }
         }
         for given in test.given.iter().filter(|given| given.rows.is_null() && given.fixture.is_none()) {
-            if !is_seed(artifact, lookup, root, test, &given.input) {
+            if unit_test_csv::seed(artifact, lookup, root, &test.package_name, &given.input).is_none() {
                 report(no_seed(test, &given.input));
             }
         }
@@ -59,15 +59,6 @@ fn no_fixture(test: &UnitTest, name: &str) -> Diagnostic {
     Diagnostic::error(what)
         .cause("fixtures are .csv and .sql files in the `fixtures` directory of `test-paths`")
         .fix("create the file, or correct the name")
-}
-
-/// Whether rows may come from the input's own file.
-fn is_seed(artifact: &Artifact, lookup: &Lookup, root: &str, test: &UnitTest, input: &str) -> bool {
-    let named = read_reference(input).unwrap_or_default();
-    let Some(of) = named.refs.first() else { return false };
-    let found = lookup.find_ref(&of.name, of.package.as_deref(), of.version.as_ref(), &test.package_name, root);
-    let Found::One(id) = found else { return false };
-    artifact.nodes.get(&id).is_some_and(|node| node.resource_type == ResourceType::Seed)
 }
 
 fn no_seed(test: &UnitTest, input: &str) -> Diagnostic {
