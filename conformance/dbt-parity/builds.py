@@ -207,6 +207,9 @@ def differences(ours: dict, theirs: dict):
             yield f"{unique_id}: adapter_response", ours["responses"][unique_id], theirs["responses"][unique_id]
     for unique_id, judged in theirs["nodes"].items():
         for member, mine, their in members("", ours["nodes"].get(unique_id, {}), judged):
+            # dbt-athena has none of a table that failed; Owlet wrote the statement (COMPAT.md).
+            if member == "build_path" and their is None and theirs["statuses"].get(unique_id, [""])[0] == "error":
+                continue
             yield f"{unique_id}: {member}", mine, their
     for name in [*theirs["tables"], *(one for one in ours["tables"] if one not in theirs["tables"])]:
         mine, judged = (side["tables"].get(name) for side in (ours, theirs))

@@ -193,7 +193,8 @@ def code_nature(ours: str | None, theirs: str) -> str:
     """What the difference of two compiled texts is about, where it is of a kind that known.txt may name."""
     if ours is None:
         return "compiled_code"
-    if theirs.startswith(ours) and "def model(" in ours:
+    # Both put the names that the model asks for behind it, each in its own words.
+    if "def model(" in ours and theirs.startswith(ours.partition("# What follows is written by the engine")[0].rstrip()):
         return "python"
     return "compiled_code(order)" if sorted(ours.split()) == sorted(theirs.split()) else "compiled_code"
 
