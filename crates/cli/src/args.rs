@@ -11,7 +11,7 @@ pub mod server;
 #[cfg(feature = "server")]
 pub mod settings;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Arg, ArgAction, Args, Parser, Subcommand};
 
 pub use self::{bolt::*, global::*, lakehouse::*, nodes::*, project::*, selection::*};
 
@@ -21,6 +21,7 @@ const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (dbt 1.12)");
 /// dbt projects on Amazon Athena, or on the Athena-compatible lakehouse inside.
 #[derive(Debug, Parser)]
 #[command(name = "owlet", version = VERSION, max_term_width = 120, disable_help_subcommand = true)]
+#[command(arg = Arg::new("dbt's -v").short('v').action(ArgAction::Version).hide(true))]
 pub struct Cli {
     #[command(subcommand)]
     pub command: Command,

@@ -63,9 +63,9 @@ pub fn arguments(command: &Command, global: &GlobalArgs, settings: &Settings, in
     set("indirect_selection", settings.indirect_selection.clone().unwrap_or_else(|| "eager".to_owned()).into());
     set("full_refresh", settings.full_refresh.into());
     set("store_failures", settings.store_failures.into());
-    set("empty", settings.empty.into());
     set("select", json!([]));
     set("exclude", json!([]));
+    set("empty", settings.empty.into());
     set("resource_types", json!([]));
     set("exclude_resource_types", json!([]));
     of_command(command, &mut set);
@@ -89,8 +89,18 @@ pub fn as_written(arguments: &Map<String, Value>, flags: &ProjectFlags) -> Map<S
     let mut written = arguments.clone();
     written.extend(flags.behaviours().map(|(name, on)| (name.to_owned(), on.into())));
     let is_off = |name: &str, value: &Value| ONLY_WHEN_ON.contains(&name) && *value == Value::Bool(false);
-    written.retain(|name, value| !value.is_null() && !is_off(name, value));
+    let which = arguments.get("which").and_then(Value::as_str).unwrap_or_default();
+    written.retain(|name, value| !value.is_null() && !is_off(name, value) && is_known(which, name));
     written
+}
+
+/// Whether the command has this option, of those that few have.
+fn is_known(which: &str, name: &str) -> bool {
+    match name {
+        "empty" => ["build", "compile", "plan", "run", "seed", "snapshot"].contains(&which),
+        "resource_types" | "exclude_resource_types" => ["build", "clone", "list", "plan", "test"].contains(&which),
+        _ => true,
+    }
 }
 
 fn vars(settings: &Settings) -> Value {
@@ -132,6 +142,7 @@ fn of_command(command: &Command, set: &mut impl FnMut(&str, Value)) {
             selection(&args.selection, set);
             flags(set, args.full_refresh, args.empty, false);
             set("inline", args.inline.clone().into());
+            set("output", format!("{:?}", args.output).to_lowercase().into());
             set("introspect", (!args.no_introspect).into());
             set("inject_ephemeral_ctes", (!args.no_inject_ephemeral_ctes).into());
         }

@@ -473,7 +473,7 @@ impl Session {
             return Ok(());
         }
         let results = results.into_iter().map(|result| (Arc::default(), Arc::new(result))).collect();
-        let results = engine::run::RunResults { results, elapsed, interrupted: false };
+        let results = engine::run::RunResults { results, elapsed, ..Default::default() };
         let artifact = engine::run::run_results_artifact(&results, &self.offline_host(), &self.events);
         self.write("run_results.json", &artifact)
     }

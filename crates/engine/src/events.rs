@@ -57,6 +57,8 @@ pub struct NodeInfo {
     /// From the root of its kind of file.
     pub path: String,
     pub relation: Option<RelationName>,
+    /// Where it would be if it were a relation: also tests, hooks and ephemeral models have a schema and an alias.
+    pub place: Option<RelationName>,
     /// As SQL writes it.
     pub relation_name: Option<String>,
     pub checksum: String,

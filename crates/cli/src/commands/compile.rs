@@ -227,5 +227,5 @@ fn results(
         };
         Some((Arc::new(info), Arc::new(result)))
     });
-    RunResults { results: results.collect(), elapsed, interrupted: false }
+    RunResults { results: results.collect(), elapsed, ..Default::default() }
 }

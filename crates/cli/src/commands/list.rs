@@ -62,7 +62,9 @@ fn line(manifest: &Manifest, id: &UniqueId, args: &ListArgs) -> anyhow::Result<S
                 keys => keys.iter().flat_map(|key| key.split([' ', ','])).collect(),
             };
             let entries = asked.into_iter().filter_map(|key| Some((key.to_owned(), nested(&all, key)?.clone())));
-            Value::Object(entries.collect::<Map<_, _>>()).to_string()
+            // Python's JSON has blanks after its separators, and ASCII alone.
+            let shown = Value::Object(entries.collect::<Map<_, _>>());
+            jinja::modules::dump_json(&jinja::Value::from(&shown), false, None)?
         }
         ListOutput::Name => match id.resource_type() {
             "source" => format!("{}.{}", text("source_name"), text("name")),

@@ -65,7 +65,7 @@ pub async fn run(session: &Session, args: &OperationArgs) -> anyhow::Result<Outc
     let results = RunResults {
         results: vec![(Arc::new(info), Arc::new(result))],
         elapsed: started.elapsed(),
-        interrupted: false,
+        ..RunResults::default()
     };
     if session.settings.write_json {
         session.write("run_results.json", &run::run_results_artifact(&results, compiler.host(), &session.events))?;

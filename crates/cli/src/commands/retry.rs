@@ -6,7 +6,6 @@ use std::path::Path;
 use artifacts::run_results::{RunResult, RunResults};
 use diagnostic::Diagnostic;
 use engine::{
-    events::Event,
     run::{
         PreviousBatches, RunCommand,
         event_time::{Window, parse_time},
@@ -50,8 +49,18 @@ const OWN: [&str; 12] = [
 ];
 
 /// Arguments that not every command has.
-const OF_COMMANDS: [&str; 8] =
-    ["selector", "inline", "inject_ephemeral_ctes", "compile", "empty_catalog", "static", "macro", "args"];
+const OF_COMMANDS: [&str; 10] = [
+    "selector",
+    "show",
+    "output",
+    "inline",
+    "inject_ephemeral_ctes",
+    "compile",
+    "empty_catalog",
+    "static",
+    "macro",
+    "args",
+];
 
 /// The run that is repeated.
 pub struct Previous {
@@ -74,9 +83,12 @@ impl Previous {
         let project_dir = settings.need_project()?;
         let named = settings.state.as_deref().or(settings.target_path.as_deref()).unwrap_or(Path::new("target"));
         let folder = project_dir.join(named);
-        let Some(results) = state::run_results(&folder).map_err(|error| anyhow::anyhow!("{error}"))? else {
+        let found = state::run_results(&folder).map_err(|error| anyhow::anyhow!("{error}"))?;
+        // To dbt too a run of nothing is none.
+        let cause = if found.is_some() { "its run_results.json names no node" } else { "there is no run_results.json" };
+        let Some(results) = found.filter(|results| !results.results.is_empty()) else {
             anyhow::bail!(
-                "Could not find previous run in '{}' target directory\n  cause: there is no run_results.json\n  \
+                "Could not find previous run in '{}' target directory\n  cause: {cause}\n  \
                  fix:   run a command first, or name the folder of its artifacts with --state",
                 folder.display()
             );
@@ -159,10 +171,8 @@ pub async fn run(session: &Session, previous: &Previous) -> anyhow::Result<Outco
         .collect();
     let again: Vec<UniqueId> = results.iter().map(|result| UniqueId::from(result.unique_id.as_str())).collect();
     let command = match &previous.command {
-        Repeated::Operation(_) if again.is_empty() => {
-            session.events.emit(Event::NothingToDo);
-            return Ok(Outcome::Success);
-        }
+        // As dbt, which says nothing then.
+        Repeated::Operation(_) if again.is_empty() => return Ok(Outcome::Success),
         Repeated::Nodes(command) => Some(*command),
         Repeated::Compile => None,
         Repeated::DocsGenerate(arguments) => return docs::generate(session, arguments).await,

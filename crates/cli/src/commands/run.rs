@@ -111,7 +111,7 @@ pub async fn run_nodes(
     again: Again,
 ) -> anyhow::Result<(RunResults, Option<Arc<RunContext>>)> {
     if selected.is_empty() {
-        session.events.emit(engine::events::Event::NothingToDo);
+        run::nothing_to_do(&session.events, command);
         session.write_again(&manifest)?;
         if command != RunCommand::Freshness {
             session.write_no_results()?;
@@ -154,6 +154,9 @@ pub async fn run_nodes(
         }
     }
     connection.close().await;
+    if let Some(error) = &results.unrendered_hook {
+        return Err(session.fail((**error).clone()));
+    }
     Ok((results, Some(context)))
 }
 

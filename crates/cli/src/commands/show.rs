@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use diagnostic::Diagnostic;
 use engine::{
     adapter::{Adapter, StatementOrigin},
     context::Table,
@@ -26,6 +27,11 @@ pub async fn run(session: &Session, args: &ShowArgs) -> anyhow::Result<Outcome> 
         connection.close().await;
         return shown.map(|_| Outcome::Success);
     }
+    if args.inline.is_none() && args.selection.select.is_empty() {
+        let refused = Diagnostic::error("Either --select or --inline must be passed to show")
+            .fix("name a node, as in `owlet show --select orders`, or give a query");
+        return Err(session.fail(refused));
+    }
     let manifest = session.parse().await?;
     let types =
         &[ResourceType::Model, ResourceType::Seed, ResourceType::Snapshot, ResourceType::Analysis, ResourceType::Test];
@@ -39,7 +45,7 @@ pub async fn run(session: &Session, args: &ShowArgs) -> anyhow::Result<Outcome> 
         others => others,
     };
     if args.inline.is_none() && shown.is_empty() {
-        session.events.emit(Event::NoNodesSelected);
+        session.events.emit(Event::NothingToDo);
         return Ok(Outcome::Success);
     }
     let connection = session.connect().await?;

@@ -155,3 +155,41 @@ fn the_log_goes_where_the_project_says() {
     assert_eq!(owlet(folder.path(), &["parse", "--log-path", "asked"]).code, Some(0));
     assert!(path("asked/dbt.log").is_file() && !path("logs").exists());
 }
+
+/// Like dbt, for which a run_results.json without results is none.
+#[test]
+fn a_run_of_nothing_cannot_be_retried() {
+    let folder = project(&[("m.sql", "select 1 as id")]);
+    let done = owlet(folder.path(), &["run", "--select", "nope"]);
+    assert_eq!(done.code, Some(0), "{}{}", done.stdout, done.stderr);
+    assert!(done.stdout.contains("[WARNING]: Nothing to do."), "{}", done.stdout);
+    let results = fs_err::read_to_string(folder.path().join("target/run_results.json")).expect("written");
+    let results: serde_json::Value = serde_json::from_str(&results).expect("JSON");
+    assert_eq!(results["results"], serde_json::json!([]));
+    // Options that the command does not have are no arguments of it.
+    assert_eq!(results["args"].get("resource_types"), None);
+    assert_eq!(results["args"]["empty"], false);
+    let done = owlet(folder.path(), &["retry"]);
+    assert_eq!(done.code, Some(2), "{}{}", done.stdout, done.stderr);
+    assert!(done.stdout.contains("Could not find previous run in"), "{}", done.stdout);
+}
+
+/// As `json.dumps` writes it, and so as tools look for it.
+#[test]
+fn ls_writes_json_as_python_does() {
+    let folder = project(&[("m.sql", "{{ config(meta={'é': [1, none]}) }}select 1 as id")]);
+    let keys = ["--output-keys", "name", "config.meta", "tags"];
+    let done = owlet(folder.path(), &[&["-q", "ls", "--output", "json"], keys.as_slice()].concat());
+    let expected = "{\"name\": \"m\", \"config.meta\": {\"\\u00e9\": [1, null]}, \"tags\": []}\n";
+    assert_eq!((done.code, done.stdout.as_str()), (Some(0), expected), "{}", done.stderr);
+}
+
+#[test]
+fn show_asks_for_a_node_or_a_query() {
+    let folder = project(&[("m.sql", "select 1 as id")]);
+    let done = owlet(folder.path(), &["show"]);
+    assert_eq!(done.code, Some(2), "{}{}", done.stdout, done.stderr);
+    assert!(done.stderr.contains("Either --select or --inline must be passed to show"), "{}", done.stderr);
+    let done = owlet(folder.path(), &["-v"]);
+    assert_eq!(done.code, Some(0), "{}{}", done.stdout, done.stderr);
+}

@@ -283,12 +283,18 @@ impl Compiler {
             }
             Found::Nothing => {
                 let near = nearest(&wanted.name, self.manifest.lookup().ref_names());
-                return Err(Diagnostic::error(format!(
-                    "{} depends on a node named '{}' which was not found",
-                    node.unique_id, wanted.name
-                ))
-                .cause("no model, seed or snapshot has this name")
-                .fix(near.map_or_else(|| "correct the name".to_owned(), |near| format!("did you mean '{near}'?"))));
+                let mut target = wanted.name.clone() + "'";
+                if let Some(version) = &wanted.version {
+                    let version = version.as_str().map_or_else(|| version.to_string(), str::to_owned);
+                    target.push_str(&format!(" with version '{version}'"));
+                }
+                if let Some(package) = &wanted.package {
+                    target.push_str(&format!(" in package or project '{package}'"));
+                }
+                let what = format!("{} depends on a node named '{target} which was not found", node.unique_id);
+                return Err(Diagnostic::error(what).cause("no model, seed or snapshot has this name").fix(
+                    near.map_or_else(|| "correct the name".to_owned(), |near| format!("did you mean '{near}'?")),
+                ));
             }
         };
         if let Some(inputs) = &inner.inputs {

@@ -4,6 +4,7 @@ use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
 
 use diagnostic::{Diagnostic, Severity};
+use names::RelationName;
 
 use super::{Event, Level, NodeInfo, Record, text};
 use crate::run::{Detail, NodeResult, NodeStatus, RunSummary};
@@ -62,6 +63,7 @@ fn parts(record: &Record) -> Vec<Part<'_>> {
     let level = match event {
         // The first line of the summary is for information, the errors below it have their own.
         Event::RunFinished { .. } => Level::Info,
+        Event::NodeFinished { node, .. } if node.resource_type == "operation" => Level::Info,
         event => event.level(),
     };
     let main = Part { code, name, level, data: data(record, &message), message };
@@ -89,8 +91,13 @@ fn parts(record: &Record) -> Vec<Part<'_>> {
     }
 }
 
-/// `EndOfRunSummary`, a few for each failure and warning, `StatsLine`.
+/// `EndOfRunSummary`, a few for each failure and warning, `StatsLine`. Of sources: their errors and `FreshnessCheckComplete`.
 fn summary_parts<'a>(main: Part<'a>, summary: &RunSummary) -> Vec<Part<'a>> {
+    if summary.of_sources {
+        let failed = summary.details.iter().filter(|detail| detail.severity == Severity::Error);
+        let done = Part { message: "Done.".to_owned(), data: json!({}), ..main };
+        return failed.flat_map(source_parts).chain([done]).collect();
+    }
     let blocks: Vec<&str> = main.message.split("\n\n").collect();
     let (first, last) = (blocks.first().copied().unwrap_or_default(), blocks.last().copied().unwrap_or_default());
     let stats = Part {
@@ -105,6 +112,23 @@ fn summary_parts<'a>(main: Part<'a>, summary: &RunSummary) -> Vec<Part<'a>> {
         parts.extend(detail_parts(detail));
     }
     parts.push(stats);
+    parts
+}
+
+/// A source that is too old is named; of one that could not be measured there is the error alone.
+fn source_parts<'a>(detail: &Detail) -> Vec<Part<'a>> {
+    let mut parts = detail_parts(detail);
+    if detail.message.is_some() {
+        return parts.split_off(1);
+    }
+    let data = json!({"status": "error", "node_info": node_info(&detail.node, None, None)});
+    parts.push(Part {
+        code: "Z025",
+        name: "RunResultErrorNoMessage",
+        level: Level::Error,
+        message: "  Status: error".to_owned(),
+        data: with_group(data, &detail.node),
+    });
     parts
 }
 
@@ -137,6 +161,16 @@ fn detail_parts<'a>(detail: &Detail) -> Vec<Part<'a>> {
     parts
 }
 
+/// Adds the names of the source and of its table, where it is one.
+fn with_source(mut data: Value, node: &NodeInfo) -> Value {
+    let names = node.label.strip_prefix("freshness of ").and_then(|names| names.strip_suffix(&node.name));
+    if let (Some(data), Some(names)) = (data.as_object_mut(), names) {
+        data.insert("source_name".to_owned(), names.trim_end_matches('.').into());
+        data.insert("table_name".to_owned(), node.name.clone().into());
+    }
+    data
+}
+
 /// Adds the node's group, where it has one.
 fn with_group(mut data: Value, node: &NodeInfo) -> Value {
     if let (Some(data), Some(group)) = (data.as_object_mut(), &node.group) {
@@ -157,10 +191,10 @@ fn code_and_name(event: &Event) -> (&'static str, &str) {
         Event::NoNodesSelected => ("Q038", "NoNodesSelected"),
         Event::NodeStarted { node, .. } if node.resource_type == "operation" => ("Q032", "LogHookStartLine"),
         Event::NodeStarted { .. } => ("Q011", "LogStartLine"),
+        Event::NodeFinished { node, .. } if node.resource_type == "operation" => ("Q033", "LogHookEndLine"),
         Event::NodeFinished { result, .. } if result.status == NodeStatus::Skipped => ("Q034", "SkippingDetails"),
         Event::NodeFinished { result, .. } if result.status == NodeStatus::NoOp => ("Q019", "LogNodeNoOpResult"),
         Event::NodeFinished { node, .. } => match node.resource_type.as_str() {
-            "operation" => ("Q033", "LogHookEndLine"),
             "test" | "unit_test" => ("Q007", "LogTestResult"),
             "snapshot" => ("Q015", "LogSnapshotResult"),
             "seed" => ("Q016", "LogSeedResult"),
@@ -176,6 +210,7 @@ fn code_and_name(event: &Event) -> (&'static str, &str) {
         Event::StatementEnded { .. } => ("E017", "SQLQueryStatus"),
         Event::Cancelled { .. } => ("Z031", "LogCancelLine"),
         Event::FinishedRunning { .. } => ("E047", "FinishedRunningStats"),
+        Event::RunFinished { summary } if summary.of_sources => ("Q003", "FreshnessCheckComplete"),
         Event::RunFinished { .. } => ("Z030", "EndOfRunSummary"),
         Event::ArtifactWritten { .. } => ("P001", "ArtifactWritten"),
         Event::JinjaLog { info: true, .. } => ("I062", "JinjaLogInfo"),
@@ -194,34 +229,80 @@ fn code_and_name(event: &Event) -> (&'static str, &str) {
 fn warning_code(name: &str) -> &'static str {
     match name {
         "PackageRedirectDeprecation" => "D001",
+        "PackageInstallPathDeprecation" => "D002",
         "ConfigSourcePathDeprecation" => "D003",
         "ConfigDataPathDeprecation" => "D004",
+        "MetricAttributesRenamed" => "D006",
         "ExposureNameDeprecation" => "D007",
+        "InternalDeprecation" => "D008",
         "EnvironmentVariableRenamed" => "D009",
         "ConfigLogPathDeprecation" => "D010",
         "ConfigTargetPathDeprecation" => "D011",
         "CollectFreshnessReturnSignature" => "D012",
+        "TestsConfigDeprecation" => "D012",
         "ProjectFlagsMovedDeprecation" => "D013",
+        "SpacesInResourceNameDeprecation" => "D014",
+        "ResourceNamesWithSpacesDeprecation" => "D015",
         "PackageMaterializationOverrideDeprecation" => "D016",
         "SourceFreshnessProjectHooksNotRun" => "D017",
+        "MFTimespineWithoutYamlConfigurationDeprecation" => "D018",
+        "MFCumulativeTypeParamsDeprecation" => "D019",
         "MicrobatchMacroOutsideOfBatchesDeprecation" => "D020",
+        "GenericJSONSchemaValidationDeprecation" => "D022",
         "UnexpectedJinjaBlockDeprecation" => "D023",
-        "ModulesItertoolsUsageDeprecation" => "D034",
         "DuplicateYAMLKeysDeprecation" => "D024",
         "CustomTopLevelKeyDeprecation" => "D025",
         "CustomKeyInConfigDeprecation" => "D026",
         "CustomKeyInObjectDeprecation" => "D027",
-        "PropertyMovedToConfigDeprecation" => "D030",
         "CustomOutputPathInSourceFreshnessDeprecation" => "D029",
+        "PropertyMovedToConfigDeprecation" => "D030",
         "WEOIncludeExcludeDeprecation" => "D031",
         "ModelParamUsageDeprecation" => "D032",
+        "ModulesItertoolsUsageDeprecation" => "D034",
+        "SourceOverrideDeprecation" => "D035",
         "EnvironmentVariableNamespaceDeprecation" => "D036",
+        "MissingPlusPrefixDeprecation" => "D037",
         "ArgumentsPropertyInGenericTestDeprecation" => "D038",
         "MissingArgumentsPropertyInGenericTestDeprecation" => "D039",
         "DuplicateNameDistinctNodeTypesDeprecation" => "D040",
+        "TimeDimensionsRequireGranularityDeprecation" => "D041",
+        "GenericSemanticLayerDeprecation" => "D042",
         "GenerateSchemaNameNullValueDeprecation" => "D044",
+        "InvalidValueForField" => "I008",
+        "ValidationWarning" => "I009",
+        "InvalidDisabledTargetInTestNode" => "I050",
+        "UnusedResourceConfigPath" => "I051",
+        "SeedIncreased" => "I052",
+        "SeedExceedsLimitSamePath" => "I053",
+        "SeedExceedsLimitAndPathChanged" => "I054",
+        "SeedExceedsLimitChecksumChanged" => "I055",
+        "UnusedTables" => "I056",
+        "WrongResourceSchemaFile" => "I057",
+        "NoNodeForYamlKey" => "I058",
+        "MacroNotFoundForPatch" => "I059",
+        "NodeNotFoundOrDisabled" => "I060",
+        "JinjaLogWarning" => "I061",
         "UnpinnedRefNewVersionAvailable" => "I064",
+        "DeprecatedModel" => "I065",
+        "UpcomingReferenceDeprecation" => "I066",
+        "DeprecatedReference" => "I067",
+        "UnsupportedConstraintMaterialization" => "I068",
+        "SemanticValidationFailure" => "I070",
+        "UnversionedBreakingChange" => "I071",
+        "WarnStateTargetEqual" => "I072",
+        "FreshnessConfigProblem" => "I073",
+        "MicrobatchModelNoEventTimeInputs" => "I074",
+        "InvalidConcurrentBatchesConfig" => "I075",
+        "InvalidMacroAnnotation" => "I076",
+        "PackageNodeDependsOnRootProjectNode" => "I077",
         "MFConverterIssue" => "I078",
+        "DepsUnpinned" => "M029",
+        "NoNodesForSelectionCriteria" => "M030",
+        "DepsScrubbedPackageName" => "M035",
+        "SnapshotTimestampWarning" => "Q043",
+        "SelectExcludeIgnoredWithSelectorWarning" => "Z064",
+        "ConstraintNotEnforced" => "E048",
+        "ConstraintNotSupported" => "E049",
         _ => "",
     }
 }
@@ -249,6 +330,15 @@ fn data(record: &Record, message: &str) -> Value {
         Event::Concurrency { threads, target, nodes } => {
             json!({"num_threads": threads, "target_name": target, "node_count": nodes})
         }
+        Event::NodeStarted { node, index, total, .. } if node.resource_type == "operation" => json!({
+            "statement": hook_name(node), "index": index, "total": total,
+            "node_info": node_info(node, Some(record), None),
+        }),
+        Event::NodeFinished { node, index, total, result } if node.resource_type == "operation" => json!({
+            "statement": hook_name(node), "index": index, "total": total,
+            "status": result.status.as_str(), "execution_time": result.execution_time.as_secs_f64(),
+            "node_info": node_info(node, None, Some((record, result))),
+        }),
         Event::NodeStarted { node, index, total, .. } => json!({
             "description": node.label, "index": index, "total": total,
             "node_info": node_info(node, Some(record), None),
@@ -269,7 +359,7 @@ fn data(record: &Record, message: &str) -> Value {
                 "node_info": node_info(node, None, Some((record, result))),
                 "run_result": run_result(result),
             });
-            with_group(data, node)
+            with_group(with_source(data, node), node)
         }
         Event::BatchStarted { node, name, index, total } => {
             json!({"description": name, "batch_index": index, "total_batches": total, "node": node})
@@ -317,7 +407,7 @@ fn data(record: &Record, message: &str) -> Value {
             json!({"exc": exc.join("\n"), "diagnostics": diagnostics})
         }
         Event::CommandCompleted { command, success, elapsed_seconds } => {
-            json!({"command": command, "success": success, "elapsed": elapsed_seconds, "completed_at": time(record.at)})
+            json!({"command": format!("dbt {command}"), "success": success, "elapsed": elapsed_seconds, "completed_at": time(record.at)})
         }
         Event::NothingToDo | Event::NoNodesSelected | Event::Phase(_) => json!({}),
         Event::Progress { .. } => json!({"msg": message}),
@@ -325,6 +415,11 @@ fn data(record: &Record, message: &str) -> Value {
             json!({"msg": text})
         }
     }
+}
+
+/// `hook: shop.on-run-start.0` → `shop.on-run-start.0`
+fn hook_name(node: &NodeInfo) -> &str {
+    node.label.trim_start_matches("hook: ")
 }
 
 /// `Finished running 1 seed in 0 hours … (0.10s).` → `1 seed` and ` in 0 hours …`
@@ -368,6 +463,7 @@ fn node_info(node: &NodeInfo, started: Option<&Record>, finished: Option<(&Recor
         (_, Some((_, result))) => result.timing.first().map(|timing| time(timing.started_at)).unwrap_or_default(),
         _ => String::new(),
     };
+    let place = |part: fn(&RelationName) -> &str| node.place.as_ref().map(part).unwrap_or_default();
     json!({
         "materialized": node.materialized,
         "meta": node.meta,
@@ -376,10 +472,10 @@ fn node_info(node: &NodeInfo, started: Option<&Record>, finished: Option<(&Recor
         "node_name": node.name,
         "node_path": node.path,
         "node_relation": {
-            "alias": node.relation.as_ref().map(|relation| relation.identifier.as_str()).unwrap_or_default(),
-            "database": node.relation.as_ref().map(|relation| relation.database.as_str()).unwrap_or_default(),
+            "alias": place(|it| &it.identifier),
+            "database": place(|it| &it.database),
             "relation_name": node.relation_name.clone().unwrap_or_default(),
-            "schema": node.relation.as_ref().map(|relation| relation.schema.as_str()).unwrap_or_default(),
+            "schema": place(|it| &it.schema),
         },
         "node_started_at": started_at,
         "node_status": finished.map_or("started", |(_, result)| result.status.as_str()),
@@ -391,10 +487,10 @@ fn node_info(node: &NodeInfo, started: Option<&Record>, finished: Option<(&Recor
 fn run_result(result: &NodeResult) -> Value {
     json!({
         "status": result.status.as_str(),
-        "message": result.message,
+        "message": result.message.as_deref().unwrap_or_default(),
         "thread": result.thread,
         "execution_time": result.execution_time.as_secs_f64(),
-        "num_failures": result.failures,
+        "num_failures": result.failures.unwrap_or_default(),
         "adapter_response": result.adapter_response,
         "timing_info": result.timing.iter().map(|timing| json!({
             "name": timing.name, "started_at": time(timing.started_at), "completed_at": time(timing.completed_at),

@@ -90,10 +90,13 @@ pub fn message(event: &Event, layout: Layout) -> Option<String> {
         Event::AdapterRegistered { adapter, version } => format!("Registered adapter: {adapter}={version}"),
         Event::ProjectParsed { counts, .. } => format!("Found {}", counted(counts)),
         Event::Concurrency { threads, target, .. } => {
-            format!("Concurrency: {threads} thread{} (target='{target}')", if *threads == 1 { "" } else { "s" })
+            // Also one thread is `1 threads`, as in dbt.
+            format!("Concurrency: {threads} threads (target='{target}')")
         }
-        Event::NothingToDo => "Nothing to do. Try checking your model configs and model specification args".to_owned(),
-        Event::NoNodesSelected => "No nodes selected!".to_owned(),
+        Event::NothingToDo => {
+            warning("Nothing to do. Try checking your model configs and model specification args", layout)
+        }
+        Event::NoNodesSelected => warning("No nodes selected!", layout),
         Event::NodeStarted { node, index, total, .. } => {
             progress(&format!("{index} of {total} START {}", node.label), "RUN", layout)
         }
@@ -142,18 +145,18 @@ pub fn message(event: &Event, layout: Layout) -> Option<String> {
             };
             progress(&format!("1 of 1 {text}"), &status, layout)
         }
-        Event::Warning { diagnostic, .. } => {
-            format!("{}{diagnostic}", layout.paint(Color::Yellow, "[WARNING]: "))
-        }
-        Event::Deprecations { met, show_all } => {
-            format!("{}{}", layout.paint(Color::Yellow, "[WARNING]: "), deprecations(met, *show_all))
-        }
+        Event::Warning { diagnostic, .. } => warning(&diagnostic.to_string(), layout),
+        Event::Deprecations { met, show_all } => warning(&deprecations(met, *show_all), layout),
         Event::Failed { diagnostics } => failed(diagnostics, layout),
         Event::CommandCompleted { command, success, elapsed_seconds } => format!(
             "Command `owlet {command}` {} after {elapsed_seconds:.2} seconds",
             if *success { "succeeded" } else { "failed" }
         ),
     })
+}
+
+fn warning(text: &str, layout: Layout) -> String {
+    format!("{}{text}", layout.paint(Color::Yellow, "[WARNING]: "))
 }
 
 /// `text ......... [STATUS]`
@@ -297,6 +300,9 @@ fn cancelled(report: &CancelReport) -> String {
 }
 
 fn summary_blocks(summary: &RunSummary, layout: Layout) -> Vec<String> {
+    if summary.of_sources {
+        return source_blocks(summary, layout);
+    }
     let mut blocks = Vec::new();
     let first = if summary.interrupted {
         layout.paint(Color::Yellow, "Exited because of keyboard interrupt")
@@ -333,6 +339,17 @@ fn summary_blocks(summary: &RunSummary, layout: Layout) -> Vec<String> {
         summary.pass, summary.warn, summary.error, summary.skip, summary.noop, summary.total
     ));
     blocks
+}
+
+/// Each source that is too old or could not be measured, and `Done.`
+fn source_blocks(summary: &RunSummary, layout: Layout) -> Vec<String> {
+    let errors = summary.details.iter().filter(|detail| detail.severity == Severity::Error);
+    let told = errors.map(|detail| match &detail.message {
+        Some(message) => format!("  {}", message.replace('\n', "\n  ")),
+        None => format!("{}{}\n  Status: error", layout.paint(Color::Red, "[ERROR]: "), detail.text),
+    });
+    let interrupted = summary.interrupted.then(|| layout.paint(Color::Yellow, "Exited because of keyboard interrupt"));
+    told.chain(interrupted).chain(["Done.".to_owned()]).collect()
 }
 
 fn number_of(count: usize, word: &str) -> String {

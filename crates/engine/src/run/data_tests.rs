@@ -22,6 +22,9 @@ pub(super) async fn run(
     let config = TestConfig::new(&config, context.options.store_failures);
     let failed = |error| errors::of_adapter(node, &error, Some(compiled));
     if config.store_failures.is_some() {
+        if let Some(message) = wrong_kind(node) {
+            return Err(NodeFailure { message, cancelled: false });
+        }
         let relation = node.relation();
         context.adapter.create_schema(&relation.database, &relation.schema).await.map_err(failed)?;
     }
@@ -51,6 +54,18 @@ pub(super) async fn run(
     let origin = StatementOrigin { node: Some(node.unique_id.clone()), step: "main".to_owned(), comment };
     let (response, table) = context.adapter.execute(&sql, &origin, Some(None)).await.map_err(failed)?;
     judge(context, node, &config, (response, table), stored)
+}
+
+/// dbt's sentence where `store_failures_as` is none of its words; a test that stores nothing does not mind.
+fn wrong_kind(test: &Node) -> Option<String> {
+    let kind = test.config.get("store_failures_as")?.as_str()?;
+    (!["table", "view"].contains(&kind)).then(|| {
+        format!(
+            "Compilation Error in test {} ({})\n  '{kind}' is not a valid value for `store_failures_as`. Accepted values are: \
+             ['ephemeral', 'table', 'view']",
+            test.name, test.original_file_path
+        )
+    })
 }
 
 /// What the answer of the counting query means.

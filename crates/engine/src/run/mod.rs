@@ -41,6 +41,7 @@ pub use microbatch::PreviousBatches;
 pub use order::{cycle, graph_summary, project_graph};
 pub use results::{Detail, NodeFailure, NodeResult, NodeStatus, RunResults, RunSummary, Timing};
 
+use self::hooks::Hooks;
 use crate::{
     Adapter, Compiler, HookTime,
     events::{Event, Events, Phase},
@@ -135,13 +136,16 @@ pub enum RunError {
     /// The nodes depend on each other in a circle.
     #[error(transparent)]
     Cycle(#[from] graph::CycleError),
+    /// The template of an `on-run-start` failed.
+    #[error("{0}")]
+    Hook(Box<Diagnostic>),
 }
 
 impl RunError {
     /// For people.
     pub fn diagnostic(&self) -> Diagnostic {
         match self {
-            Self::Prepare(diagnostic) => (**diagnostic).clone(),
+            Self::Prepare(diagnostic) | Self::Hook(diagnostic) => (**diagnostic).clone(),
             Self::Cycle(cycle) => Diagnostic::error(self.to_string())
                 .cause("these nodes ref() each other in a circle, so none of them can be built first")
                 .fix(cycle.fix()),
@@ -155,8 +159,9 @@ impl RunError {
 /// Only what stops the whole run: a cycle, a warehouse that cannot be reached. A node that fails is a row of the results.
 pub async fn run(context: Arc<RunContext>, selected: Vec<UniqueId>) -> Result<RunResults, RunError> {
     let jobs = job::Jobs::new(&context, &selected);
+    let of_sources = context.options.command == RunCommand::Freshness;
     if jobs.is_empty() {
-        context.events.emit(Event::NothingToDo);
+        nothing_to_do(&context.events, context.options.command);
         return Ok(RunResults::default());
     }
     let started = std::time::Instant::now();
@@ -172,21 +177,26 @@ pub async fn run(context: Arc<RunContext>, selected: Vec<UniqueId>) -> Result<Ru
     let has_hooks = context.options.project_hooks && context.options.command != RunCommand::Clone;
     let start = match has_hooks {
         true => hooks::run_all(&context, HookTime::Start, &executor::Executed::default()).await,
-        false => Vec::new(),
+        false => Hooks::default(),
     };
-    let failed = start.iter().any(|(_, result)| result.status.is_failure());
+    if let Some(error) = start.unrendered {
+        context.adapter.finish().await;
+        return Err(RunError::Hook(error));
+    }
+    let failed = start.ended.iter().any(|(_, result)| result.status.is_failure());
     let nodes = match failed && !context.compiler.manifest().scope().runs_after_failed_start {
         true => executor::skip_all(&context, &jobs, queue),
         false => executor::execute(&context, &jobs, queue).await,
     };
     let end = match has_hooks {
         true => hooks::run_all(&context, HookTime::End, &nodes).await,
-        false => Vec::new(),
+        false => Hooks::default(),
     };
 
     context.adapter.finish().await;
     let results = RunResults {
-        results: start.into_iter().chain(nodes.ended).chain(end).collect(),
+        results: start.ended.into_iter().chain(nodes.ended).chain(end.ended).collect(),
+        unrendered_hook: end.unrendered,
         elapsed: started.elapsed(),
         interrupted: context.cancel.is_cancelled(),
     };
@@ -194,8 +204,17 @@ pub async fn run(context: Arc<RunContext>, selected: Vec<UniqueId>) -> Result<Ru
         counts: node_info::spoken_counts(&results),
         elapsed_seconds: results.elapsed.as_secs_f64(),
     });
-    context.events.emit(Event::RunFinished { summary: results.summary() });
+    context.events.emit(Event::RunFinished { summary: RunSummary { of_sources, ..results.summary() } });
     Ok(results)
+}
+
+/// Tells that nothing was selected; of sources dbt then still says `Done.`
+pub fn nothing_to_do(events: &Events, command: RunCommand) {
+    events.emit(Event::NothingToDo);
+    if command == RunCommand::Freshness {
+        let summary = RunSummary { of_sources: true, ..RunSummary::default() };
+        events.emit(Event::RunFinished { summary });
+    }
 }
 
 /// The schemas of relations, each once and in order.

@@ -30,6 +30,7 @@ pub(super) fn of_node(manifest: &Manifest, node: &Node) -> NodeInfo {
         path: node.path.clone(),
         label: label(manifest, node, relation.as_ref()),
         relation,
+        place: Some(node.relation()),
         relation_name: node.relation_name.clone(),
         checksum: node.checksum.checksum.clone(),
         meta: node.meta.clone().into(),
@@ -85,11 +86,12 @@ pub(super) fn of_unit_test(test: &UnitTest) -> NodeInfo {
 pub(super) fn of_source(source: &Source) -> NodeInfo {
     NodeInfo {
         unique_id: Some(source.unique_id.clone()),
-        name: format!("{}.{}", source.source_name, source.name),
+        name: source.name.clone(),
         resource_type: "source".to_owned(),
         original_file_path: source.original_file_path.clone(),
         path: source.path.clone(),
         relation: Some(source_relation(source)),
+        place: Some(source_relation(source)),
         relation_name: source.relation_name.clone(),
         meta: source.meta.clone().into(),
         label: format!("freshness of {}.{}", source.source_name, source.name),

@@ -131,6 +131,8 @@ pub struct RunSummary {
     pub warnings: usize,
     /// Ctrl-C ended the run.
     pub interrupted: bool,
+    /// The ages of sources were measured, which dbt sums up in fewer words.
+    pub of_sources: bool,
     pub details: Vec<Detail>,
 }
 
@@ -141,6 +143,8 @@ pub struct RunResults {
     pub results: Vec<(Arc<NodeInfo>, Arc<NodeResult>)>,
     pub elapsed: Duration,
     pub interrupted: bool,
+    /// The template of an `on-run-end` failed, which is an error of the whole run.
+    pub unrendered_hook: Option<Box<Diagnostic>>,
 }
 
 impl RunResults {

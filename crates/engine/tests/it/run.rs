@@ -148,8 +148,14 @@ impl Shop {
         });
         let select: Vec<String> =
             flags.iter().skip_while(|flag| **flag != "-s").skip(1).map(|word| (*word).to_owned()).collect();
-        let results = run(context, selected(&manifest, &select)).await.expect("it can run");
+        let (results, stopped) = match run(context, selected(&manifest, &select)).await {
+            Ok(results) => (results, None),
+            Err(error) => (RunResults::default(), Some(error.diagnostic())),
+        };
         let mut shown = self.shown(&lines, &results, has("--sent"));
+        if let Some(error) = stopped.as_ref().or(results.unrendered_hook.as_deref()) {
+            shown.push_str(&format!("stopped: {error}\n"));
+        }
         if has("--groups") {
             shown.extend(lines.groups.lock().expect("not poisoned").drain(..));
         }
