@@ -115,7 +115,7 @@ fn ls_is_data_on_stdout() {
         folder.path(),
         &["ls", "-s", "+orders", "--resource-type", "model", "--output", "json", "--output-keys", "name"],
     );
-    assert_eq!(done.stdout, "{\"name\":\"orders\"}\n{\"name\":\"stg_orders\"}\n");
+    assert_eq!(done.stdout, "{\"name\": \"orders\"}\n{\"name\": \"stg_orders\"}\n");
 }
 
 #[test]

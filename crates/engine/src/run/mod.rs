@@ -204,7 +204,11 @@ pub async fn run(context: Arc<RunContext>, selected: Vec<UniqueId>) -> Result<Ru
         counts: node_info::spoken_counts(&results),
         elapsed_seconds: results.elapsed.as_secs_f64(),
     });
-    context.events.emit(Event::RunFinished { summary: RunSummary { of_sources, ..results.summary() } });
+    let summary = RunSummary { of_sources, ..results.summary() };
+    // Not "completed successfully" in front of the error of a hook.
+    if results.unrendered_hook.is_none() || !summary.details.is_empty() {
+        context.events.emit(Event::RunFinished { summary });
+    }
     Ok(results)
 }
 
