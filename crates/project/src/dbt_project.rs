@@ -674,15 +674,15 @@ fn read_configs(fields: &mut Fields<'_>, unrendered: &Node) -> ConfigTrees {
             }
         }
         if !tree.is_empty() {
-            report_tree_slips(kind.key(), raw_tree, fields);
+            check_tree(kind.key(), raw_tree, fields);
             trees.set(kind, ConfigTree::new(&tree, raw_tree));
         }
     }
     trees
 }
 
-/// Configs of a tree: keys with a `+`, and those whose value is not a folder's.
-fn report_tree_slips(path: &str, tree: &Map, fields: &mut Fields<'_>) {
+/// Says what is wrong with the configs of a tree: keys with a `+`, and those whose value is not a folder's.
+fn check_tree(path: &str, tree: &Map, fields: &mut Fields<'_>) {
     let configs = tree.entries().filter_map(|entry| {
         let key = entry.key.value.as_str()?;
         let config = key.strip_prefix('+').map(str::trim);
@@ -694,7 +694,7 @@ fn report_tree_slips(path: &str, tree: &Map, fields: &mut Fields<'_>) {
         let Value::Str(key) = &entry.key.value else { continue };
         let config = key.strip_prefix('+').map(str::trim);
         match (config, entry.value.value.as_map()) {
-            (None, Some(below)) => report_tree_slips(&format!("{path}.{key}"), below, fields),
+            (None, Some(below)) => check_tree(&format!("{path}.{key}"), below, fields),
             (config, _) => {
                 let name = config.unwrap_or(key);
                 let Some(meant) = misspelt_config(name) else { continue };

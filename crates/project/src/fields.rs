@@ -199,8 +199,8 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// The same for the keys of a `config`.
-    pub fn report_config_slips(&mut self, config: &Map) {
+    /// Says what is wrong with the keys of a `config`: two names of one, and slips.
+    pub fn check_config(&mut self, config: &Map) {
         aliases::refuse_both_names(aliases::places(config), self);
         for (key, position, meant) in slips(config.entries(), CONFIGS) {
             let warning = self
@@ -220,11 +220,11 @@ impl<'a> Fields<'a> {
     }
 
     /// The same for the `config` of `entry`, which may have been taken.
-    pub fn report_config_slips_of(&mut self, entry: &Node) {
+    pub fn check_config_of(&mut self, entry: &Node) {
         if let Some(config) =
             entry.value.as_map().and_then(|map| map.get("config")).and_then(|node| node.value.as_map())
         {
-            self.report_config_slips(config);
+            self.check_config(config);
         }
     }
 

@@ -6,7 +6,7 @@ use artifacts::{
     JsonMap,
     manifest::{Freshness, FreshnessTime, Quoting, ResourceType, Source},
 };
-use diagnostic::Diagnostic;
+use diagnostic::{Diagnostic, Location};
 use names::UniqueId;
 use project::{
     PropertyFile,
@@ -66,9 +66,11 @@ impl<'a> Parser<'a> {
         meta.extend(table.meta.clone());
         meta.extend(config::mapping(table.config.get("meta")));
         let mut tags: Vec<String> = of.tags.clone();
-        tags.extend(written_tags(&of.config));
+        let place = || file.source.location(of.position);
+        tags.extend(tags_of(&of.config, &of.name, place, &mut diagnostics));
         tags.extend(table.tags.clone());
-        tags.extend(written_tags(&table.config));
+        let place = || file.source.location(table.position);
+        tags.extend(tags_of(&table.config, &table.name, place, &mut diagnostics));
         tags.sort();
         tags.dedup();
 
@@ -169,13 +171,22 @@ impl<'a> Parser<'a> {
     }
 }
 
-/// The tags of a `config:`; dbt passes over what is no text.
-fn written_tags(config: &JsonMap) -> Vec<String> {
-    let texts = |items: &[Json]| items.iter().filter_map(Json::as_str).map(str::to_owned).collect();
-    config
-        .get("tags")
-        .map(|tags| tags.as_array().map_or_else(|| texts(std::slice::from_ref(tags)), |items| texts(items)))
-        .unwrap_or_default()
+/// The tags of a `config:`. dbt passes over what is no text, with a warning.
+fn tags_of(
+    config: &JsonMap,
+    name: &str,
+    place: impl Fn() -> Location,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Vec<String> {
+    let Some(written) = config.get("tags") else { return Vec::new() };
+    let tags = written.as_array().map_or_else(|| std::slice::from_ref(written), Vec::as_slice);
+    if !tags.iter().all(Json::is_string) {
+        let shown = jinja::Value::from(written).repr();
+        let what = format!("Field `config.tags`: {shown} is not valid for source ({name})");
+        let warning = Diagnostic::warning(what).named("ValidationWarning").at(place());
+        diagnostics.push(warning.cause("what is no text is passed over").fix("write each tag as a string"));
+    }
+    tags.iter().filter_map(Json::as_str).map(str::to_owned).collect()
 }
 
 /// What a table's age is read from: its own column or query, else the source's. A column of its own leaves the source's query out.

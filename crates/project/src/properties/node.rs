@@ -189,7 +189,7 @@ pub(super) fn singular(section: &str) -> &str {
 pub(super) fn take_config(fields: &mut Fields<'_>) -> Config {
     check_docs(fields);
     let mut config = fields.mapping("config");
-    fields.report_config_slips(&config);
+    fields.check_config(&config);
     for key in MOVED_TO_CONFIG {
         // Of these two a null counts; it is none of their values.
         let may_be_null = matches!(key, "contract" | "access");

@@ -286,7 +286,7 @@ pub(super) fn read_source(
         extra: JsonMap::new(),
         name,
     };
-    source.report_config_slips_of(entry);
+    source.check_config_of(entry);
     source.refuse_rest("sources", SOURCE_KEYS);
     Some(SourceProperties { extra: source.extra(), ..read })
 }
@@ -394,7 +394,7 @@ fn read_table(
         extra: JsonMap::new(),
         name,
     };
-    table.report_config_slips_of(entry);
+    table.check_config_of(entry);
     match overrides {
         true => {
             // Known, and without effect.

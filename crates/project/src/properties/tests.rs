@@ -241,7 +241,7 @@ fn without_nulls(config: &Map) -> JsonMap<String, Json> {
 /// Inline configs and `config:`, in dbt's order.
 fn take_config(entry: &mut Fields<'_>) -> Map {
     let mut written = entry.mapping("config");
-    entry.report_config_slips(&written);
+    entry.check_config(&written);
     let mut config = Map::new();
     for key in INLINE_CONFIG_KEYS {
         let inline = entry.take(key);
