@@ -33,6 +33,9 @@ printf '== options of the commands\n'
 printf '== semantic layers that dbt refuses or warns of\n'
 "$venv/bin/python" "$here/semantics.py" --owlet "$owlet"
 
+printf '== how layers of configs meet\n'
+"$venv/bin/python" "$here/values.py" --owlet "$owlet" --layers model seed snapshot test source exposure unit_test function
+
 printf '== one mistake at a time\n'
 cp -r "$here/projects/corners" "$copy/corners"
 printf 'corners: {target: dev, outputs: {dev: {type: athena, region_name: eu-west-1, s3_staging_dir: "s3://a/b", schema: dev, database: awsdatacatalog}}}\n' > "$copy/profiles.yml"
