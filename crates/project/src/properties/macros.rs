@@ -2,7 +2,7 @@
 
 use serde_json::{Map as JsonMap, Value as Json};
 
-use super::node::take_config;
+use super::node::{check_docs, take_config};
 use super::types;
 use crate::config::Config;
 use crate::fields::Fields;
@@ -57,6 +57,7 @@ pub(super) fn read_macro(entry: &Node, fields: &mut Fields<'_>) -> Option<MacroP
 
 /// `meta` and `docs` may stand in both places: `config:` counts more, and adds to what `meta:` says.
 fn take_macro_config(fields: &mut Fields<'_>) -> Config {
+    check_docs(fields);
     let (meta, docs) = (fields.json("meta"), fields.json("docs"));
     let mut config = take_config(fields);
     let inner = config.get("meta").and_then(|meta| meta.as_object()).cloned().unwrap_or_default();

@@ -210,7 +210,7 @@ pub(super) fn take_config(fields: &mut Fields<'_>) -> Config {
 }
 
 /// `docs:` beside `config:`; what it says below it is checked when configs are merged.
-fn check_docs(fields: &mut Fields<'_>) {
+pub(super) fn check_docs(fields: &mut Fields<'_>) {
     let Some(node) = fields.peek("docs").cloned() else { return };
     let of = format!("docs of {}", fields.of);
     let Some(mut docs) = fields.nested(&node, of) else { return };
