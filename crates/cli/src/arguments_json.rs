@@ -34,7 +34,7 @@ pub fn arguments(command: &Command, global: &GlobalArgs, settings: &Settings, in
     set("event_time_end", settings.event_time_end.clone().into());
     set("sample", settings.sample.clone().into());
     set("fail_fast", settings.fail_fast.into());
-    set("warn_error", settings.warnings.is_error("Warning").into());
+    set("warn_error", settings.warnings.is_by_flag().into());
     set("warn_error_options", settings.warnings.to_json());
     set("log_format_file", format!("{:?}", settings.log_format_file).to_lowercase().into());
     set("log_level_file", settings.log_level_file.map_or("none", engine::events::Level::as_str).into());

@@ -63,6 +63,8 @@ pub enum Treatment {
 pub struct WarningRules {
     /// The project switched `require_all_warnings_handled_by_warn_error` off.
     leaves_some: bool,
+    /// `--warn-error` was said, which is no option of the rules: a retry does not take it over.
+    by_flag: bool,
     error_all: bool,
     error: Vec<String>,
     warn: Vec<String>,
@@ -76,7 +78,12 @@ pub struct WarningRules {
 impl WarningRules {
     /// `--warn-error`: everything.
     pub fn all_are_errors() -> Self {
-        Self { error_all: true, ..Self::default() }
+        Self { by_flag: true, error_all: true, ..Self::default() }
+    }
+
+    /// Whether it was `--warn-error`.
+    pub fn is_by_flag(&self) -> bool {
+        self.by_flag
     }
 
     /// Whether the rules are also for the warnings that dbt only told once: the project's `require_all_warnings_handled_by_warn_error`.
@@ -130,6 +137,7 @@ impl WarningRules {
         let error_all = error.and_then(Json::as_str).is_some_and(|word| matches!(word, "all" | "*"));
         let mut rules = Self {
             leaves_some: false,
+            by_flag: false,
             error_all,
             error: if error_all { Vec::new() } else { names("error", error)? },
             warn: names("warn", either("warn", "exclude")?)?,
@@ -198,7 +206,7 @@ impl WarningRules {
 
     /// As run_results.json has them.
     pub fn to_json(&self) -> Json {
-        let error = if self.error_all { Json::from("all") } else { Json::from(self.error.clone()) };
+        let error = if self.error_all && !self.by_flag { Json::from("all") } else { Json::from(self.error.clone()) };
         serde_json::json!({"error": error, "warn": self.warn, "silence": self.silence})
     }
 }
@@ -356,6 +364,17 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    /// As dbt records them, so that a retry without the flag is one without it.
+    #[test]
+    fn the_flag_is_no_option() {
+        let rules = WarningRules::all_are_errors();
+        assert!(rules.is_by_flag() && rules.is_error("LogTestResult"));
+        assert_eq!(rules.to_json(), json!({"error": [], "warn": [], "silence": []}));
+        let rules = WarningRules::parse(&json!({"error": "all"})).expect("valid");
+        assert!(!rules.is_by_flag() && rules.is_error("LogTestResult"));
+        assert_eq!(rules.to_json(), json!({"error": "all", "warn": [], "silence": []}));
+    }
 
     #[test]
     fn names_of_the_fusion_engine_are_passed_over() {
