@@ -21,6 +21,15 @@ fn compiler_error(message: impl Into<String>) -> Error {
     Error::host(Diagnostic::error(message))
 }
 
+/// A name that a function of the context is given.
+fn text_argument(function: &str, which: &str, value: &Value) -> Result<String> {
+    value.as_str().map(str::to_owned).ok_or_else(|| {
+        let class = value.type_name();
+        let what = format!("The {which} argument to {function}() must be a string, got <class '{class}'>");
+        Error::host(Diagnostic::error(what).fix("write the name in quotes"))
+    })
+}
+
 /// What `ref`, `metric` and `function` ask for: a package, if one is given, and a name.
 fn named(function: &str, args: &CallArgs) -> Result<(Option<String>, String)> {
     let (package, name) = match args.positional.as_slice() {
@@ -30,12 +39,7 @@ fn named(function: &str, args: &CallArgs) -> Result<(Option<String>, String)> {
             return Err(compiler_error(format!("{function}() takes at most two arguments ({} given)", other.len())));
         }
     };
-    let text = |which: &str, value: &Value| {
-        value.as_str().map(str::to_owned).ok_or_else(|| {
-            let class = value.type_name();
-            compiler_error(format!("The {which} argument to {function}() must be a string, got <class '{class}'>"))
-        })
-    };
+    let text = |which, value| text_argument(function, which, value);
     Ok((package.map(|package| text("package", package)).transpose()?, text("name", name)?))
 }
 
@@ -79,12 +83,7 @@ pub(super) fn source(context: &Context, _: &mut State<'_>, args: CallArgs) -> Re
     else {
         return Err(compiler_error(format!("source() takes exactly two arguments ({given} given)")));
     };
-    let text = |which: &str, value: &Value| {
-        value.as_str().map(str::to_owned).ok_or_else(|| {
-            let class = value.type_name();
-            compiler_error(format!("The {which} argument to source() must be a string, got <class '{class}'>"))
-        })
-    };
+    let text = |which, value| text_argument("source", which, value);
     let (source, table) = (text("source name (first)", &source)?, text("table name (second)", &table)?);
     match context.0.phase {
         Phase::Run => context.resolve_source(&source, &table).map(Value::from),
