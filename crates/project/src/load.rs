@@ -226,7 +226,8 @@ fn report_missing(
     let is_local = |entry: &&PackageEntry| matches!(entry.spec, PackageSpec::Local { .. });
     let is_there = |entry: &&PackageEntry| entry.name.as_ref().is_some_and(|name| installed.contains(name));
     let remote = wanted.iter().filter(|entry| !is_local(entry)).count();
-    if remote == 0 {
+    let has_more = installed.len() > wanted.len();
+    if remote == 0 && !has_more {
         return;
     }
     let not_there = wanted.iter().filter(|entry| is_local(entry) && entry.name.is_some() && !is_there(entry)).count();
@@ -258,11 +259,14 @@ fn report_missing(
             .of_kind(Kind::Compilation)
             .cause(format!(
                 "{by} asks for {}; {} has {}",
-                names.join(", "),
+                if names.is_empty() { "nothing".to_owned() } else { names.join(", ") },
                 root.packages_install_path,
                 if installed.is_empty() { "nothing".to_owned() } else { installed.join(", ") }
             ))
-            .fix("run `owlet deps`"),
+            .fix(match has_more {
+                true => format!("remove what is not asked for from {}, or ask for it", root.packages_install_path),
+                false => "run `owlet deps`".to_owned(),
+            }),
     );
 }
 

@@ -120,6 +120,29 @@ fn a_lock_of_an_older_dbt_names_nothing() {
 }
 
 #[test]
+fn packages_that_nothing_asks_for_are_told() {
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path().join("shop");
+    write(
+        directory.path(),
+        &[
+            ("shop/dbt_project.yml", "name: shop\n"),
+            ("shop/packages.yml", "packages:\n  - local: ../tools\n"),
+            ("tools/dbt_project.yml", "name: tools\n"),
+            ("shop/dbt_packages/tools/dbt_project.yml", "name: tools\n"),
+        ],
+    );
+    assert_eq!(load(&root).1.len(), 0);
+    write(directory.path(), &[("shop/dbt_packages/left/dbt_project.yml", "name: left\n")]);
+    assert_eq!(
+        load(&root).1,
+        [
+            "Compilation Error\n  dbt expects 1 package(s) based on packages specified in packages.yml, but found only 2 package(s) installed in dbt_packages. Run \"dbt deps\" to install package dependencies."
+        ]
+    );
+}
+
+#[test]
 fn mistakes_in_packages_are_named() {
     let directory = tempfile::tempdir().unwrap();
     write(
