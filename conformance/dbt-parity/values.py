@@ -65,7 +65,46 @@ KEYS = {
     "group.config": ["meta"],
     "group": ["owner", "description", "config"],
     "function.config": [*OF_ALL, "type", "volatility", "runtime_version", "entry_point"],
+    "function": ["description", "arguments", "returns", "type", "config", "overloads"],
+    "metric.config": ["enabled", "group", "tags", "meta"],
+    "metric": ["label", "description", "type", "type_params", "filter", "time_granularity", "config"],
+    "metric.type_params": [
+        "measure", "numerator", "denominator", "expr", "window", "grain_to_date", "metrics", "conversion_type_params", "cumulative_type_params",
+        "metric_aggregation_params",
+    ],
+    "semantic_model.config": ["enabled", "group", "meta"],
+    "semantic_model": ["label", "description", "model", "defaults", "entities", "dimensions", "measures", "primary_entity", "config"],
+    "entity": ["type", "description", "label", "role", "expr", "config"],
+    "dimension": ["type", "description", "label", "is_partition", "type_params", "expr", "config"],
+    "measure": ["agg", "description", "label", "expr", "agg_params", "agg_time_dimension", "non_additive_dimension", "create_metric", "config"],
+    "saved_query.config": ["enabled", "group", "tags", "meta", "export_as", "schema", "cache"],
+    "saved_query": ["label", "description", "query_params", "exports", "tags", "config"],
+    "saved_query.query_params": ["metrics", "group_by", "where", "order_by", "limit"],
+    "export": ["config"],
+    "export.config": ["export_as", "schema", "alias"],
+    "semantics": ["semantic_model", "metrics", "derived_semantics", "agg_time_dimension", "primary_entity"],
+    "semantics.semantic_model": ["enabled", "name", "config"],
+    "semantic_column": ["entity", "dimension", "granularity"],
+    # Of a file, of which each case has its own.
+    "project": [
+        "name", "version", "config-version", "profile", "model-paths", "macro-paths", "seed-paths", "snapshot-paths", "test-paths", "analysis-paths",
+        "function-paths", "docs-paths", "asset-paths", "osi-paths", "target-path", "log-path", "clean-targets", "packages-install-path", "query-comment",
+        "on-run-start", "on-run-end", "require-dbt-version", "dispatch", "vars", "quoting", "models", "seeds", "snapshots", "data_tests", "tests", "sources",
+        "exposures", "unit_tests", "metrics", "semantic-models", "saved-queries", "functions", "analyses", "flags", "restrict-access", "dbt-cloud",
+    ],
+    "profile": [
+        "type", "region_name", "s3_staging_dir", "s3_data_dir", "s3_data_naming", "s3_tmp_table_dir", "schema", "database", "catalog", "threads", "work_group",
+        "skip_workgroup_check", "endpoint_url", "aws_profile_name", "aws_access_key_id", "poll_interval", "debug_query_state", "num_retries",
+        "num_boto3_retries", "num_iceberg_retries", "spark_work_group", "seed_s3_upload_args", "lf_tags_database", "connection_manager",
+    ],
+    "selector": ["name", "description", "definition", "default"],
+    "selector.definition": [
+        "union", "intersection", "method", "value", "children", "parents", "childrens_parents", "children_depth", "parents_depth", "indirect_selection",
+        "exclude",
+    ],
+    "dispatch": ["macro_namespace", "search_order"],
 }
+FILES = {"project", "profile", "selector", "dispatch"}
 
 # What the root of a tree, the project's folder and the entry say.
 LAYERS = {
@@ -88,7 +127,7 @@ TREES = {
     "model": "models", "seed": "seeds", "snapshot": "snapshots", "test": "data_tests", "source": "sources", "table": "sources", "exposure": "exposures",
     "unit_test": "unit_tests", "function": "functions",
 }
-SECTIONS = ["nodes", "sources", "exposures", "unit_tests", "groups", "functions", "macros"]
+SECTIONS = ["nodes", "sources", "exposures", "unit_tests", "groups", "functions", "macros", "metrics", "semantic_models", "saved_queries"]
 # The order of making, and where.
 PASSING = {"created_at", "root_path", "supported_languages", "macro_sql"}
 
@@ -136,10 +175,82 @@ def add(kind: str, name: str, said: dict, files: dict, entries: dict) -> None:
         case "function":
             files[f"functions/{name}.sql"] = "1"
             put("functions", {"name": name, "returns": {"data_type": "int"}, **said})
+        case "metric":
+            facts(entries, files)
+            type_params = {"measure": "counted"} if inside != "type_params" else said.pop("type_params")
+            put("metrics", {"name": name, "label": name, "type": "simple", "type_params": type_params, **said})
+        case "semantic_model":
+            facts(entries, files)
+            put("semantic_models", semantic_model(name) | said)
+        case "entity" | "dimension" | "measure":
+            facts(entries, files)
+            model = semantic_model(name)
+            part = model["entities" if of == "entity" else f"{of}s"][0]
+            part.update(said)
+            put("semantic_models", model)
+        case "saved_query" | "export":
+            facts(entries, files)
+            if not entries.get("metrics"):
+                put("metrics", {"name": "count", "label": "count", "type": "simple", "type_params": {"measure": "counted"}})
+            if of == "export":
+                said = {"exports": [{"name": f"export_{name}", **said}]}
+            elif inside == "query_params":
+                said["query_params"] = {"metrics": ["count"], **said["query_params"]}
+            put("saved_queries", {"name": name, "query_params": {"metrics": ["count"]}, **said})
+        case "semantics" | "semantic_column":
+            facts(entries, files)
+            files[f"models/{name}.sql"] = select
+            column = {"name": "at", "granularity": "day", "dimension": {"type": "time"}}
+            model = {"name": name, "semantic_model": {"enabled": True}, "agg_time_dimension": "at", "columns": [column, {"name": "id"}]}
+            if of == "semantics":
+                model |= said
+            else:
+                model["columns"][1] |= said
+            put("models", model)
+
+
+def facts(entries: dict, files: dict) -> None:
+    """A semantic model with a measure, and the time spine that metrics need."""
+    if "semantic_models" in entries:
+        return
+    files["models/facts.sql"] = files["models/spine.sql"] = "select 1 as id, current_date as at"
+    spine = {"name": "spine", "time_spine": {"standard_granularity_column": "at"}, "columns": [{"name": "at", "granularity": "day"}]}
+    entries["models"] = [spine]
+    entries["semantic_models"] = [semantic_model("of_facts", "counted")]
+
+
+def semantic_model(name: str, measure: str | None = None) -> dict:
+    day = {"name": "at", "type": "time", "type_params": {"time_granularity": "day"}}
+    return {
+        "name": name, "model": "ref('facts')", "defaults": {"agg_time_dimension": "at"}, "entities": [{"name": "id", "type": "primary"}],
+        "dimensions": [day], "measures": [{"name": measure or f"measure_of_{name}", "agg": "count", "expr": "id"}],
+    }
+
+
+def file(kind: str, said: dict) -> dict:
+    """The files of a project for a case that is about a file."""
+    settings = {"name": "shop", "version": "1.0", "profile": "parity"}
+    files = {"models/one.sql": "select 1 as id", "models/two.sql": "select * from {{ ref('one') }}", "macros/three.sql": "{% macro three() %}3{% endmacro %}"}
+    match kind:
+        case "project":
+            settings |= said
+        case "dispatch":
+            settings["dispatch"] = [{"macro_namespace": "dbt", "search_order": ["shop", "dbt"], **said}]
+        case "profile":
+            output = PROFILE["parity"]["outputs"]["dev"] | said
+            files["profiles.yml"] = json.dumps({"parity": {"target": "dev", "outputs": {"dev": output}}})
+        case "selector":
+            files["selectors.yml"] = yaml.safe_dump({"selectors": [{"name": "chosen", "definition": "one", **said}]}, sort_keys=False)
+        case "selector.definition":
+            said = {"method": "fqn", "value": "one", **said} if not said.keys() & {"union", "intersection", "exclude"} else said
+            files["selectors.yml"] = yaml.safe_dump({"selectors": [{"name": "chosen", "definition": said}]}, sort_keys=False)
+    return {"dbt_project.yml": yaml.safe_dump(settings, sort_keys=False), **files}
 
 
 def project(kind: str, cases: dict, trees: dict) -> dict:
     """The files of a project with all of the cases."""
+    if kind.split(".")[0] in FILES:
+        return file(kind, next(iter(cases.values())))
     files = {"dbt_project.yml": yaml.safe_dump({"name": "shop", "profile": "parity", **trees}, sort_keys=False)}
     entries = {}
     for name, said in cases.items():
@@ -156,7 +267,7 @@ class Engine:
     def parse(self, files: dict) -> tuple[dict | None, str]:
         """The manifest, or why there is none."""
         shutil.rmtree(self.root, ignore_errors=True)
-        for path, text in {**files, "profiles.yml": json.dumps(PROFILE)}.items():
+        for path, text in {"profiles.yml": json.dumps(PROFILE), **files}.items():
             (self.root / path).parent.mkdir(parents=True, exist_ok=True)
             (self.root / path).write_text(text)
         self.runs += 1
@@ -177,7 +288,11 @@ class Engine:
 
     def answers(self, kind: str, cases: dict, trees: dict) -> dict:
         """Of each case its resources, or the text of its refusal."""
+        if kind.split(".")[0] in FILES and len(cases) > 1:
+            return {name: answer for case in cases.items() for name, answer in self.answers(kind, dict([case]), trees).items()}
         manifest, error = self.parse(project(kind, cases, trees))
+        if manifest and kind.split(".")[0] in FILES:
+            return dict.fromkeys(cases, whole(manifest))
         if manifest:
             return {name: resources(manifest, name) for name in cases}
         if len(cases) == 1:
@@ -196,6 +311,15 @@ def resources(manifest: dict, name: str) -> dict:
         if name in unique_id.split(".") or entry.get("name") in (name, f"test_{name}") or entry.get("source_name") == name:
             found[unique_id] = {key: value for key, value in entry.items() if key not in PASSING}
     return found
+
+
+def whole(manifest: dict) -> dict:
+    """What the project has of its own, and of its files."""
+    own = {
+        unique_id: {key: value for key, value in entry.items() if key not in PASSING}
+        for section in SECTIONS for unique_id, entry in manifest[section].items() if entry["package_name"] not in ("dbt", "dbt_athena")
+    }
+    return own | {"selectors": manifest["selectors"], "project_name": manifest["metadata"]["project_name"], "quoting": manifest["metadata"]["quoting"]}
 
 
 def compare(kind: str, cases: dict, trees: dict, ours: Engine, theirs: Engine) -> int:

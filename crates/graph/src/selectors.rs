@@ -242,11 +242,12 @@ impl Reader<'_> {
             }
             Some(scalar) => scalar.to_string(),
         };
-        let mode = match text("indirect_selection") {
+        let mode = match object.get("indirect_selection") {
             None => self.indirect_selection,
             Some(word) => word
-                .parse()
-                .map_err(|()| self.wrong("`indirect_selection` is one of eager, cautious, buildable, empty"))?,
+                .as_str()
+                .and_then(|word| word.parse().ok())
+                .ok_or_else(|| self.wrong("`indirect_selection` is one of eager, cautious, buildable, empty"))?,
         };
         // `method: selector` too: which selectors it means is looked up when it is asked for, as on the command line.
         let mut criterion = Criterion::of(method, &value, mode);
@@ -276,17 +277,25 @@ impl Reader<'_> {
         }
     }
 
+    /// How far `key` (`parents` or `children`) goes, if it is asked for: `None` inside is all the way.
     fn depth(&self, object: &JsonMap<String, Json>, key: &str) -> Result<Option<Option<usize>>, SelectionError> {
-        if !flag(object, key) {
-            return Ok(None);
-        }
-        match object.get(&format!("{key}_depth")) {
-            None | Some(Json::Null) => Ok(Some(None)),
-            Some(depth) => match depth.as_u64().and_then(|depth| usize::try_from(depth).ok()) {
-                Some(depth) => Ok(Some(Some(depth))),
-                None => Err(self.wrong(format!("`{key}_depth` must be a number"))),
-            },
-        }
+        let written = format!("{key}_depth");
+        let depth = match object.get(&written) {
+            // As to dbt, 0 and whatever is empty is no depth at all.
+            Some(depth) if flag(object, &written) => {
+                let depth = match depth {
+                    Json::Bool(_) => Some(1),
+                    Json::String(text) => text.trim().parse().ok(),
+                    depth => depth
+                        .as_u64()
+                        .or_else(|| depth.as_f64().filter(|depth| *depth >= 0.0).map(|depth| depth as u64)),
+                };
+                let depth = depth.and_then(|depth| usize::try_from(depth).ok());
+                Some(depth.ok_or_else(|| self.wrong(format!("`{written}` must be a number")))?)
+            }
+            _ => None,
+        };
+        Ok(flag(object, key).then_some(depth))
     }
 }
 

@@ -79,6 +79,8 @@ impl ConfigKind {
 pub struct ConfigTree {
     rendered: Level,
     unrendered: Level,
+    /// What the root says without a `+`.
+    plain: Config,
 }
 
 /// A folder of the tree: what it configures, and the folders and names below it.
@@ -108,11 +110,6 @@ impl Level {
         level
     }
 
-    fn to_json(&self) -> Config {
-        let below = self.below.iter().map(|(key, level)| (key.clone(), Json::Object(level.to_json())));
-        self.configs.clone().into_iter().chain(below).collect()
-    }
-
     fn resolve<'a>(&'a self, fqn: &'a [String]) -> impl Iterator<Item = &'a Config> {
         let mut parts = fqn.iter();
         std::iter::successors(Some(self), move |level| level.below.get(parts.next()?))
@@ -135,15 +132,18 @@ impl Level {
 impl ConfigTree {
     /// A tree as it is after and before rendering.
     pub fn new(rendered: &Map, unrendered: &Map) -> Self {
+        let rendered = rendered.to_json();
+        let plain = rendered.iter().filter(|(key, _)| !key.starts_with('+'));
         Self {
-            rendered: Level::new(rendered.to_json(), canonical_key),
+            plain: plain.map(|(key, value)| (key.clone(), value.clone())).collect(),
+            rendered: Level::new(rendered, canonical_key),
             unrendered: Level::new(unrendered.to_json(), |key| key),
         }
     }
 
-    /// What the tree's root has under `key` without a `+`, if that is a mapping.
-    pub fn mapping_at_root(&self, key: &str) -> Option<Config> {
-        self.rendered.below.get(key).map(Level::to_json)
+    /// What the tree's root has under `key` without a `+`.
+    pub fn plain_at_root(&self, key: &str) -> Option<&Json> {
+        self.plain.get(key)
     }
 }
 

@@ -605,16 +605,19 @@ fn read_dispatch(fields: &mut Fields<'_>) -> Vec<Dispatch> {
     for node in &nodes {
         let Some(mut entry) = fields.nested(node, "an entry of dispatch") else { continue };
         let namespace = entry.text("macro_namespace");
+        let is_list = matches!(entry.peek("search_order"), Some(Node { value: Value::Seq(_), .. }));
         let search_order = entry.texts("search_order");
         match namespace {
-            Some(macro_namespace) if !search_order.is_empty() => found.push(Dispatch { macro_namespace, search_order }),
+            // Without any package dbt searches as if nothing was said.
+            Some(_) if is_list && search_order.is_empty() => {}
+            Some(macro_namespace) if is_list => found.push(Dispatch { macro_namespace, search_order }),
             _ => {
                 let what =
                     "Runtime Error\n  Invalid project dispatch config: macro_namespace and search_order are required";
                 entry.report(
                     node.position,
                     what.to_owned(),
-                    None,
+                    Some("`search_order` is a list of packages".to_owned()),
                     "write `- {macro_namespace: dbt_utils, search_order: [my_project, dbt_utils]}`",
                 );
             }

@@ -301,6 +301,12 @@ fn read_target(mut output: Fields<'_>, name: &str, target: &str, settings: &Prof
         return None;
     };
     let written = output.peek("threads").cloned();
+    if let Some(node) = &written
+        && node.value.is_null()
+    {
+        output.wrong("threads", "an integer", node);
+        return None;
+    }
     let threads = match (settings.threads, output.int("threads")) {
         (Some(threads), _) => threads,
         (None, Some(threads)) => usize::try_from(threads).unwrap_or(0),

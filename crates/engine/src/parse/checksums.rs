@@ -82,6 +82,7 @@ pub(super) fn unit_test(test: &UnitTestProperties, given: &[(&str, Side<'_>)], e
             let (include, exclude) = match filter {
                 VersionFilter::Include(versions) => (Some(versions), None),
                 VersionFilter::Exclude(versions) => (None, Some(versions)),
+                VersionFilter::All => (None, None),
             };
             let numbers = |versions: Option<&Vec<project::properties::VersionNumber>>| {
                 versions.map_or_else(
@@ -96,14 +97,14 @@ pub(super) fn unit_test(test: &UnitTestProperties, given: &[(&str, Side<'_>)], e
         .iter()
         .map(|(input, side)| format!("UnitTestInputFixture(input={}, {})", Value::str(*input).repr(), side.members()))
         .collect();
-    let overrides = &test.overrides;
-    let overrides = if overrides.macros.is_empty() && overrides.vars.is_empty() && overrides.env_vars.is_empty() {
-        "None".to_owned()
-    } else {
-        let [macros, vars, env_vars] = [&overrides.macros, &overrides.vars, &overrides.env_vars]
-            .map(|map| from_yaml(&project::yaml::Value::Map(map.clone())).repr());
-        format!("UnitTestOverrides(macros={macros}, vars={vars}, env_vars={env_vars})")
-    };
+    let overrides = test.overrides.as_ref().map_or_else(
+        || "None".to_owned(),
+        |overrides| {
+            let [macros, vars, env_vars] = [&overrides.macros, &overrides.vars, &overrides.env_vars]
+                .map(|map| from_yaml(&project::yaml::Value::Map(map.clone())).repr());
+            format!("UnitTestOverrides(macros={macros}, vars={vars}, env_vars={env_vars})")
+        },
+    );
     let mut text = format!(
         "{}-{versions}-[{}]-UnitTestOutputFixture({})-{overrides}",
         test.model,

@@ -6,6 +6,7 @@ use artifacts::manifest::{self, FunctionParts, Node};
 use diagnostic::{Diagnostic, Location};
 use names::UniqueId;
 use project::properties::{FunctionArgument, FunctionProperties, FunctionReturns};
+use serde_json::Value as Json;
 
 use super::node_places::NodePlaces;
 
@@ -143,8 +144,17 @@ fn check(function: &Node, adapter: &str, places: &NodePlaces<'_>, diagnostics: &
     for (key, of_class, known) in
         [("type", "FunctionType", TYPES), ("volatility", "Optional[FunctionVolatility]", VOLATILITIES)]
     {
-        if let Some(value) = function.config(key).filter(|value| !value.as_str().is_some_and(|v| known.contains(&v))) {
-            let shown = value.as_str().map_or_else(|| value.to_string(), |text| format!("'{text}'"));
+        let is_known = |value: &Json| match value {
+            // Nothing is a volatility, and no type.
+            Json::Null => key == "volatility",
+            value => value.as_str().is_some_and(|text| known.contains(&text)),
+        };
+        if let Some(value) = function.config.get(key).filter(|value| !is_known(value)) {
+            let shown = match value {
+                Json::String(text) => format!("'{text}'"),
+                Json::Null => "None".to_owned(),
+                other => other.to_string(),
+            };
             diagnostics.push(
                 problem(
                     places.config(function, key),

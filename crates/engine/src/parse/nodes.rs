@@ -378,7 +378,8 @@ impl<'a> Parser<'a> {
         node.meta = config::mapping(node.config.get("meta"));
         // A test on a node has that one's group, whatever its own config says.
         if node.attached_node.is_none() {
-            node.group = node.config_str("group").map(str::to_owned).or_else(|| node.group.take());
+            let group = node.config_str("group").filter(|group| !group.is_empty()).map(str::to_owned);
+            node.group = group.or_else(|| node.group.take());
         }
         node.docs = node
             .config

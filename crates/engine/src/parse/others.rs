@@ -139,15 +139,18 @@ impl<'a> Parser<'a> {
                 Vec::new()
             }
         };
-        let tags: BTreeSet<String> = of.tags.iter().cloned().chain(of_config).collect();
+        // dbt reads `tags` and `meta` of the project file once more, as long as they have no `+`.
+        let of_project = self.project.get(package).and_then(|project| project.configs.get(ConfigKind::Exposures));
+        let at_root = |key: &str| of_project.and_then(|tree| tree.plain_at_root(key));
+        let tags_of_project = at_root("tags").and_then(Json::as_array).map(|items| items.iter().map(python_text));
+        let tags: BTreeSet<String> =
+            of.tags.iter().cloned().chain(of_config).chain(tags_of_project.into_iter().flatten()).collect();
         let tags: Vec<String> = tags.into_iter().collect();
         if let Some(wrong) = config.get("meta").filter(|meta| !meta.is_object()) {
             let value = Value::from(wrong).repr();
             diagnostics.push(invalid_config(file, of, "meta", "Dict[str, Any]", &value, "write a mapping"));
         }
-        // dbt reads `meta` here even where it would have to be `+meta`.
-        let of_project = self.project.get(package).and_then(|project| project.configs.get(ConfigKind::Exposures));
-        let mut meta = of_project.and_then(|tree| tree.mapping_at_root("meta")).unwrap_or_default();
+        let mut meta = config::mapping(at_root("meta"));
         meta.extend(of.meta.clone());
         meta.extend(config::mapping(config.get("meta")));
         config.insert("tags".to_owned(), tags.into());
@@ -235,7 +238,9 @@ impl<'a> Parser<'a> {
         seeds: &Seeds,
         diagnostics: &mut Vec<Diagnostic>,
     ) -> Vec<UnitTest> {
-        if let Some(model) = models.iter().find(|model| model.version.is_none() && of.versions.is_some()) {
+        if let Some(model) = models.iter().find(|model| {
+            model.version.is_none() && of.versions.as_ref().is_some_and(|versions| *versions != VersionFilter::All)
+        }) {
             let what = format!(
                 "Parsing Error\n  Unit test '{}' should not have a versions include or exclude when referencing non-versioned model '{}'",
                 of.name, model.name
@@ -322,10 +327,7 @@ impl<'a> Parser<'a> {
             .collect();
         let (rows, format, fixture) = self.rows(package, &of.expect, diagnostics, file);
         let expect = UnitTestExpect { rows, format, fixture };
-        let overrides = &of.overrides;
-        let has_overrides =
-            !(overrides.macros.is_empty() && overrides.vars.is_empty() && overrides.env_vars.is_empty());
-        let overrides = has_overrides.then(|| UnitTestOverrides {
+        let overrides = of.overrides.as_ref().map(|overrides| UnitTestOverrides {
             macros: overrides.macros.to_json(),
             vars: overrides.vars.to_json(),
             env_vars: overrides.env_vars.to_json(),
@@ -337,6 +339,7 @@ impl<'a> Parser<'a> {
             VersionFilter::Exclude(versions) => {
                 json!({"include": null, "exclude": versions.iter().map(|v| v.to_json()).collect::<Vec<_>>()})
             }
+            VersionFilter::All => json!({"include": null, "exclude": null}),
         });
         let checksum = {
             let inputs: Vec<(&str, checksums::Side<'_>)> = given

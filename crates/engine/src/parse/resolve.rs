@@ -377,9 +377,9 @@ pub(super) fn check(
     let mut names: HashMap<(&str, &str), &Node> = HashMap::new();
     let mut versioned: Vec<&Node> = Vec::new();
     for node in artifact.nodes.values() {
-        if node.resource_type == ResourceType::Model
+        // Tests on a node have its group.
+        if node.attached_node.is_none()
             && let Some(group) = &node.group
-            && !group.is_empty()
             && !groups.contains(group.as_str())
         {
             diagnostics.push(

@@ -10,6 +10,7 @@ use artifacts::{
     manifest::{Constraint, Node, ResourceType},
 };
 use diagnostic::{Diagnostic, Location};
+use jinja::Value;
 use project::{ConfigKind, Project};
 use serde_json::Value as Json;
 
@@ -404,18 +405,19 @@ fn public_ephemeral(node: &Checked<'_>, diagnostics: &mut Vec<Diagnostic>) {
     }
 }
 
+/// Of what is no model it has no effect, but it is checked too.
 fn access(node: &Checked<'_>, diagnostics: &mut Vec<Diagnostic>) {
-    if let Some(access) = &node.access
-        && !matches!(access.as_str(), "private" | "protected" | "public")
-    {
-        diagnostics.push(
-            wrong(
-                node,
-                "access",
-                &format!("Node {} has an invalid value ({access}) for the access field", node.unique_id),
-            )
-            .fix("write `private`, `protected` or `public`"),
-        );
+    let is_known = |access: &str| matches!(access, "private" | "protected" | "public");
+    let wrong_one = match node.resource_type {
+        ResourceType::Seed | ResourceType::Snapshot | ResourceType::Analysis => {
+            let written = node.config.get("access").filter(|access| !access.as_str().is_some_and(is_known));
+            written.map(|access| Value::from(access).to_string())
+        }
+        _ => node.access.clone().filter(|access| !is_known(access)),
+    };
+    if let Some(access) = wrong_one {
+        let what = format!("Node {} has an invalid value ({access}) for the access field", node.unique_id);
+        diagnostics.push(wrong(node, "access", &what).fix("write `private`, `protected` or `public`"));
     }
 }
 

@@ -37,11 +37,42 @@ fn mistakes_are_named() {
         one(json!({"method": "tag", "value": "x", "indirect_selection": "some"})),
         format!("{start}`indirect_selection` is one of eager, cautious, buildable, empty")
     );
+    for word in [json!(null), json!(5), json!(["eager"])] {
+        let definition = json!({"method": "tag", "value": "x", "indirect_selection": word});
+        assert_eq!(one(definition), format!("{start}`indirect_selection` is one of eager, cautious, buildable, empty"));
+    }
+    for depth in [json!("far"), json!([1]), json!({"a": 1})] {
+        let definition = json!({"method": "tag", "value": "x", "parents_depth": depth});
+        assert_eq!(
+            one(definition),
+            format!("{start}`parents_depth` must be a number"),
+            "also where no parents are asked for"
+        );
+    }
     assert!(one(json!({"tag": "a", "path": "b"})).contains("expected exactly one key"));
     assert_eq!(
         parse(json!({"selectors": [{"name": "a", "definition": "x", "default": true}, {"name": "b", "definition": "y", "default": true}]})).unwrap_err(),
         format!("{start}more than one default selector: a, b")
     );
+}
+
+#[test]
+fn depths_are_numbers_as_python_reads_them() {
+    let depth = |written: serde_json::Value| {
+        let definition = json!({"method": "fqn", "value": "a", "children": true, "children_depth": written});
+        let selectors = parse(json!({"selectors": [{"name": "s", "definition": definition}]})).unwrap();
+        match &selectors.get("s").unwrap().spec {
+            SelectionSpec::Criterion(criterion) => criterion.children,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(depth(json!(2)), Some(Some(2)));
+    assert_eq!(depth(json!("2")), Some(Some(2)));
+    assert_eq!(depth(json!(1.5)), Some(Some(1)));
+    assert_eq!(depth(json!(true)), Some(Some(1)));
+    for nothing in [json!(null), json!(0), json!(""), json!([])] {
+        assert_eq!(depth(nothing), Some(None), "all the way");
+    }
 }
 
 #[test]

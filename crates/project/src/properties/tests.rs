@@ -141,8 +141,8 @@ fn read_test(fields: &mut Fields<'_>, node: &Node, renderer: &dyn RenderYaml) ->
     let body = if nests { with_arguments(body) } else { body };
     let body = Node::at(Value::Map(body), node.position);
     let mut entry = fields.nested(&body, format!("test '{name}' on {of}"))?;
-    let custom_name = take_custom_name(&mut entry);
-    let description = entry.text("description").unwrap_or_default();
+    let custom_name = take_text(&mut entry, "name");
+    let description = take_text(&mut entry, "description").unwrap_or_default();
     let unrendered = take_config(&mut entry);
     // dbt renders the configs themselves, not what stands in a mapping or a list.
     let is_within = |path: &[Step<'_>]| path.len() > 1;
@@ -182,11 +182,12 @@ fn identifier(text: &str) -> Option<(&str, &str)> {
 }
 
 /// dbt joins it to other names: it is a text, and not null either.
-fn take_custom_name(entry: &mut Fields<'_>) -> Option<String> {
-    match entry.take("name")? {
-        Node { value: Value::Str(name), .. } => Some(name),
+/// A text and nothing else: null is none, nor is a number.
+fn take_text(entry: &mut Fields<'_>, key: &str) -> Option<String> {
+    match entry.take(key)? {
+        Node { value: Value::Str(text), .. } => Some(text),
         node => {
-            entry.wrong("name", "a string", &node);
+            entry.wrong(key, "a string", &node);
             None
         }
     }

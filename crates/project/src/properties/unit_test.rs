@@ -24,7 +24,7 @@ pub struct UnitTestProperties {
     /// The rows that should come out.
     pub expect: Rows,
     /// Macros, variables and environment variables for the time of the test.
-    pub overrides: Overrides,
+    pub overrides: Option<Overrides>,
     /// Which versions of the model are tested; `None` is all.
     pub versions: Option<VersionFilter>,
     /// `config:` (`tags`, `meta`, `enabled`).
@@ -104,6 +104,8 @@ pub enum VersionFilter {
     Include(Vec<VersionNumber>),
     /// All but these.
     Exclude(Vec<VersionNumber>),
+    /// An empty mapping, or one of empty lists.
+    All,
 }
 
 impl VersionFilter {
@@ -112,6 +114,7 @@ impl VersionFilter {
         match self {
             Self::Include(versions) => versions.contains(version),
             Self::Exclude(versions) => !versions.contains(version),
+            Self::All => true,
         }
     }
 }
@@ -242,10 +245,10 @@ fn take_rows(fields: &mut Fields<'_>) -> Rows {
     }
 }
 
-fn take_overrides(fields: &mut Fields<'_>) -> Overrides {
-    let Some(node) = fields.take_some("overrides") else { return Overrides::default() };
+fn take_overrides(fields: &mut Fields<'_>) -> Option<Overrides> {
+    let node = fields.take_some("overrides")?;
     let of = format!("overrides of {}", fields.of);
-    let Some(mut overrides) = fields.nested(&node, of) else { return Overrides::default() };
+    let mut overrides = fields.nested(&node, of)?;
     types::check(&mut overrides, types::OVERRIDES);
     let read = Overrides {
         macros: overrides.mapping("macros"),
@@ -253,7 +256,7 @@ fn take_overrides(fields: &mut Fields<'_>) -> Overrides {
         env_vars: overrides.mapping("env_vars"),
     };
     overrides.refuse_rest("unit_tests", &["macros", "vars", "env_vars"]);
-    read
+    Some(read)
 }
 
 fn take_versions(fields: &mut Fields<'_>) -> Option<VersionFilter> {
@@ -265,10 +268,11 @@ fn take_versions(fields: &mut Fields<'_>) -> Option<VersionFilter> {
     };
     let include = numbers(versions.list("include"));
     let exclude = numbers(versions.list("exclude"));
+    versions.refuse_rest("unit_tests", &["include", "exclude"]);
     match (include.is_empty(), exclude.is_empty()) {
         (false, true) => Some(VersionFilter::Include(include)),
         (true, false) => Some(VersionFilter::Exclude(exclude)),
-        (true, true) => None,
+        (true, true) => Some(VersionFilter::All),
         (false, false) => {
             let what = format!("Parsing Error\n  {} cannot have both 'include' and 'exclude'", versions.of);
             versions.report(node.position, what, None, "keep one of them");

@@ -194,7 +194,7 @@ fn unit_tests_in_all_formats() {
     assert!(matches!(&test.given[4].rows, Rows::Fixture { name, .. } if name == "my_rows"));
     assert_eq!(test.expect, Rows::Dicts(Vec::new()));
     assert_eq!(test.versions, Some(VersionFilter::Exclude(vec![VersionNumber::Int(1)])));
-    assert!(test.overrides.macros.contains_key("is_incremental"));
+    assert!(test.overrides.as_ref().unwrap().macros.contains_key("is_incremental"));
 }
 
 #[test]
