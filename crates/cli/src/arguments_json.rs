@@ -40,7 +40,7 @@ pub fn arguments(command: &Command, global: &GlobalArgs, settings: &Settings, in
     set("log_level_file", settings.log_level_file.map_or("none", engine::events::Level::as_str).into());
     set("log_file_max_bytes", settings.log_file_max_bytes.into());
     set("log_format", format!("{:?}", settings.log_format).to_lowercase().into());
-    set("log_level", settings.log_level.map_or("none", engine::events::Level::as_str).into());
+    set("log_level", settings.told_log_level.least().map_or("none", engine::events::Level::as_str).into());
     set("show_all_deprecations", settings.deprecations.shows_all().into());
     set("quiet", settings.quiet.into());
     set("debug", global.debug.into());
@@ -190,8 +190,10 @@ fn flags(set: &mut impl FnMut(&str, Value), full_refresh: bool, empty: bool, sto
 }
 
 fn selection(args: &SelectionArgs, set: &mut impl FnMut(&str, Value)) {
-    set("select", args.select.clone().into());
-    set("exclude", args.exclude.clone().into());
+    // One text may have several criteria.
+    let words = |given: &[String]| given.iter().flat_map(|text| text.split_whitespace()).map(Value::from).collect();
+    set("select", words(&args.select));
+    set("exclude", words(&args.exclude));
     set("selector", args.selector.clone().into());
 }
 

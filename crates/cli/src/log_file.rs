@@ -43,9 +43,7 @@ impl LogFile {
         }
         let mut file = fs_err::OpenOptions::new().create(true).append(true).open(&path)?;
         if options.format != LogFormat::Json {
-            let bar = "=".repeat(30);
-            let id = &options.invocation.invocation_id;
-            writeln!(file, "\n\n{bar} {} | {id} {bar}", now.format("%H:%M:%S%.6f"))?;
+            writeln!(file, "{}", text::divider(now, &options.invocation.invocation_id))?;
         }
         Ok(Self { file: Mutex::new(file), options })
     }

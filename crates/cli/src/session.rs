@@ -488,6 +488,32 @@ impl Session {
         warn(&self.events, &self.settings, name, diagnostic)
     }
 
+    /// Tells that there is nothing to do; under --warn-error that ends the command.
+    pub fn nothing_to_do(&self) -> anyhow::Result<()> {
+        self.warn_by(Event::NothingToDo, "NothingToDo")
+    }
+
+    /// Tells that nothing was selected; under --warn-error that ends the command.
+    pub fn no_nodes_selected(&self) -> anyhow::Result<()> {
+        self.warn_by(Event::NoNodesSelected, "NoNodesSelected")
+    }
+
+    /// A warning with an event of its own.
+    fn warn_by(&self, event: Event, name: &str) -> anyhow::Result<()> {
+        match self.settings.warnings.treat(name) {
+            Treatment::Silence => Ok(()),
+            Treatment::Warn => {
+                self.events.emit(event);
+                Ok(())
+            }
+            Treatment::Error => {
+                let message = engine::events::text::message(&event, engine::events::text::Layout::default());
+                let message = message.unwrap_or_default();
+                Err(self.fail(Diagnostic::error(message.trim_start_matches("[WARNING]: "))))
+            }
+        }
+    }
+
     /// An error that ends the command, told as dbt does.
     pub fn fail(&self, diagnostic: Diagnostic) -> anyhow::Error {
         self.events.emit(Event::Failed { diagnostics: vec![diagnostic] });

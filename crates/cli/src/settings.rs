@@ -59,6 +59,8 @@ pub struct Settings {
     pub log_format: LogFormat,
     /// `None`: nothing at all.
     pub log_level: Option<Level>,
+    /// As it was asked for, whatever `--quiet` and `--debug` make of it.
+    pub told_log_level: LogLevel,
     pub log_format_file: LogFormat,
     /// `None`: no log file.
     pub log_level_file: Option<Level>,
@@ -127,11 +129,12 @@ impl Settings {
             Some(level) => Some(level),
             None => lookup.choice("LOG_LEVEL"),
         };
-        let log_level = match (quiet, asked_level) {
-            (true, _) => Some(Level::Error),
-            (_, Some(LogLevel::Info) | None) => Some(if debug { Level::Debug } else { Level::Info }),
-            (_, Some(level)) => level.least(),
-        };
+        let told_log_level = asked_level.unwrap_or(LogLevel::Info);
+        let log_level = told_log_level.least().map(|level| match (quiet, debug) {
+            (true, _) => Level::Error,
+            (false, true) => Level::Debug,
+            (false, false) => level,
+        });
         let vars = text(&global.vars, "VARS").map_or_else(|| Ok(yaml::Map::default()), |vars| parse_vars(&vars))?;
         let terminal = std::io::stdout().is_terminal();
         let no_color = environment.get("NO_COLOR").is_some_and(|value| !value.is_empty());
@@ -196,6 +199,7 @@ impl Settings {
             sample: lookup.text("SAMPLE"),
             log_format,
             log_level,
+            told_log_level,
             print: match tri_state(global.print, global.no_print) {
                 Some(given) => given,
                 None => !lookup.flag(None, "NO_PRINT", !lookup.flag(None, "PRINT", true)),

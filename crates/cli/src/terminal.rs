@@ -39,7 +39,7 @@ impl Stream {
 pub struct TerminalOptions {
     pub stream: Stream,
     pub format: LogFormat,
-    /// `None` shows nothing but `print()`.
+    /// `None` shows nothing, as dbt also of `print()` and of what was asked for.
     pub least: Option<Level>,
     pub print: bool,
     pub layout: Layout,
@@ -61,47 +61,47 @@ impl Terminal {
     }
 
     fn lines(&self, record: &Record) -> Vec<String> {
-        let is_print = matches!(record.event, Event::Print { .. });
-        if is_print && !self.options.print {
+        let Some(least) = self.options.least else { return Vec::new() };
+        if matches!(record.event, Event::Print { .. }) && !self.options.print {
             return Vec::new();
         }
-        match (self.options.format, self.options.least) {
-            (LogFormat::Json, least) if is_print || least.is_some() => {
-                json::lines(record, &self.options.invocation, least.unwrap_or(Level::Error))
+        match self.options.format {
+            LogFormat::Json => json::lines(record, &self.options.invocation, least),
+            _ if !text::is_shown(record, least) => Vec::new(),
+            LogFormat::Text | LogFormat::Default => {
+                text::console_line(record, self.options.layout).into_iter().collect()
             }
-            _ => self.text(record, is_print).into_iter().collect(),
+            LogFormat::Debug => {
+                let starts = matches!(record.event, Event::Started { .. });
+                let divider = starts.then(|| text::divider(record.at, &self.options.invocation.invocation_id));
+                divider.into_iter().chain(text::debug_line(record, self.options.layout)).collect()
+            }
         }
     }
 
-    fn text(&self, record: &Record, is_print: bool) -> Option<String> {
-        if !is_print && !self.options.least.is_some_and(|least| text::is_shown(record, least)) {
-            return None;
-        }
-        match self.options.format {
-            LogFormat::Json => None,
-            LogFormat::Debug => text::debug_line(record, self.options.layout),
-            LogFormat::Text | LogFormat::Default if self.options.least == Some(Level::Debug) => {
-                text::debug_line(record, self.options.layout)
-            }
-            LogFormat::Text | LogFormat::Default => text::console_line(record, self.options.layout),
+    /// What was asked for is data, wherever the log lines go.
+    fn stream(&self, event: &Event) -> Stream {
+        match event {
+            Event::Answer(_) => Stream::Stdout,
+            _ => self.options.stream,
         }
     }
 }
 
 impl Listener for Terminal {
     fn hear(&self, record: &Record) {
-        let lines = self.lines(record);
+        let (lines, stream) = (self.lines(record), self.stream(&record.event));
         let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
         match progress.as_mut() {
             Some(progress) => {
                 progress.hear(record);
                 if !lines.is_empty() {
-                    progress.around(|| lines.iter().for_each(|line| self.options.stream.write_line(line)));
+                    progress.around(|| lines.iter().for_each(|line| stream.write_line(line)));
                 }
             }
             None => {
                 for line in lines {
-                    self.options.stream.write_line(&line);
+                    stream.write_line(&line);
                 }
             }
         }

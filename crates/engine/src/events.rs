@@ -16,7 +16,7 @@ use names::{RelationName, UniqueId};
 
 use crate::{
     adapter::CancelReport,
-    run::{NodeResult, NodeStatus, RunSummary},
+    run::{Detail, NodeResult, NodeStatus, RunSummary},
 };
 
 /// How loud an event is.
@@ -167,6 +167,8 @@ pub enum Event {
     Cancelled {
         report: CancelReport,
     },
+    /// What `--fail-fast` stopped at.
+    FailedFast(Detail),
     /// `Finished running 1 seed, …`
     FinishedRunning {
         counts: Vec<(String, usize)>,
@@ -188,6 +190,8 @@ pub enum Event {
     Print {
         text: String,
     },
+    /// What the command was asked for.
+    Answer(Answer),
     /// A warning about the project or the selection; `name` is dbt's event name, for `--warn-error-options`.
     Warning {
         name: String,
@@ -229,7 +233,48 @@ pub enum Event {
     },
 }
 
+/// What `ls`, `compile` and `show` were asked for. Shown even with `--quiet`.
+#[derive(Debug, Clone)]
+pub enum Answer {
+    /// A line of `ls`.
+    Listed(String),
+    Compiled(AnsweredNode),
+    Shown(AnsweredNode),
+}
+
+/// A node or query, and what `compile` and `show` have to say of it.
+#[derive(Debug, Clone)]
+pub struct AnsweredNode {
+    pub name: String,
+    pub unique_id: UniqueId,
+    /// Whether it is the query of the command line.
+    pub is_inline: bool,
+    /// `text` or `json`
+    pub output_format: &'static str,
+    /// Whether only the content is shown.
+    pub quiet: bool,
+    /// SQL, or rows as text or JSON.
+    pub content: String,
+    /// As it is shown.
+    pub text: String,
+}
+
+impl Answer {
+    /// As it is shown.
+    pub fn text(&self) -> &str {
+        match self {
+            Self::Listed(text) => text,
+            Self::Compiled(node) | Self::Shown(node) => &node.text,
+        }
+    }
+}
+
 impl Event {
+    /// Whether it is no line of a log: `print()`, and what the command was asked for.
+    pub fn is_data(&self) -> bool {
+        matches!(self, Self::Print { .. } | Self::Answer(_))
+    }
+
     /// How loud it is.
     pub fn level(&self) -> Level {
         match self {
@@ -249,7 +294,7 @@ impl Event {
             // It holds the errors' texts, which have to be seen with `--quiet` too.
             Self::RunFinished { summary } if summary.errors + summary.partial_successes > 0 => Level::Error,
             Self::NothingToDo | Self::NoNodesSelected | Self::Warning { .. } | Self::Deprecations { .. } => Level::Warn,
-            Self::Cancelled { .. } | Self::Failed { .. } => Level::Error,
+            Self::Cancelled { .. } | Self::Failed { .. } | Self::FailedFast(_) => Level::Error,
             Self::JinjaLog { info: false, .. } => Level::Debug,
             Self::Progress { level, .. } | Self::Line { level, .. } => *level,
             _ => Level::Info,

@@ -19,7 +19,7 @@ pub use criterion::{Criterion, Method};
 pub use fnmatch::{glob_path_matches, matches as fnmatch};
 pub use graph::{CycleError, Graph};
 pub use node::{GraphNode, TestKind};
-pub use queue::{BuildQueue, Edges, Outcome};
+pub use queue::{BuildQueue, Edges, Outcome, Turn};
 pub use resource_type::ResourceType;
 pub use select::{NoState, Selected, SelectionContext, SelectionError, SelectionState};
 pub use selectors::{Selector, Selectors};

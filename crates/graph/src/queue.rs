@@ -28,21 +28,41 @@ pub enum Outcome {
     SkipDescendants,
 }
 
+/// Whose turn it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Turn {
+    Run(UniqueId),
+    /// Something above it failed. It ends as every node does, with [`BuildQueue::finish`].
+    Skip(UniqueId),
+}
+
 /// Hands out selected nodes, each when all it waits for has ended.
 ///
-/// Ready nodes come by their depth in the selected graph, then by id. Edges through nodes that were not selected count.
+/// Nodes come in the order in which they become ready; those that do so together, by their depth in the selected graph and then
+/// by id. A unit test comes right before its model. Edges through nodes that were not selected count.
+///
+/// Source: dbt Core 1.12, whose pool of threads takes nodes in the order in which its graph queue gave them.
 #[derive(Debug)]
 pub struct BuildQueue {
     ids: Vec<UniqueId>,
     index: HashMap<UniqueId, usize>,
     children: Vec<Vec<usize>>,
     waiting_for: Vec<usize>,
-    depth: Vec<usize>,
+    rank: Vec<Rank>,
     state: Vec<State>,
-    /// Depth and rank by id; the heap gives the smallest.
-    ready: BinaryHeap<Reverse<(usize, usize)>>,
+    /// Something above failed.
+    doomed: Vec<bool>,
+    /// When nodes became ready.
+    moment: Vec<usize>,
+    /// How many moments there were.
+    moments: usize,
+    /// The heap gives the smallest.
+    ready: BinaryHeap<Reverse<(usize, Rank, usize)>>,
     open: usize,
 }
+
+/// Depth and place by id, a unit test's those of its model, which it precedes.
+type Rank = (usize, usize, bool);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
@@ -75,47 +95,57 @@ impl BuildQueue {
                 waiting_for[*child] += 1;
             }
         }
-        let index = ids.iter().enumerate().map(|(place, id)| (id.clone(), place)).collect();
+        let index: HashMap<UniqueId, usize> = ids.iter().enumerate().map(|(place, id)| (id.clone(), place)).collect();
         let mut queue = Self {
+            rank: ranks(&ids, &children, &waiting_for),
             ids,
             index,
-            depth: depths(&children, &waiting_for),
             children,
             waiting_for,
             state: vec![State::Waiting; count],
+            doomed: vec![false; count],
+            moment: vec![0; count],
+            moments: 0,
             ready: BinaryHeap::new(),
             open: count,
         };
         for place in 0..count {
-            queue.make_ready_if_free(place);
+            queue.make_ready_if_free(place, 0);
         }
         queue
     }
 
-    /// The next node that can start; `None` when all are waiting, running or ended.
-    pub fn next_ready(&mut self) -> Option<UniqueId> {
-        let Reverse((_, place)) = self.ready.pop()?;
+    /// The next node whose turn has come; `None` when all are waiting, running or ended.
+    pub fn next_turn(&mut self) -> Option<Turn> {
+        let Reverse((.., place)) = self.ready.pop()?;
         self.state[place] = State::Running;
-        Some(self.ids[place].clone())
+        let id = self.ids[place].clone();
+        Some(if self.doomed[place] { Turn::Skip(id) } else { Turn::Run(id) })
     }
 
-    /// Says how a node ended. Returns the nodes that will never start because of it, parents before children.
-    pub fn finish(&mut self, id: &UniqueId, outcome: Outcome) -> Vec<UniqueId> {
-        let Some(place) = self.index.get(id).copied() else { return Vec::new() };
+    /// Says how a node ended.
+    pub fn finish(&mut self, id: &UniqueId, outcome: Outcome) {
+        let Some(place) = self.index.get(id).copied() else { return };
         if !matches!(self.state[place], State::Running | State::Ready | State::Waiting) {
-            return Vec::new();
+            return;
         }
         self.state[place] = State::Ended;
         self.open -= 1;
-        let skipped = match outcome {
-            Outcome::Done => Vec::new(),
-            Outcome::SkipDescendants => self.skip_below(place),
+        if outcome == Outcome::SkipDescendants {
+            self.doom_below(place);
+        }
+        let moment = match is_unit_test(id) {
+            // A model takes its turn with its unit tests.
+            true => self.moment[place],
+            false => {
+                self.moments += 1;
+                self.moments
+            }
         };
         for child in self.children[place].clone() {
             self.waiting_for[child] -= 1;
-            self.make_ready_if_free(child);
+            self.make_ready_if_free(child, moment);
         }
-        skipped
     }
 
     /// Takes out everything that has not started: `--fail-fast`, an interrupt. Parents before children.
@@ -123,7 +153,7 @@ impl BuildQueue {
         self.ready.clear();
         let mut rest: Vec<usize> =
             (0..self.ids.len()).filter(|place| matches!(self.state[*place], State::Waiting | State::Ready)).collect();
-        rest.sort_by_key(|place| (self.depth[*place], *place));
+        rest.sort_by_key(|place| self.rank[*place]);
         for place in &rest {
             self.state[*place] = State::Skipped;
             self.open -= 1;
@@ -149,34 +179,51 @@ impl BuildQueue {
     /// All nodes in the order in which one worker would take them if nothing failed.
     pub fn into_order(mut self) -> Vec<UniqueId> {
         let mut order = Vec::with_capacity(self.ids.len());
-        while let Some(id) = self.next_ready() {
+        while let Some(Turn::Run(id) | Turn::Skip(id)) = self.next_turn() {
             self.finish(&id, Outcome::Done);
             order.push(id);
         }
         order
     }
 
-    fn make_ready_if_free(&mut self, place: usize) {
+    fn make_ready_if_free(&mut self, place: usize, moment: usize) {
         if self.waiting_for[place] == 0 && self.state[place] == State::Waiting {
             self.state[place] = State::Ready;
-            self.ready.push(Reverse((self.depth[place], place)));
+            self.moment[place] = moment;
+            self.ready.push(Reverse((moment, self.rank[place], place)));
         }
     }
 
-    fn skip_below(&mut self, place: usize) -> Vec<UniqueId> {
-        let mut below: Vec<usize> = Vec::new();
+    fn doom_below(&mut self, place: usize) {
         let mut stack = self.children[place].clone();
         while let Some(next) = stack.pop() {
-            if self.state[next] == State::Waiting {
-                self.state[next] = State::Skipped;
-                self.open -= 1;
-                below.push(next);
+            if !std::mem::replace(&mut self.doomed[next], true) {
                 stack.extend(&self.children[next]);
             }
         }
-        below.sort_by_key(|place| (self.depth[*place], *place));
-        below.into_iter().map(|place| self.ids[place].clone()).collect()
     }
+}
+
+fn is_unit_test(id: &UniqueId) -> bool {
+    id.resource_type() == "unit_test"
+}
+
+/// The ranks by depth and place, where a unit test is no step on the way to its model.
+fn ranks(ids: &[UniqueId], children: &[Vec<usize>], waiting_for: &[usize]) -> Vec<Rank> {
+    let (mut edges, mut waiting_for) = (children.to_vec(), waiting_for.to_vec());
+    let mut model_of = vec![None; ids.len()];
+    for (place, _) in ids.iter().enumerate().filter(|(_, id)| is_unit_test(id)) {
+        for model in std::mem::take(&mut edges[place]) {
+            waiting_for[model] -= 1;
+            model_of[place] = Some(model);
+        }
+    }
+    let depth = depths(&edges, &waiting_for);
+    let rank = |place: usize| match model_of[place] {
+        Some(model) => (depth[model], model, false),
+        None => (depth[place], place, true),
+    };
+    (0..ids.len()).map(rank).collect()
 }
 
 /// The longest way from a node without parents.

@@ -11,8 +11,14 @@ pub(crate) fn waiting_for_tests(graph: &Graph) -> HashMap<Index, Vec<Index>> {
     let is_test = |index: &Index| graph.node(*index).resource_type == ResourceType::Test;
     // Exposures, metrics and the like build nothing and wait for no test.
     let waits = |index: &Index| {
+        let node = graph.node(*index);
+        if node.resource_type == ResourceType::UnitTest {
+            // One that runs before its model waits for what the model waits for.
+            let is_model = |parent: &Index| Some(&graph.node(*parent).unique_id) == node.tested_node.as_ref();
+            return !graph.parent_indices(*index).iter().any(is_model);
+        }
         matches!(
-            graph.node(*index).resource_type,
+            node.resource_type,
             ResourceType::Model
                 | ResourceType::Seed
                 | ResourceType::Snapshot

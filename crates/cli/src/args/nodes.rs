@@ -141,6 +141,16 @@ pub enum TextOrJson {
     Json,
 }
 
+impl TextOrJson {
+    /// The word of the command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Json => "json",
+        }
+    }
+}
+
 /// `show`
 #[derive(Debug, Clone, Default, Args)]
 pub struct ShowArgs {

@@ -12,7 +12,7 @@ use std::{
 use chrono::{DateTime, Utc};
 use engine::{
     Compiled, Compiler, Manifest,
-    events::{Event, Level, NodeInfo, Phase},
+    events::{Answer, AnsweredNode, Event, Level, NodeInfo, Phase},
     run::{NodeResult, NodeStatus, RunResults, Timing, run_results_artifact},
 };
 use graph::ResourceType;
@@ -25,7 +25,6 @@ use crate::{
     connection::Connection,
     selection::{self, EmptyNodes},
     session::Session,
-    terminal::Stream,
 };
 
 /// Whether compiling may ask the warehouse.
@@ -56,7 +55,7 @@ pub async fn run(session: &Session, args: &CompileArgs) -> anyhow::Result<Outcom
         let compiled = tokio::task::spawn_blocking(move || compiler.compile_inline(&sql)).await?;
         connection.close().await;
         let compiled = compiled.map_err(|error| session.fail(error))?;
-        print(session, args.output, None, &compiled.sql);
+        print(session, args.output, None, &compiled);
         let result = NodeResult {
             status: NodeStatus::Success,
             execution_time: started.elapsed(),
@@ -81,7 +80,7 @@ pub async fn run(session: &Session, args: &CompileArgs) -> anyhow::Result<Outcom
             };
         if let [one] = asked.as_slice() {
             let name = compiler.manifest().node(one.id.as_str()).map(|node| node.name.clone());
-            print(session, args.output, name.as_deref(), &one.sql);
+            print(session, args.output, name.as_deref(), one);
         }
     }
     Ok(Outcome::Success)
@@ -96,7 +95,7 @@ pub async fn compile_nodes(
     tell_ephemeral: bool,
 ) -> anyhow::Result<Option<(Compiler, Vec<Arc<Compiled>>)>> {
     if selected.is_empty() {
-        session.events.emit(Event::NothingToDo);
+        session.nothing_to_do()?;
         session.write_again(&manifest)?;
         session.write_no_results()?;
         return Ok(None);
@@ -108,16 +107,25 @@ pub async fn compile_nodes(
     Ok(Some((compiler, compiled?)))
 }
 
-/// With `--quiet` the SQL alone.
-fn print(session: &Session, output: TextOrJson, name: Option<&str>, sql: &str) {
+/// With `--quiet` the SQL alone. `name` is that of a node; without one it is the query of the command line.
+fn print(session: &Session, output: TextOrJson, name: Option<&str>, compiled: &Compiled) {
+    let (sql, quiet) = (&*compiled.sql, session.settings.quiet);
     let text = match (output, name) {
         (TextOrJson::Json, Some(name)) => format!("{:#}", serde_json::json!({"node": name, "compiled": sql})),
         (TextOrJson::Json, None) => format!("{:#}", serde_json::json!({"compiled": sql})),
-        (TextOrJson::Text, _) if session.settings.quiet => sql.to_owned(),
+        (TextOrJson::Text, _) if quiet => sql.to_owned(),
         (TextOrJson::Text, Some(name)) => format!("Compiled node '{name}' is:\n{sql}"),
         (TextOrJson::Text, None) => format!("Compiled inline node is:\n{sql}"),
     };
-    Stream::Stdout.write_line(&text);
+    session.events.emit(Event::Answer(Answer::Compiled(AnsweredNode {
+        name: name.unwrap_or("inline_query").to_owned(),
+        unique_id: compiled.id.clone(),
+        is_inline: name.is_none(),
+        output_format: output.as_str(),
+        quiet,
+        content: sql.to_owned(),
+        text,
+    })));
 }
 
 /// Compiles nodes, as many at once as there are threads, and writes them, manifest.json and run_results.json. All that fail

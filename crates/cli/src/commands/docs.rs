@@ -6,7 +6,7 @@ mod serve;
 use std::{collections::HashSet, path::Path};
 
 use artifacts::{Metadata, catalog::Catalog, timestamp};
-use engine::events::Level;
+use engine::events::{Event, Level};
 use graph::ResourceType;
 use names::UniqueId;
 
@@ -31,7 +31,7 @@ pub async fn generate(session: &Session, args: &DocsGenerateArgs) -> anyhow::Res
     if !args.no_compile {
         compile_all(session, &compiler, &selected, false).await?;
     }
-    session.events.line(Level::Info, "Building catalog");
+    session.events.emit(Event::Note { name: "BuildingCatalog", text: "Building catalog".to_owned() });
     let wanted: HashSet<UniqueId> = selected.into_iter().collect();
     let mut catalog = if args.empty_catalog {
         Catalog::default()
@@ -59,9 +59,8 @@ pub async fn generate(session: &Session, args: &DocsGenerateArgs) -> anyhow::Res
         session.events.line(Level::Info, format!("Page with everything in it written to {}", path.display()));
     }
     copy_assets(session)?;
-    session
-        .events
-        .line(Level::Info, format!("Catalog written to {}", session.target_dir.join("catalog.json").display()));
+    let text = format!("Catalog written to {}", session.target_dir.join("catalog.json").display());
+    session.events.emit(Event::Note { name: "CatalogWritten", text });
     Ok(Outcome::Success)
 }
 

@@ -1,6 +1,9 @@
 //! `ls`: the selected nodes, one a line.
 
-use engine::{Manifest, events::Event};
+use engine::{
+    Manifest,
+    events::{Answer, Event},
+};
 use graph::ResourceType;
 use names::UniqueId;
 use serde_json::{Map, Value};
@@ -10,7 +13,6 @@ use crate::{
     args::{ListArgs, ListOutput},
     selection::{self, EmptyNodes},
     session::Session,
-    terminal::Stream,
 };
 
 /// What `--output json` shows unless `--output-keys` says otherwise.
@@ -43,10 +45,10 @@ pub async fn run(session: &Session, args: &ListArgs) -> anyhow::Result<Outcome> 
     let mut ids = selection::select(session, &manifest, &args.selection, &types, EmptyNodes::Keep)?;
     ids.sort();
     if ids.is_empty() {
-        session.events.emit(Event::NoNodesSelected);
+        session.no_nodes_selected()?;
     }
     for id in &ids {
-        Stream::Stdout.write_line(&line(&manifest, id, args)?);
+        session.events.emit(Event::Answer(Answer::Listed(line(&manifest, id, args)?)));
     }
     Ok(Outcome::Success)
 }

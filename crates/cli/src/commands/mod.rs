@@ -324,10 +324,7 @@ pub fn counts(manifest: &Manifest, catalogs: usize) -> Vec<(String, usize)> {
     let artifact = manifest.artifact();
     let mut counts: Vec<(String, usize)> = Vec::new();
     for node in artifact.nodes.values() {
-        let word = match node.resource_type.as_str() {
-            "test" => "data test".to_owned(),
-            other => other.replace('_', " "),
-        };
+        let word = node.resource_type.as_str().replace('_', " ");
         match counts.iter_mut().find(|(known, _)| *known == word) {
             Some((_, count)) => *count += 1,
             None => counts.push((word, 1)),

@@ -46,7 +46,7 @@ pub async fn run(session: &Session, args: &PlanArgs) -> anyhow::Result<Outcome> 
     let manifest = session.parse().await?;
     let selected = selection::select(session, &manifest, &args.build.selection, &types, EmptyNodes::Skip)?;
     if selected.is_empty() {
-        session.events.emit(engine::events::Event::NothingToDo);
+        session.nothing_to_do()?;
         return Ok(Outcome::Success);
     }
     let graph = selection::graph_of(session, &manifest)?;

@@ -90,7 +90,7 @@ impl Previous {
             anyhow::bail!(
                 "Could not find previous run in '{}' target directory\n  cause: {cause}\n  \
                  fix:   run a command first, or name the folder of its artifacts with --state",
-                folder.display()
+                named.display()
             );
         };
         let on = |flag: &str| results.args.get(flag).and_then(Json::as_bool) == Some(true);

@@ -111,7 +111,8 @@ pub async fn run_nodes(
     again: Again,
 ) -> anyhow::Result<(RunResults, Option<Arc<RunContext>>)> {
     if selected.is_empty() {
-        run::nothing_to_do(&session.events, command);
+        session.nothing_to_do()?;
+        run::sum_up_nothing(&session.events, command);
         session.write_again(&manifest)?;
         if command != RunCommand::Freshness {
             session.write_no_results()?;

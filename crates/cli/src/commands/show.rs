@@ -6,24 +6,24 @@ use diagnostic::Diagnostic;
 use engine::{
     adapter::{Adapter, StatementOrigin},
     context::Table,
-    events::Event,
-    run::{NodeResult, NodeStatus},
+    events::{Answer, AnsweredNode, Event},
+    run::{NodeResult, NodeStatus, Timing},
 };
 use graph::ResourceType;
+use serde_json::json;
 
 use super::Outcome;
 use crate::{
     args::{ShowArgs, TextOrJson},
     selection::{self, EmptyNodes},
     session::Session,
-    terminal::Stream,
 };
 
 /// Shows rows.
 pub async fn run(session: &Session, args: &ShowArgs) -> anyhow::Result<Outcome> {
     if let Some(sql) = &args.inline_direct {
         let connection = session.connect().await?;
-        let shown = show(session, &*session.adapter(&connection)?, args, (None, None, sql.clone())).await;
+        let shown = show(session, &*session.adapter(&connection)?, args, Query::inline(sql.clone())).await;
         connection.close().await;
         return shown.map(|_| Outcome::Success);
     }
@@ -45,7 +45,8 @@ pub async fn run(session: &Session, args: &ShowArgs) -> anyhow::Result<Outcome> 
         others => others,
     };
     if args.inline.is_none() && shown.is_empty() {
-        session.events.emit(Event::NothingToDo);
+        session.nothing_to_do()?;
+        session.write_no_results()?;
         return Ok(Outcome::Success);
     }
     let connection = session.connect().await?;
@@ -55,7 +56,7 @@ pub async fn run(session: &Session, args: &ShowArgs) -> anyhow::Result<Outcome> 
     if let Some(sql) = &args.inline {
         let (compiler, sql) = (compiler.clone(), sql.clone());
         let compiled = tokio::task::spawn_blocking(move || compiler.compile_inline(&sql)).await?;
-        queries.push((None, None, compiled.map_err(|error| session.fail(error))?.sql.to_string()));
+        queries.push(Query::inline(compiled.map_err(|error| session.fail(error))?.sql.to_string()));
     }
     for id in shown {
         let node = compiler.manifest().node(id.as_str()).cloned();
@@ -70,7 +71,8 @@ pub async fn run(session: &Session, args: &ShowArgs) -> anyhow::Result<Outcome> 
                 compiled.map_err(|error| session.fail(error))?.sql.to_string()
             }
         };
-        queries.push((Some(id), node.as_deref().map(shown_name), sql));
+        let relation_name = node.as_ref().and_then(|node| node.relation_name.clone());
+        queries.push(Query { node: Some(id), name: node.as_deref().map(shown_name), relation_name, sql });
     }
     let started = Instant::now();
     let mut results = Vec::new();
@@ -97,16 +99,24 @@ fn shown_name(node: &artifacts::manifest::Node) -> String {
     }
 }
 
-/// A query of a node, its id and name, or one that is nobody's.
-type Query = (Option<names::UniqueId>, Option<String>, String);
+/// A query of a node, or one that is nobody's.
+struct Query {
+    node: Option<names::UniqueId>,
+    /// As it is shown.
+    name: Option<String>,
+    relation_name: Option<String>,
+    sql: String,
+}
 
-async fn show(
-    session: &Session,
-    adapter: &dyn Adapter,
-    args: &ShowArgs,
-    (node, name, sql): Query,
-) -> anyhow::Result<NodeResult> {
-    let started = Instant::now();
+impl Query {
+    fn inline(sql: String) -> Self {
+        Self { node: None, name: None, relation_name: None, sql }
+    }
+}
+
+async fn show(session: &Session, adapter: &dyn Adapter, args: &ShowArgs, query: Query) -> anyhow::Result<NodeResult> {
+    let Query { node, name, relation_name, sql } = query;
+    let (started, started_at) = (Instant::now(), session.events.now());
     let id = node.clone().unwrap_or_else(|| format!("sql_operation.{}.inline_query", session.project.root.name).into());
     let compiled_code = Some(sql.clone());
     let sql =
@@ -115,18 +125,42 @@ async fn show(
     let (response, table) =
         adapter.execute(&sql, &origin, Some(None)).await.map_err(|error| session.fail(*error.diagnostic))?;
     let table = Table::from_result(table);
-    let text = match (args.output, name) {
-        (TextOrJson::Json, Some(name)) => {
-            serde_json::to_string_pretty(&serde_json::json!({"node": name, "show": table.objects()}))?
+    let (is_inline, quiet) = (name.is_none(), session.settings.quiet);
+    let (content, text) = match (args.output, &name) {
+        (TextOrJson::Json, name) => {
+            let rows = table.objects();
+            let shown = match name {
+                Some(name) => json!({"node": name, "show": rows}),
+                None => json!({"show": rows}),
+            };
+            let content = jinja::modules::dump_json(&jinja::Value::from(&json!(rows)), false, None)?;
+            (content, serde_json::to_string_pretty(&shown)?)
         }
-        (TextOrJson::Json, None) => serde_json::to_string_pretty(&serde_json::json!({"show": table.objects()}))?,
-        (TextOrJson::Text, _) if session.settings.quiet => table.text(),
-        (TextOrJson::Text, Some(name)) => format!("Previewing node '{name}':\n{}", table.text()),
-        (TextOrJson::Text, None) => format!("Previewing inline node:\n{}", table.text()),
+        (TextOrJson::Text, name) => {
+            let rows = table.text();
+            let text = match name {
+                _ if quiet => rows.clone(),
+                Some(name) => format!("Previewing node '{name}':\n{rows}"),
+                None => format!("Previewing inline node:\n{rows}"),
+            };
+            (rows + "\n", text)
+        }
     };
-    Stream::Stdout.write_line(&text);
+    session.events.emit(Event::Answer(Answer::Shown(AnsweredNode {
+        name: name.unwrap_or_else(|| "inline_query".to_owned()),
+        unique_id: id.clone(),
+        is_inline,
+        output_format: args.output.as_str(),
+        quiet,
+        content,
+        text,
+    })));
+    let compiled = Timing { name: "compile", started_at, completed_at: started_at };
+    let executed = Timing { name: "execute", started_at, completed_at: session.events.now() };
     Ok(NodeResult {
         status: NodeStatus::Success,
+        timing: vec![compiled, executed],
+        relation_name,
         execution_time: started.elapsed(),
         adapter_response: Some(response),
         compiled_code,

@@ -193,3 +193,67 @@ fn show_asks_for_a_node_or_a_query() {
     let done = owlet(folder.path(), &["-v"]);
     assert_eq!(done.code, Some(0), "{}{}", done.stdout, done.stderr);
 }
+
+/// As dbt Core 1.12.0: what was asked for are events too, shown with `--quiet`, and with no log at all not shown.
+#[test]
+fn answers_are_events() {
+    let folder = project(&[("m.sql", "select 1 as id"), ("n.sql", "select 2 as id")]);
+    let run = |arguments: &[&str]| {
+        let done = owlet(folder.path(), arguments);
+        assert_eq!(done.code, Some(0), "{}{}", done.stdout, done.stderr);
+        done.stdout
+    };
+    assert_eq!(run(&["--quiet", "ls"]), "shop.m\nshop.n\n");
+    assert_eq!(run(&["--log-level", "none", "ls"]), "");
+    let lines = |text: &str| -> Vec<serde_json::Value> {
+        text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+    };
+    let listed = lines(&run(&["--log-format", "json", "ls"]));
+    let said: Vec<_> = listed.iter().map(|line| (&line["info"]["name"], &line["data"]["msg"])).collect();
+    let name = &serde_json::json!("PrintEvent");
+    assert_eq!(said, [(name, &"shop.m".into()), (name, &"shop.n".into())]);
+
+    let compiled = lines(&run(&["--log-format", "json", "-q", "compile", "--no-introspect", "-s", "m"]));
+    let [only] = compiled.as_slice() else { panic!("{compiled:?}") };
+    assert_eq!((&only["info"]["name"], &only["info"]["code"]), (&"CompiledNode".into(), &"Q042".into()));
+    let data = serde_json::json!({
+        "compiled": "select 1 as id", "is_inline": false, "node_name": "m", "output_format": "text", "quiet": true,
+        "unique_id": "model.shop.m",
+    });
+    assert_eq!(only["data"], data);
+    let results = fs_err::read_to_string(folder.path().join("target/run_results.json")).expect("an artifact");
+    let results: serde_json::Value = serde_json::from_str(&results).expect("JSON");
+    assert_eq!(results["args"]["log_level"], "info");
+}
+
+/// As dbt Core 1.12.0: `--debug` says more, in the same form; the other form begins with a line that divides, and has all lines alike.
+#[test]
+fn the_debug_form_is_asked_for() {
+    let folder = project(&[("m.sql", "select 1 as id")]);
+    let stamp = |line: &str, form: &str| {
+        let digits: String = line.chars().map(|letter| if letter.is_ascii_digit() { '0' } else { letter }).collect();
+        digits.starts_with(form)
+    };
+    let done = owlet(folder.path(), &["--debug", "compile", "--no-introspect"]);
+    assert!(done.stdout.lines().all(|line| stamp(line, "00:00:00  ")), "{}", done.stdout);
+    let done = owlet(folder.path(), &["--log-format", "debug", "compile", "--no-introspect"]);
+    let mut lines = done.stdout.trim_start().lines();
+    assert!(lines.next().is_some_and(|line| line.starts_with(&"=".repeat(30))), "{}", done.stdout);
+    assert!(lines.all(|line| stamp(line, "00:00:00.000000 [")), "{}", done.stdout);
+}
+
+/// As dbt Core 1.12.0.
+#[test]
+fn having_nothing_to_do_is_a_warning_like_others() {
+    let folder = project(&[("m.sql", "select 1 as id")]);
+    let run = |arguments: &[&str]| {
+        let done = owlet(folder.path(), arguments);
+        (done.code, (done.stdout + &done.stderr).contains("Nothing to do"))
+    };
+    let compile = ["compile", "--no-introspect", "--exclude", "m"];
+    let with = |more: &[&str]| run(&[&compile, more].concat());
+    assert_eq!(with(&[]), (Some(0), true));
+    assert_eq!(with(&["--warn-error"]), (Some(2), true));
+    assert_eq!(with(&["--warn-error-options", "{silence: [NothingToDo]}"]), (Some(0), false));
+    assert_eq!(run(&["ls", "--exclude", "m", "--warn-error-options", "{error: [NoNodesSelected]}"]).0, Some(2));
+}

@@ -121,6 +121,8 @@ pub struct Compiler {
     cache: Arc<Mutex<HashMap<UniqueId, Arc<Compiled>>>>,
     /// Where the SQL stands that nodes were run with.
     run_paths: Arc<Mutex<HashMap<UniqueId, String>>>,
+    /// The place, from 1, of the project hooks that were run.
+    hook_places: Arc<Mutex<HashMap<UniqueId, i64>>>,
     /// Which built-in materializations are run as macros, since the project replaces a part of them.
     overridden: Arc<Mutex<HashMap<String, Option<UniqueId>>>>,
 }
@@ -140,6 +142,7 @@ impl Compiler {
             sample: None,
             cache: Arc::default(),
             run_paths: Arc::default(),
+            hook_places: Arc::default(),
             overridden: Arc::default(),
         }
     }
@@ -183,7 +186,17 @@ impl Compiler {
                 Arc::make_mut(node).build_path = Some(path.clone());
             }
         }
+        for (id, place) in self.hook_places.lock().unwrap_or_else(std::sync::PoisonError::into_inner).iter() {
+            if let Some(node) = artifact.nodes.get_mut(id) {
+                Arc::make_mut(node).index = Some(*place);
+            }
+        }
         artifact
+    }
+
+    /// A project hook's turn has come; the manifest then has its place among those of all packages, from 1, as with dbt.
+    pub(crate) fn place_hook(&self, id: &UniqueId, place: i64) {
+        self.hook_places.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(id.clone(), place);
     }
 
     /// Where the SQL is written that a node is run with; the manifest says so from now on.

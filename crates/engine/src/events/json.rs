@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use diagnostic::{Diagnostic, Severity};
 use names::RelationName;
 
-use super::{Event, Level, NodeInfo, Record, text};
+use super::{Answer, AnsweredNode, Event, Level, NodeInfo, Record, text};
 use crate::run::{Detail, NodeResult, NodeStatus, RunSummary};
 
 /// What every line of an invocation shares.
@@ -21,8 +21,8 @@ pub struct Invocation {
 
 /// The lines of at least this level: dbt tells some of our events as several of its own. None for events that its log does not have.
 pub fn lines(record: &Record, invocation: &Invocation, least: Level) -> Vec<String> {
-    let is_print = matches!(record.event, Event::Print { .. });
-    let parts = parts(record).into_iter().filter(|part| is_print || part.level >= least);
+    let is_data = record.event.is_data();
+    let parts = parts(record).into_iter().filter(|part| is_data || part.level >= least);
     parts.map(|part| part.line(record, invocation)).collect()
 }
 
@@ -87,6 +87,7 @@ fn parts(record: &Record) -> Vec<Part<'_>> {
             vec![main, debug("Q025", "NodeFinished", "Finished", node, data)]
         }
         Event::RunFinished { summary } => summary_parts(main, summary),
+        Event::FailedFast(detail) => detail_parts(detail),
         _ => vec![main],
     }
 }
@@ -209,13 +210,16 @@ fn code_and_name(event: &Event) -> (&'static str, &str) {
         Event::StatementStarted { .. } => ("E001", "AdapterEventDebug"),
         Event::StatementEnded { .. } => ("E017", "SQLQueryStatus"),
         Event::Cancelled { .. } => ("Z031", "LogCancelLine"),
+        Event::FailedFast(_) => ("Z022", "RunResultFailure"),
         Event::FinishedRunning { .. } => ("E047", "FinishedRunningStats"),
         Event::RunFinished { summary } if summary.of_sources => ("Q003", "FreshnessCheckComplete"),
         Event::RunFinished { .. } => ("Z030", "EndOfRunSummary"),
         Event::ArtifactWritten { .. } => ("P001", "ArtifactWritten"),
         Event::JinjaLog { info: true, .. } => ("I062", "JinjaLogInfo"),
         Event::JinjaLog { info: false, .. } => ("I063", "JinjaLogDebug"),
-        Event::Print { .. } => ("Z052", "PrintEvent"),
+        Event::Print { .. } | Event::Answer(Answer::Listed(_)) => ("Z052", "PrintEvent"),
+        Event::Answer(Answer::Compiled(_)) => ("Q042", "CompiledNode"),
+        Event::Answer(Answer::Shown(_)) => ("Q041", "ShowNode"),
         Event::Warning { name, .. } => (warning_code(name), name),
         Event::Deprecations { .. } => ("D028", "DeprecationsSummary"),
         Event::Failed { .. } => ("Z002", "MainEncounteredError"),
@@ -225,7 +229,7 @@ fn code_and_name(event: &Event) -> (&'static str, &str) {
     }
 }
 
-/// dbt's codes of the deprecations that are told here.
+/// dbt's codes of the warnings and notes that are told by name.
 fn warning_code(name: &str) -> &'static str {
     match name {
         "PackageRedirectDeprecation" => "D001",
@@ -301,6 +305,8 @@ fn warning_code(name: &str) -> &'static str {
         "DepsScrubbedPackageName" => "M035",
         "SnapshotTimestampWarning" => "Q043",
         "SelectExcludeIgnoredWithSelectorWarning" => "Z064",
+        "CatalogWritten" => "E042",
+        "BuildingCatalog" => "E044",
         "ConstraintNotEnforced" => "E048",
         "ConstraintNotSupported" => "E049",
         _ => "",
@@ -409,12 +415,24 @@ fn data(record: &Record, message: &str) -> Value {
         Event::CommandCompleted { command, success, elapsed_seconds } => {
             json!({"command": format!("dbt {command}"), "success": success, "elapsed": elapsed_seconds, "completed_at": time(record.at)})
         }
+        // Its parts have data of their own.
+        Event::FailedFast(_) => json!({}),
         Event::NothingToDo | Event::NoNodesSelected | Event::Phase(_) => json!({}),
         Event::Progress { .. } => json!({"msg": message}),
         Event::JinjaLog { text, .. } | Event::Print { text } | Event::Note { text, .. } | Event::Line { text, .. } => {
             json!({"msg": text})
         }
+        Event::Answer(Answer::Listed(line)) => json!({"msg": line}),
+        Event::Answer(Answer::Compiled(node)) => answer("compiled", node),
+        Event::Answer(Answer::Shown(node)) => answer("preview", node),
     }
+}
+
+fn answer(content: &str, node: &AnsweredNode) -> Value {
+    json!({
+        content: node.content, "is_inline": node.is_inline, "node_name": node.name,
+        "output_format": node.output_format, "quiet": node.quiet, "unique_id": node.unique_id,
+    })
 }
 
 /// `hook: shop.on-run-start.0` → `shop.on-run-start.0`

@@ -7,7 +7,7 @@ use names::UniqueId;
 use super::{Event, Level, NodeInfo, Record};
 use crate::{
     adapter::CancelReport,
-    run::{NodeResult, NodeStatus, RunSummary},
+    run::{Detail, NodeResult, NodeStatus, RunSummary},
 };
 
 /// How lines are laid out.
@@ -49,30 +49,45 @@ impl Layout {
 
 /// The console's form, `10:05:25  Found 6 models`; `None` for events without a line.
 pub fn console_line(record: &Record, layout: Layout) -> Option<String> {
-    if let Event::Print { text } = &record.event {
-        return Some(text.clone());
+    match &record.event {
+        Event::Print { text } => Some(text.clone()),
+        Event::Answer(answer) => Some(answer.text().to_owned()),
+        event => Some(joined(blocks(event, layout)?, |block| stamped(record.at, &block))),
     }
-    // dbt sets the phases of a run apart by empty lines, which have a time like any other.
-    let blocks = match &record.event {
-        Event::Concurrency { .. } => vec![String::new(), message(&record.event, layout)?, String::new()],
-        Event::FinishedRunning { .. } => vec![String::new(), message(&record.event, layout)?],
-        Event::RunFinished { summary } => {
-            summary_blocks(summary, layout).into_iter().flat_map(|block| [String::new(), block]).collect()
-        }
-        event => vec![message(event, layout)?],
-    };
-    Some(blocks.iter().map(|block| stamped(record.at, block)).collect::<Vec<_>>().join("\n"))
 }
 
 /// The log file's form, `10:05:25.927022 [info ] [MainThread]: Found 6 models`.
 pub fn debug_line(record: &Record, layout: Layout) -> Option<String> {
-    let message = message(&record.event, layout)?;
     let thread = match &record.event {
         Event::NodeStarted { thread, .. } => thread,
         Event::NodeFinished { result, .. } => &result.thread,
         _ => "MainThread",
     };
-    Some(format!("{} [{:<5}] [{thread}]: {message}", record.at.format("%H:%M:%S%.6f"), record.event.level().as_str()))
+    let head = format!("{} [{:<5}] [{thread}]: ", record.at.format("%H:%M:%S%.6f"), record.event.level().as_str());
+    Some(joined(blocks(&record.event, layout)?, |block| format!("{head}{block}")))
+}
+
+/// What divides the invocations in the log file's form.
+pub fn divider(at: DateTime<Utc>, invocation_id: &str) -> String {
+    let bar = "=".repeat(30);
+    format!("\n\n{bar} {} | {invocation_id} {bar}", at.format("%H:%M:%S%.6f"))
+}
+
+/// The parts of an event that are lines of their own. dbt sets the phases of a run apart by empty lines, which have a time like
+/// any other.
+fn blocks(event: &Event, layout: Layout) -> Option<Vec<String>> {
+    Some(match event {
+        Event::Concurrency { .. } => vec![String::new(), message(event, layout)?, String::new()],
+        Event::FailedFast(_) | Event::FinishedRunning { .. } => vec![String::new(), message(event, layout)?],
+        Event::RunFinished { summary } => {
+            summary_blocks(summary, layout).into_iter().flat_map(|block| [String::new(), block]).collect()
+        }
+        event => vec![message(event, layout)?],
+    })
+}
+
+fn joined(blocks: Vec<String>, line: impl Fn(String) -> String) -> String {
+    blocks.into_iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
 /// `10:05:25  text`
@@ -127,6 +142,7 @@ pub fn message(event: &Event, layout: Layout) -> Option<String> {
             format!("SQL status: {status} in {elapsed_seconds:.3} seconds (query {query_id})")
         }
         Event::Cancelled { report } => cancelled(report),
+        Event::FailedFast(detail) => detailed(detail, layout),
         Event::FinishedRunning { counts, elapsed_seconds } => format!(
             "Finished running {} in {} ({elapsed_seconds:.2}s).",
             counted(counts),
@@ -137,6 +153,7 @@ pub fn message(event: &Event, layout: Layout) -> Option<String> {
         Event::JinjaLog { text, .. } | Event::Print { text } | Event::Note { text, .. } | Event::Line { text, .. } => {
             text.clone()
         }
+        Event::Answer(answer) => answer.text().to_owned(),
         Event::Progress { level, text, status, elapsed_seconds } => {
             let color = if *level == Level::Error { Color::Red } else { Color::Green };
             let status = match elapsed_seconds {
@@ -238,7 +255,7 @@ fn skip_label(node: &NodeInfo) -> String {
         (Some(relation), "model" | "seed" | "snapshot") => {
             format!("relation {}.{}", relation.schema, relation.identifier)
         }
-        (_, kind @ ("test" | "function")) => format!("{kind} {}", node.name),
+        (_, kind @ ("test" | "unit_test" | "function")) => format!("{kind} {}", node.name),
         _ => node.label.clone(),
     }
 }
@@ -255,7 +272,7 @@ fn deprecations(met: &[(String, usize)], show_all: bool) -> String {
     text
 }
 
-/// `1 seed, 5 data tests`
+/// `1 seed, 1 test`
 fn counted(counts: &[(String, usize)]) -> String {
     let parts: Vec<String> = counts
         .iter()
@@ -267,7 +284,11 @@ fn counted(counts: &[(String, usize)]) -> String {
     parts.join(", ")
 }
 
+/// dbt tells of one test, and of several data tests.
 fn plural(word: &str) -> String {
+    if word == "test" {
+        return "data tests".to_owned();
+    }
     if let Some(stem) = word.strip_suffix("analysis") {
         return format!("{stem}analyses");
     }
@@ -327,18 +348,20 @@ fn summary_blocks(summary: &RunSummary, layout: Layout) -> Vec<String> {
         layout.paint(Color::Green, "Completed successfully")
     };
     blocks.push(first);
-    blocks.extend(summary.details.iter().map(|detail| {
-        let (word, color) = match detail.severity {
-            Severity::Error => ("[ERROR]: ", Color::Red),
-            Severity::Warning => ("[WARNING]: ", Color::Yellow),
-        };
-        format!("{}{}", layout.paint(color, word), detail.text)
-    }));
+    blocks.extend(summary.details.iter().map(|detail| detailed(detail, layout)));
     blocks.push(format!(
         "Done. PASS={} WARN={} ERROR={} SKIP={} NO-OP={} REUSED=0 TOTAL={}",
         summary.pass, summary.warn, summary.error, summary.skip, summary.noop, summary.total
     ));
     blocks
+}
+
+fn detailed(detail: &Detail, layout: Layout) -> String {
+    let (word, color) = match detail.severity {
+        Severity::Error => ("[ERROR]: ", Color::Red),
+        Severity::Warning => ("[WARNING]: ", Color::Yellow),
+    };
+    format!("{}{}", layout.paint(color, word), detail.text)
 }
 
 /// Each source that is too old or could not be measured, and `Done.`
@@ -363,9 +386,9 @@ fn failed(diagnostics: &[Diagnostic], layout: Layout) -> String {
     lines.join("\n")
 }
 
-/// Whether a line of this level is wanted; `print()` always is.
+/// Whether a line of this level is wanted; `print()` and what was asked for always are.
 pub fn is_shown(record: &Record, least: Level) -> bool {
-    matches!(record.event, Event::Print { .. }) || record.event.level() >= least
+    record.event.is_data() || record.event.level() >= least
 }
 
 #[cfg(test)]
@@ -407,11 +430,13 @@ mod tests {
             ("analysis".to_owned(), 3),
             ("seed".to_owned(), 0),
             ("saved query".to_owned(), 2),
+            ("test".to_owned(), 2),
+            ("unit test".to_owned(), 2),
         ];
         let event = Event::FinishedRunning { counts, elapsed_seconds: 61.489 };
         assert_eq!(
             message(&event, Layout::default()).expect("a line"),
-            "Finished running 6 models, 3 analyses, 2 saved queries in 0 hours 1 minutes and 1.49 seconds (61.49s)."
+            "Finished running 6 models, 3 analyses, 2 saved queries, 2 data tests, 2 unit tests in 0 hours 1 minutes and 1.49 seconds (61.49s)."
         );
     }
 }

@@ -77,9 +77,10 @@ fn judge(
     stored: Option<String>,
 ) -> Result<Outcome, NodeFailure> {
     let counted = Counted::read(&table, node).map_err(|message| NodeFailure { message, cancelled: false })?;
-    let (mut status, message) = config.verdict(&counted);
+    let (mut status, mut message) = config.verdict(&counted);
     if status == NodeStatus::Warn && context.options.warn_error {
         status = NodeStatus::Fail;
+        message = Some(counted.configured_to("fail", &config.warn_if));
     }
     let failures = if status == NodeStatus::Pass { 0 } else { counted.failures };
     Ok(Outcome {
@@ -171,11 +172,10 @@ impl TestConfig {
 
     /// The verdict, and the message of a test that did not pass.
     pub fn verdict(&self, counted: &Counted) -> (NodeStatus, Option<String>) {
-        let got = format!("Got {} result{}", counted.failures, if counted.failures == 1 { "" } else { "s" });
         if self.severity == Severity::Error && counted.should_error {
-            (NodeStatus::Fail, Some(format!("{got}, configured to fail if {}", self.error_if)))
+            (NodeStatus::Fail, Some(counted.configured_to("fail", &self.error_if)))
         } else if counted.should_warn {
-            (NodeStatus::Warn, Some(format!("{got}, configured to warn if {}", self.warn_if)))
+            (NodeStatus::Warn, Some(counted.configured_to("warn", &self.warn_if)))
         } else {
             (NodeStatus::Pass, None)
         }
@@ -191,6 +191,11 @@ pub struct Counted {
 }
 
 impl Counted {
+    fn configured_to(self, verb: &str, condition: &str) -> String {
+        let plural = if self.failures == 1 { "" } else { "s" };
+        format!("Got {} result{plural}, configured to {verb} if {condition}", self.failures)
+    }
+
     /// From the rows of the counting query.
     ///
     /// # Errors

@@ -2,13 +2,14 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use graph::{BuildQueue, Outcome};
+use graph::{BuildQueue, Outcome, Turn};
 use names::UniqueId;
 use tokio::task::JoinSet;
 
 use super::{
-    NodeResult, RunContext,
+    NodeResult, RunCommand, RunContext,
     job::{Job, Jobs, run_job},
+    results,
 };
 use crate::events::{Event, NodeInfo};
 
@@ -86,6 +87,9 @@ pub(super) async fn execute(context: &Arc<RunContext>, jobs: &Jobs, queue: Build
         context.adapter.resume();
         stopped = false;
     }
+    if execution.stop == Some(Stop::FailFast) {
+        execution.tell_failure();
+    }
     Executed { ended: execution.skip_the_rest(), stopped }
 }
 
@@ -109,9 +113,17 @@ impl<'a> Execution<'a> {
         Self { context, jobs, queue, ended: Vec::new(), started: 0, stop: None }
     }
 
-    /// The next job whose parents all went well.
+    /// The next job whose parents all went well; those before it that can't run end here.
     fn next(&mut self) -> Option<(usize, Job, Arc<NodeInfo>)> {
-        let id = self.queue.next_ready()?;
+        let id = loop {
+            match self.queue.next_turn()? {
+                Turn::Run(id) => break id,
+                Turn::Skip(id) => {
+                    self.queue.finish(&id, Outcome::Done);
+                    self.skip(id, None);
+                }
+            }
+        };
         let (job, info) = self.jobs.get(&id)?;
         let (job, info) = (job.clone(), Arc::clone(info));
         self.started += 1;
@@ -127,32 +139,49 @@ impl<'a> Execution<'a> {
         self.context.events.emit(Event::NodeStarted { node, index, total: self.jobs.len(), thread });
     }
 
-    /// A job ended; those that can't run because of it end with it.
+    /// A job ended; those that can't run because of it are skipped when their turn comes.
     fn end(&mut self, index: usize, result: NodeResult) {
         let id = result.unique_id.clone();
         let blocks = result.status.blocks_descendants() && !self.continues_on_error(&id);
-        let message = (self.context.options.fail_fast && result.status.is_failure()).then(|| Stop::FailFast.message());
         self.record(index, result);
-        let outcome = if blocks { Outcome::SkipDescendants } else { Outcome::Done };
-        for id in self.queue.finish(&id, outcome) {
-            self.skip(id, message);
-        }
+        self.queue.finish(&id, if blocks { Outcome::SkipDescendants } else { Outcome::Done });
     }
 
     fn skip(&mut self, id: UniqueId, message: Option<&str>) {
+        let Some(ended) = self.skipped(id, message) else { return };
+        self.tell_end(self.started, &ended);
+        self.ended.push(ended);
+    }
+
+    fn skipped(&mut self, id: UniqueId, message: Option<&str>) -> Option<Ended> {
         self.started += 1;
-        let relation_name = self.jobs.get(&id).and_then(|(_, info)| info.relation_name.clone());
-        let message = message.map(str::to_owned);
-        self.record(self.started, NodeResult { message, relation_name, ..NodeResult::skipped(id) });
+        let (_, info) = self.jobs.get(&id)?;
+        let result = NodeResult {
+            message: message.map(str::to_owned),
+            relation_name: info.relation_name.clone(),
+            ..NodeResult::skipped(id)
+        };
+        Some((Arc::clone(info), Arc::new(result)))
     }
 
     fn record(&mut self, index: usize, result: NodeResult) {
         let Some((_, info)) = self.jobs.get(&result.unique_id) else { return };
-        let (node, result) = (Arc::clone(info), Arc::new(result));
-        let event =
-            Event::NodeFinished { node: Arc::clone(&node), index, total: self.jobs.len(), result: Arc::clone(&result) };
-        self.context.events.emit(event);
-        self.ended.push((node, result));
+        let ended = (Arc::clone(info), Arc::new(result));
+        self.tell_end(index, &ended);
+        self.ended.push(ended);
+    }
+
+    fn tell_end(&self, index: usize, (node, result): &Ended) {
+        let (node, result) = (Arc::clone(node), Arc::clone(result));
+        self.context.events.emit(Event::NodeFinished { node, index, total: self.jobs.len(), result });
+    }
+
+    /// What `--fail-fast` stopped at is told at once, as in dbt, and not what it kept from running.
+    fn tell_failure(&self) {
+        let failed = self.ended.iter().find(|(_, result)| result.status.is_failure());
+        if let Some(detail) = failed.and_then(|(node, result)| results::detail(node, result)) {
+            self.context.events.emit(Event::FailedFast(detail));
+        }
     }
 
     /// `on_error: continue` of a model.
@@ -161,11 +190,20 @@ impl<'a> Execution<'a> {
         node.is_some_and(|node| node.config_str("on_error") == Some("continue"))
     }
 
-    /// Everything that did not run.
+    /// Everything that did not run. Unit tests of a `build` are parts of their models to dbt, which has no result of them then.
     fn skip_the_rest(mut self) -> Vec<Ended> {
         let message = self.stop.map(Stop::message);
-        for id in self.queue.skip_rest() {
-            self.skip(id, message);
+        let is_part =
+            |id: &UniqueId| self.context.options.command == RunCommand::Build && id.resource_type() == "unit_test";
+        let rest: Vec<UniqueId> = self.queue.skip_rest().into_iter().filter(|id| !is_part(id)).collect();
+        for id in rest {
+            match self.stop {
+                Some(Stop::FailFast) => {
+                    let ended = self.skipped(id, message);
+                    self.ended.extend(ended);
+                }
+                _ => self.skip(id, message),
+            }
         }
         self.ended
     }

@@ -35,6 +35,7 @@ pub(super) async fn run_all(context: &Arc<RunContext>, when: HookTime, nodes: &E
     for (index, hook) in hooks.iter().enumerate() {
         let name = format!("{}.{}.{index}", hook.package_name, when.as_str());
         let index = index + 1;
+        context.compiler.place_hook(&hook.unique_id, i64::try_from(index).unwrap_or(i64::MAX));
         let info = Arc::new(node_info::of_hook(context.compiler.manifest(), hook, &name));
         let stopped = nodes.stopped
             || context.cancel.is_cancelled()

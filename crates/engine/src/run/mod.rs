@@ -161,7 +161,8 @@ pub async fn run(context: Arc<RunContext>, selected: Vec<UniqueId>) -> Result<Ru
     let jobs = job::Jobs::new(&context, &selected);
     let of_sources = context.options.command == RunCommand::Freshness;
     if jobs.is_empty() {
-        nothing_to_do(&context.events, context.options.command);
+        context.events.emit(Event::NothingToDo);
+        sum_up_nothing(&context.events, context.options.command);
         return Ok(RunResults::default());
     }
     let started = std::time::Instant::now();
@@ -212,11 +213,10 @@ pub async fn run(context: Arc<RunContext>, selected: Vec<UniqueId>) -> Result<Ru
     Ok(results)
 }
 
-/// Tells that nothing was selected; of sources dbt then still says `Done.`
-pub fn nothing_to_do(events: &Events, command: RunCommand) {
-    events.emit(Event::NothingToDo);
-    if command == RunCommand::Freshness {
-        let summary = RunSummary { of_sources: true, ..RunSummary::default() };
+/// Where nothing was selected, dbt still sums up seeds, clones and sources.
+pub fn sum_up_nothing(events: &Events, command: RunCommand) {
+    if matches!(command, RunCommand::Seed | RunCommand::Clone | RunCommand::Freshness) {
+        let summary = RunSummary { of_sources: command == RunCommand::Freshness, ..RunSummary::default() };
         events.emit(Event::RunFinished { summary });
     }
 }

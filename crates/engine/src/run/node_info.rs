@@ -1,6 +1,6 @@
 //! What listeners are told of a node, and the words of its lines.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
 
 use artifacts::{
     JsonMap,
@@ -135,25 +135,14 @@ pub(super) fn of_saved_query(query: &Json) -> NodeInfo {
 
 /// What the last line counts: `2 project hooks, 1 seed, 4 table models`, in dbt's order.
 pub(super) fn spoken_counts(results: &RunResults) -> Vec<(String, usize)> {
-    let mut counts: Vec<(&str, String, usize)> = Vec::new();
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     for (node, _) in &results.results {
-        let (key, word) = spoken(node);
-        match counts.iter_mut().find(|(_, known, _)| *known == word) {
-            Some((_, _, count)) => *count += 1,
-            None => counts.push((key, word, 1)),
-        }
+        let word = match node.resource_type.as_str() {
+            "operation" => "project hook".to_owned(),
+            "model" => format!("{} model", node.materialized),
+            other => other.to_owned(),
+        };
+        *counts.entry(word).or_default() += 1;
     }
-    counts.sort_by(|left, right| (left.0, &left.1).cmp(&(right.0, &right.1)));
-    counts.into_iter().map(|(_, word, count)| (word, count)).collect()
-}
-
-/// The word for a node and what it is sorted by.
-fn spoken(node: &Arc<NodeInfo>) -> (&str, String) {
-    match node.resource_type.as_str() {
-        "operation" => ("hook", "project hook".to_owned()),
-        "test" => ("test", "data test".to_owned()),
-        "unit_test" => ("unit", "unit test".to_owned()),
-        "model" => (&node.materialized, format!("{} model", node.materialized)),
-        other => (other, other.replace('_', " ")),
-    }
+    counts.into_iter().map(|(word, count)| (word.replace('_', " "), count)).collect()
 }

@@ -157,7 +157,7 @@ impl RunResults {
             })
     }
 
-    /// The counts and the details.
+    /// The counts and the details, errors first.
     pub fn summary(&self) -> RunSummary {
         let mut summary = RunSummary { interrupted: self.interrupted, ..RunSummary::default() };
         for (node, result) in &self.results {
@@ -183,6 +183,7 @@ impl RunResults {
             }
             summary.details.extend(detail(node, result));
         }
+        summary.details.sort_by_key(|detail| detail.severity != Severity::Error);
         summary
     }
 
@@ -193,7 +194,7 @@ impl RunResults {
 }
 
 /// What the summary says of a node that failed or warned.
-fn detail(node: &Arc<NodeInfo>, result: &NodeResult) -> Option<Detail> {
+pub(super) fn detail(node: &Arc<NodeInfo>, result: &NodeResult) -> Option<Detail> {
     let severity = match result.status {
         NodeStatus::Warn => Severity::Warning,
         status if status.is_failure() => Severity::Error,
@@ -202,8 +203,11 @@ fn detail(node: &Arc<NodeInfo>, result: &NodeResult) -> Option<Detail> {
     };
     let mut text = format!("in {} {} ({})", node.resource_type, node.name, node.original_file_path);
     if let Some(message) = &result.message {
-        for line in message.lines() {
-            text.push_str("\n  ");
+        // As dbt, which begins the message of a warning again.
+        let begin = if severity == Severity::Warning { "[WARNING]: " } else { "  " };
+        for (index, line) in message.lines().enumerate() {
+            text.push('\n');
+            text.push_str(if index == 0 { begin } else { "  " });
             text.push_str(line);
         }
     }

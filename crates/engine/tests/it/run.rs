@@ -207,7 +207,12 @@ impl Shop {
 /// What manifest.json and run_results.json say of a node that ran.
 fn artifacts(compiler: &Compiler, result: &NodeResult) -> String {
     let id = &result.unique_id;
-    let path = compiler.artifact().nodes.get(id).and_then(|node| node.build_path.clone());
+    let manifest = compiler.artifact();
+    let node = manifest.nodes.get(id);
+    if let Some(index) = node.and_then(|node| node.index) {
+        return format!("{id}: index {index}\n");
+    }
+    let path = node.and_then(|node| node.build_path.clone());
     let response = result.adapter_response.as_ref();
     let response = response.map(|response| (&response.message, &response.code, response.rows_affected));
     format!("{id}: {} {response:?}\n", path.unwrap_or_default())
