@@ -2,7 +2,7 @@
 
 use super::shape::{Keys, Shape};
 
-use Shape::{Bool, Either, Entry, Int, List, Mapping, Number, Text, Window, Word};
+use Shape::{Bool, Either, Entry, Int, List, Mapping, Number, Set, Text, Window, Word};
 
 const TEXTS: Shape = List(&Text);
 /// `filter:` and `where:`.
@@ -35,7 +35,7 @@ const INPUT_MEASURE: Shape = Either(&[
     Entry(&Keys {
         what: "a measure of a metric",
         needed: &[("name", Text)],
-        optional: &[("filter", FILTER), ("alias", Text), ("join_to_timespine", Bool), ("fill_nulls_with", Int)],
+        optional: &[("filter", FILTER), ("alias", Text), ("join_to_timespine", Set(&Bool)), ("fill_nulls_with", Int)],
     }),
 ]);
 
@@ -59,14 +59,15 @@ pub(super) const METRIC: Shape = Entry(&Keys {
     what: "a metric with type_params",
     needed: &[("name", Text), ("type_params", TYPE_PARAMS)],
     optional: &[
-        ("label", Text),
-        ("type", METRIC_TYPE),
-        ("description", Text),
+        // A metric without one is told with what follows from that.
+        ("label", Set(&Text)),
+        ("type", Set(&METRIC_TYPE)),
+        ("description", Set(&Text)),
         ("filter", FILTER),
         ("time_granularity", Text),
-        ("config", Mapping),
-        ("meta", Mapping),
-        ("tags", TEXTS),
+        ("config", Set(&Mapping)),
+        ("meta", Set(&Mapping)),
+        ("tags", Set(&TEXTS)),
     ],
 });
 
@@ -87,7 +88,7 @@ const TYPE_PARAMS: Shape = Entry(&Keys {
                 what: "conversion_type_params",
                 needed: &[("base_measure", INPUT_MEASURE), ("conversion_measure", INPUT_MEASURE), ("entity", Text)],
                 optional: &[
-                    ("calculation", CALCULATION),
+                    ("calculation", Set(&CALCULATION)),
                     ("window", Window),
                     ("constant_properties", CONSTANT_PROPERTIES),
                 ],
@@ -98,7 +99,7 @@ const TYPE_PARAMS: Shape = Entry(&Keys {
             Entry(&Keys {
                 what: "cumulative_type_params",
                 needed: &[],
-                optional: &[("window", Window), ("grain_to_date", Text), ("period_agg", PERIOD_AGG)],
+                optional: &[("window", Window), ("grain_to_date", Text), ("period_agg", Set(&PERIOD_AGG))],
             }),
         ),
     ],
@@ -109,13 +110,13 @@ pub(super) const FLAT_METRIC: Shape = Entry(&Keys {
     what: "a metric without type_params",
     needed: &[("name", Text)],
     optional: &[
-        ("type", METRIC_TYPE),
+        ("type", Set(&METRIC_TYPE)),
         ("label", Text),
-        ("description", Text),
+        ("description", Set(&Text)),
         ("filter", FILTER),
         ("time_granularity", Text),
-        ("config", Mapping),
-        ("hidden", Bool),
+        ("config", Set(&Mapping)),
+        ("hidden", Set(&Bool)),
         ("agg", AGGREGATION),
         ("percentile", Number),
         ("percentile_type", Text),
@@ -127,13 +128,13 @@ pub(super) const FLAT_METRIC: Shape = Entry(&Keys {
             Entry(&Keys {
                 what: "a non-additive dimension",
                 needed: &[("name", Text), ("window_agg", AGGREGATION)],
-                optional: &[("group_by", TEXTS)],
+                optional: &[("group_by", Set(&TEXTS))],
             }),
         ),
         ("agg_time_dimension", Text),
         ("window", Window),
         ("grain_to_date", Text),
-        ("period_agg", PERIOD_AGG),
+        ("period_agg", Set(&PERIOD_AGG)),
         ("input_metric", INPUT_METRIC),
         ("numerator", INPUT_METRIC),
         ("denominator", INPUT_METRIC),
@@ -146,43 +147,46 @@ pub(super) const FLAT_METRIC: Shape = Entry(&Keys {
     ],
 });
 
-const VALIDITY: Shape =
-    Entry(&Keys { what: "validity_params", needed: &[], optional: &[("is_start", Bool), ("is_end", Bool)] });
+const VALIDITY: Shape = Entry(&Keys {
+    what: "validity_params",
+    needed: &[],
+    optional: &[("is_start", Set(&Bool)), ("is_end", Set(&Bool))],
+});
 
 /// An entry of `semantic_models:`.
 pub(super) const SEMANTIC_MODEL: Shape = Entry(&Keys {
     what: "a semantic model",
     needed: &[("name", Text), ("model", Text)],
     optional: &[
-        ("config", Mapping),
+        ("config", Set(&Mapping)),
         ("description", Text),
         ("label", Text),
         ("defaults", Entry(&Keys { what: "defaults", needed: &[], optional: &[("agg_time_dimension", Text)] })),
         (
             "entities",
-            List(&Entry(&Keys {
+            Set(&List(&Entry(&Keys {
                 what: "an entity",
                 needed: &[("name", Text), ("type", ENTITY_TYPE)],
                 optional: &[
                     ("description", Text),
                     ("label", Text),
-                    ("config", Mapping),
+                    ("config", Set(&Mapping)),
                     ("role", Text),
                     ("expr", Text),
                 ],
-            })),
+            }))),
         ),
-        ("measures", List(&MEASURE)),
+        ("measures", Set(&List(&MEASURE))),
         (
             "dimensions",
-            List(&Entry(&Keys {
+            Set(&List(&Entry(&Keys {
                 what: "a dimension",
                 needed: &[("name", Text), ("type", DIMENSION_TYPE)],
                 optional: &[
                     ("description", Text),
                     ("label", Text),
-                    ("is_partition", Bool),
-                    ("config", Mapping),
+                    ("is_partition", Set(&Bool)),
+                    ("config", Set(&Mapping)),
                     ("expr", Text),
                     (
                         "type_params",
@@ -193,7 +197,7 @@ pub(super) const SEMANTIC_MODEL: Shape = Entry(&Keys {
                         }),
                     ),
                 ],
-            })),
+            }))),
         ),
         ("primary_entity", Text),
     ],
@@ -213,8 +217,8 @@ const MEASURE: Shape = Entry(&Keys {
                 needed: &[],
                 optional: &[
                     ("percentile", Number),
-                    ("use_discrete_percentile", Bool),
-                    ("use_approximate_percentile", Bool),
+                    ("use_discrete_percentile", Set(&Bool)),
+                    ("use_approximate_percentile", Set(&Bool)),
                 ],
             }),
         ),
@@ -223,12 +227,12 @@ const MEASURE: Shape = Entry(&Keys {
             Entry(&Keys {
                 what: "a non-additive dimension",
                 needed: &[("name", Text), ("window_choice", AGGREGATION)],
-                optional: &[("window_groupings", TEXTS)],
+                optional: &[("window_groupings", Set(&TEXTS))],
             }),
         ),
         ("agg_time_dimension", Text),
-        ("create_metric", Bool),
-        ("config", Mapping),
+        ("create_metric", Set(&Bool)),
+        ("config", Set(&Mapping)),
     ],
 });
 
@@ -243,10 +247,10 @@ pub(super) const SAVED_QUERY: Shape = Entry(&Keys {
                 what: "query_params",
                 needed: &[],
                 optional: &[
-                    ("metrics", TEXTS),
-                    ("group_by", TEXTS),
+                    ("metrics", Set(&TEXTS)),
+                    ("group_by", Set(&TEXTS)),
                     ("where", FILTER),
-                    ("order_by", TEXTS),
+                    ("order_by", Set(&TEXTS)),
                     ("limit", Int),
                 ],
             }),
@@ -257,10 +261,14 @@ pub(super) const SAVED_QUERY: Shape = Entry(&Keys {
         ("label", Text),
         (
             "exports",
-            List(&Entry(&Keys { what: "an export", needed: &[("name", Text)], optional: &[("config", Mapping)] })),
+            Set(&List(&Entry(&Keys {
+                what: "an export",
+                needed: &[("name", Text)],
+                optional: &[("config", Set(&Mapping))],
+            }))),
         ),
-        ("config", Mapping),
-        ("tags", Either(&[Text, TEXTS])),
+        ("config", Set(&Mapping)),
+        ("tags", Set(&Either(&[Text, TEXTS]))),
     ],
 });
 
@@ -272,9 +280,12 @@ pub(super) const OF_MODEL: Shape = Either(&[
         needed: &[],
         optional: &[
             ("name", Text),
-            ("enabled", Bool),
+            ("enabled", Set(&Bool)),
             ("group", Text),
-            ("config", Entry(&Keys { what: "a semantic model's config", needed: &[], optional: &[("meta", Mapping)] })),
+            (
+                "config",
+                Entry(&Keys { what: "a semantic model's config", needed: &[], optional: &[("meta", Set(&Mapping))] }),
+            ),
         ],
     }),
 ]);
@@ -286,26 +297,26 @@ pub(super) const DERIVED: Shape = Entry(&Keys {
     optional: &[
         (
             "entities",
-            List(&Entry(&Keys {
+            Set(&List(&Entry(&Keys {
                 what: "a derived entity",
                 needed: &[("name", Text), ("type", ENTITY_TYPE), ("expr", Text)],
-                optional: &[("description", Text), ("label", Text), ("config", Mapping)],
-            })),
+                optional: &[("description", Text), ("label", Text), ("config", Set(&Mapping))],
+            }))),
         ),
         (
             "dimensions",
-            List(&Entry(&Keys {
+            Set(&List(&Entry(&Keys {
                 what: "a derived dimension",
                 needed: &[("name", Text), ("type", DIMENSION_TYPE), ("expr", Text)],
                 optional: &[
                     ("description", Text),
                     ("label", Text),
-                    ("is_partition", Bool),
-                    ("config", Mapping),
+                    ("is_partition", Set(&Bool)),
+                    ("config", Set(&Mapping)),
                     ("validity_params", VALIDITY),
                     ("granularity", GRANULARITY),
                 ],
-            })),
+            }))),
         ),
     ],
 });
@@ -320,8 +331,8 @@ pub(super) const COLUMN_DIMENSION: Shape = Either(&[
             ("name", Text),
             ("description", Text),
             ("label", Text),
-            ("is_partition", Bool),
-            ("config", Mapping),
+            ("is_partition", Set(&Bool)),
+            ("config", Set(&Mapping)),
             ("validity_params", VALIDITY),
         ],
     }),
@@ -333,7 +344,7 @@ pub(super) const COLUMN_ENTITY: Shape = Either(&[
     Entry(&Keys {
         what: "the entity of a column",
         needed: &[("type", ENTITY_TYPE)],
-        optional: &[("name", Text), ("description", Text), ("label", Text), ("config", Mapping)],
+        optional: &[("name", Text), ("description", Text), ("label", Text), ("config", Set(&Mapping))],
     }),
 ]);
 

@@ -6,7 +6,7 @@ use crate::fields::Fields;
 use crate::spelling::meant;
 use crate::yaml::{Node, Value};
 
-/// What a value must be. Null is as good as nothing wherever a key may be left out.
+/// What a value must be. Null is as good as nothing where a key may be left out, but for [`Shape::Set`].
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Shape {
     Text,
@@ -24,6 +24,8 @@ pub(super) enum Shape {
     List(&'static Shape),
     /// One of several; the first is named when none fits.
     Either(&'static [Shape]),
+    /// What dbt gives a default other than null: where the key stands, it has a value.
+    Set(&'static Shape),
 }
 
 /// The keys of a mapping; those of `needed` must be there.
@@ -38,6 +40,8 @@ impl Shape {
     /// Reports what is wrong below `node`, at its place. `of` says whose it is.
     pub fn check(self, node: &Node, of: &str, fields: &mut Fields<'_>) {
         match (self, &node.value) {
+            (Self::Set(shape), Value::Null) => shape.wrong(node, of, fields),
+            (Self::Set(shape), _) => shape.check(node, of, fields),
             (Self::Entry(keys), Value::Map(_)) => keys.check(node, of, fields),
             (Self::List(items), Value::Seq(found)) => found.iter().for_each(|item| items.check(item, of, fields)),
             (Self::Either(shapes), value) => {
@@ -58,13 +62,16 @@ impl Shape {
                 let cause = Some("a window is a whole number, a space and a granularity".to_owned());
                 fields.report(node.position, what, cause, "write it as in `28 days`");
             }
-            (shape, value) if !shape.fits(value) => {
-                let what = format!("Parsing Error\n  {of} must be {}, not {}", shape.name(), value.kind());
-                let cause = Some(format!("{} has {} here", fields.source.file, value.kind()));
-                fields.report(node.position, what, cause, &format!("write {}", shape.name()));
-            }
+            (shape, value) if !shape.fits(value) => shape.wrong(node, of, fields),
             _ => {}
         }
+    }
+
+    fn wrong(self, node: &Node, of: &str, fields: &mut Fields<'_>) {
+        let (name, kind) = (self.name(), node.value.kind());
+        let what = format!("Parsing Error\n  {of} must be {name}, not {kind}");
+        let cause = Some(format!("{} has {kind} here", fields.source.file));
+        fields.report(node.position, what, cause, &format!("write {name}"));
     }
 
     /// Whether a value is of this kind, whatever is in it.
@@ -77,6 +84,7 @@ impl Shape {
             Self::Mapping | Self::Entry(_) => matches!(value, Value::Map(_)),
             Self::List(_) => matches!(value, Value::Seq(_)),
             Self::Either(shapes) => shapes.iter().any(|shape| shape.fits(value)),
+            Self::Set(shape) => shape.fits(value),
         }
     }
 
@@ -90,6 +98,7 @@ impl Shape {
             Self::Word(words) => format!("one of {}", words.join(", ")),
             Self::List(_) => "a list".to_owned(),
             Self::Either(shapes) => shapes.iter().map(|shape| shape.name()).collect::<Vec<_>>().join(" or "),
+            Self::Set(shape) => shape.name(),
         }
     }
 }
@@ -113,7 +122,7 @@ impl Keys {
         for entry in map.entries() {
             let key = entry.key.value.scalar_text().unwrap_or_default();
             match known().find(|(known, _)| *known == key) {
-                Some(_) if entry.value.value.is_null() => {}
+                Some((_, shape)) if entry.value.value.is_null() && !matches!(shape, Shape::Set(_)) => {}
                 Some((_, shape)) => shape.check(&entry.value, &format!("'{key}' of {of}"), fields),
                 None => {
                     let names: Vec<&str> = known().map(|(key, _)| *key).collect();
