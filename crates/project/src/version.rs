@@ -28,7 +28,7 @@ impl VersionRequirement {
     /// # Errors
     /// The comparison that is not an operator and a full version.
     pub fn parse(texts: &[String]) -> Result<Self, String> {
-        let parts = texts.iter().flat_map(|text| text.split(',')).map(str::trim).filter(|part| !part.is_empty());
+        let parts = texts.iter().flat_map(|text| text.split(',')).map(str::trim);
         let mut requirement = Self::default();
         for part in parts {
             let (comparison, version) = [

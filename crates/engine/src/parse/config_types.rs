@@ -134,7 +134,6 @@ pub(super) fn mistakes<'a>(kind: ResourceType, config: &'a JsonMap) -> impl Iter
             "severity" if !value.as_str().is_some_and(|word| matches!(&*word.to_lowercase(), "warn" | "error")) => {
                 wrong("'warn' or 'error'", "write `severity: warn` or `severity: error`".to_owned())
             }
-            "access" if value.is_null() => wrong("an access", "write `private`, `protected` or `public`".to_owned()),
             "pre-hook" | "post-hook" => {
                 let is_wrong = |hook: &Json| !hook.get("sql").is_some_and(Json::is_string);
                 value.as_array()?.iter().any(is_wrong).then_some(())?;

@@ -407,15 +407,12 @@ fn public_ephemeral(node: &Checked<'_>, diagnostics: &mut Vec<Diagnostic>) {
 
 /// Of what is no model it has no effect, but it is checked too.
 fn access(node: &Checked<'_>, diagnostics: &mut Vec<Diagnostic>) {
-    let is_known = |access: &str| matches!(access, "private" | "protected" | "public");
-    let wrong_one = match node.resource_type {
-        ResourceType::Seed | ResourceType::Snapshot | ResourceType::Analysis => {
-            let written = node.config.get("access").filter(|access| !access.as_str().is_some_and(is_known));
-            written.map(|access| Value::from(access).to_string())
-        }
-        _ => node.access.clone().filter(|access| !is_known(access)),
-    };
-    if let Some(access) = wrong_one {
+    use ResourceType::{Analysis, Model, Seed, Snapshot};
+    let is_known = |access: &Json| matches!(access.as_str(), Some("private" | "protected" | "public"));
+    if matches!(node.resource_type, Model | Seed | Snapshot | Analysis)
+        && let Some(access) = node.config.get("access").filter(|access| !is_known(access))
+    {
+        let access = Value::from(access);
         let what = format!("Node {} has an invalid value ({access}) for the access field", node.unique_id);
         diagnostics.push(wrong(node, "access", &what).fix("write `private`, `protected` or `public`"));
     }

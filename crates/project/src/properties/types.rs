@@ -219,6 +219,21 @@ pub(crate) const PROJECT: Types = &[
     ("dbt-cloud", Type::MappingOrNull),
     ("vars", Type::MappingOrNull),
     ("flags", Type::Mapping),
+    ("dispatch", Type::Mappings),
+    // Of trees dbt takes null for these three alone.
+    ("models", Type::MappingOrNull),
+    ("seeds", Type::MappingOrNull),
+    ("snapshots", Type::MappingOrNull),
+    ("data_tests", Type::Mapping),
+    ("tests", Type::Mapping),
+    ("unit_tests", Type::Mapping),
+    ("sources", Type::Mapping),
+    ("metrics", Type::Mapping),
+    ("semantic-models", Type::Mapping),
+    ("saved-queries", Type::Mapping),
+    ("exposures", Type::Mapping),
+    ("functions", Type::Mapping),
+    ("analyses", Type::Mapping),
 ];
 
 pub(crate) const QUERY_COMMENT: Types =
