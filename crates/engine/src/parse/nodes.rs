@@ -454,11 +454,13 @@ impl<'a> Parser<'a> {
         }
         let node = Arc::make_mut(shared);
         if node.resource_type == ResourceType::Snapshot {
-            if let Some(schema) = node.config_str("target_schema").map(str::to_owned) {
+            let target =
+                |node: &Node, key: &str| node.config_str(key).filter(|name| !name.is_empty()).map(str::to_owned);
+            if let Some(schema) = target(node, "target_schema") {
                 node.schema = schema;
                 node.is_without_schema = false;
             }
-            if let Some(database) = node.config_str("target_database").map(str::to_owned) {
+            if let Some(database) = target(node, "target_database") {
                 node.database = Some(database);
             }
         }

@@ -420,8 +420,9 @@ fn access(node: &Checked<'_>, diagnostics: &mut Vec<Diagnostic>) {
 
 fn snapshot(node: &Checked<'_>, diagnostics: &mut Vec<Diagnostic>) {
     fixed_materialization(node, "snapshot", diagnostics);
-    let config = &node.config;
-    if !is_set(config, "strategy") || !is_set(config, "unique_key") {
+    // To dbt an empty text or list is as good as nothing.
+    let says = |key: &str| node.config.get(key).is_some_and(|value| Value::from(value).is_true());
+    if !says("strategy") || !says("unique_key") {
         diagnostics.push(
             wrong(node, "strategy", "Snapshots must be configured with a 'strategy' and 'unique_key'.")
                 .cause("a snapshot needs to know which row is which, and when one has changed")
@@ -431,7 +432,7 @@ fn snapshot(node: &Checked<'_>, diagnostics: &mut Vec<Diagnostic>) {
     }
     match node.config_str("strategy") {
         Some("check") => {
-            let is_right = match config.get("check_cols") {
+            let is_right = match node.config.get("check_cols") {
                 Some(Json::String(word)) => word == "all",
                 Some(Json::Array(columns)) => !columns.is_empty(),
                 _ => false,
@@ -448,7 +449,7 @@ fn snapshot(node: &Checked<'_>, diagnostics: &mut Vec<Diagnostic>) {
             }
         }
         Some("timestamp") => {
-            if !is_set(config, "updated_at") {
+            if !says("updated_at") {
                 diagnostics.push(
                     wrong(
                         node,
@@ -458,7 +459,7 @@ fn snapshot(node: &Checked<'_>, diagnostics: &mut Vec<Diagnostic>) {
                     .fix("set `updated_at` to the column that says when a row was changed"),
                 );
             }
-            if is_set(config, "check_cols") {
+            if says("check_cols") {
                 diagnostics.push(
                     wrong(node, "check_cols", "A 'timestamp' snapshot should not have 'check_cols'")
                         .fix("remove `check_cols`, or use `strategy: check`"),
