@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use anyhow::bail;
 use diagnostic::{Diagnostic, Location, Severity};
-use engine::{Manifest, state::Comparison};
+use engine::{Manifest, events::Event, state::Comparison};
 use graph::{
     Graph, IndirectSelection, NoState, ResourceType, SelectionContext, SelectionSpec, SelectionState, Selectors,
 };
@@ -44,7 +44,14 @@ pub fn select(
     }
     let named = match &args.selector {
         Some(name) => Some(selectors.get(name).map_err(failed)?),
-        None if args.select.is_empty() && args.exclude.is_empty() => selectors.default_selector(),
+        None if args.select.is_empty() && args.exclude.is_empty() => {
+            let default = selectors.default_selector();
+            if let Some(selector) = default {
+                let text = format!("Using default selector {}", selector.name);
+                session.events.emit(Event::Note { name: "DefaultSelector", text });
+            }
+            default
+        }
         None => None,
     };
     let spec = match named {

@@ -55,7 +55,8 @@ fn key(relation: &RelationName) -> (String, String, String) {
 
 fn entry(id: &UniqueId, table: &adapter::CatalogTable) -> CatalogTable {
     let name = &table.relation.name;
-    let columns = table.columns.iter().zip(1..).map(|(column, index)| {
+    // As dbt-athena counts them.
+    let columns = table.columns.iter().zip(0..).map(|(column, index)| {
         let column = CatalogColumn {
             data_type: column.data_type.clone(),
             index,
@@ -76,5 +77,38 @@ fn entry(id: &UniqueId, table: &adapter::CatalogTable) -> CatalogTable {
         columns: columns.collect(),
         stats: [("has_stats".to_owned(), Stat::has_stats(false))].into_iter().collect(),
         unique_id: Some(id.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::adapter::{Column, Relation, RelationKind, TableType};
+
+    /// As dbt-athena 1.11.1 writes it.
+    #[test]
+    fn columns_are_counted_from_zero() {
+        let column = |name: &str| Column {
+            name: name.to_owned(),
+            data_type: "integer".to_owned(),
+            raw_type: "int".to_owned(),
+            is_partition: false,
+            table_type: TableType::Table,
+            comment: None,
+        };
+        let table = adapter::CatalogTable {
+            relation: Relation {
+                name: RelationName::new("awsdatacatalog", "dev", "a"),
+                kind: RelationKind::Table,
+                detail: String::new(),
+            },
+            type_name: "table".to_owned(),
+            comment: None,
+            owner: None,
+            columns: vec![column("id"), column("n")],
+        };
+        let entry = entry(&"model.shop.a".into(), &table);
+        let indices: Vec<_> = entry.columns.values().map(|column| (column.name.as_str(), column.index)).collect();
+        assert_eq!(indices, [("id", 0), ("n", 1)]);
     }
 }

@@ -54,7 +54,7 @@ impl CheckContract {
         if !untyped.is_empty() {
             return Err(errors::mistake(
                 format!(
-                    "Contracted models require data_type to be defined for each column.  Please ensure that the column name and data_type are defined within the YAML configuration for the [{}] column(s).",
+                    "Compilation Error: Contracted models require data_type to be defined for each column. Please ensure that the column name and data_type are defined within the YAML configuration for the [{}] column(s).",
                     untyped.join(", ")
                 ),
                 "a contract says the type of every column",
@@ -67,7 +67,7 @@ impl CheckContract {
         if mismatches.is_empty() {
             return Ok(());
         }
-        let mut what = "This model has an enforced contract that failed.\nPlease ensure the name, data_type, and number of columns in your contract match the columns in your model's definition.\n\n| column_name | definition_type | contract_type | mismatch_reason |".to_owned();
+        let mut what = "Compilation Error: This model has an enforced contract that failed.\nPlease ensure the name, data_type, and number of columns in your contract match the columns in your model's definition.\n\n| column_name | definition_type | contract_type | mismatch_reason |".to_owned();
         for row in &mismatches {
             what.push_str(&format!("\n| {} |", row.join(" | ")));
         }

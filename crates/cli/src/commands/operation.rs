@@ -55,7 +55,7 @@ pub async fn run(session: &Session, args: &OperationArgs) -> anyhow::Result<Outc
         result.adapter_response.clone_from(response);
     }
     if let Err(error) = answer {
-        session.events.line(Level::Error, format!("Encountered an error while running operation: {error}"));
+        session.events.line(Level::Error, format!("[ERROR]: Encountered an error while running operation: {error}"));
         result.status = NodeStatus::Error;
         result.message = Some(error.to_string());
     }

@@ -146,7 +146,7 @@ pub async fn run_nodes(
             return Err(session.fail(error.diagnostic()));
         }
     };
-    if session.settings.write_json && !results.results.is_empty() {
+    if session.settings.write_json {
         session.write_compiled(&context.compiler)?;
         // Ages go to sources.json, so that what was built before can still be asked for with `result:` and be retried.
         if command != RunCommand::Freshness {

@@ -118,7 +118,9 @@ async fn show(session: &Session, adapter: &dyn Adapter, args: &ShowArgs, query: 
     let Query { node, name, relation_name, sql } = query;
     let (started, started_at) = (Instant::now(), session.events.now());
     let id = node.clone().unwrap_or_else(|| format!("sql_operation.{}.inline_query", session.project.root.name).into());
-    let compiled_code = Some(sql.clone());
+    // As dbt's macro for the limit writes it.
+    let limit = if args.limit >= 0 { format!("  limit {}\n", args.limit) } else { String::new() };
+    let compiled_code = Some(format!("\n  \n  {sql}\n  \n{limit}"));
     let sql =
         if args.limit >= 0 { format!("{}\nlimit {}", sql.trim_end().trim_end_matches(';'), args.limit) } else { sql };
     let origin = StatementOrigin { node, step: "show".to_owned(), comment: None };

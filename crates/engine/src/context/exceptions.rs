@@ -96,7 +96,7 @@ impl Object for Exceptions {
             "column_type_missing" => {
                 let [columns] = args.bind(name, ["column_names"], 1)?;
                 format!(
-                    "Contracted models require data_type to be defined for each column.  Please ensure that the column name and data_type are defined within the YAML configuration for the {} column(s).",
+                    "Contracted models require data_type to be defined for each column. Please ensure that the column name and data_type are defined within the YAML configuration for the {} column(s).",
                     columns.unwrap_or(Value::None)
                 )
             }

@@ -7,7 +7,7 @@ use diagnostic::{Diagnostic, Severity};
 use names::RelationName;
 
 use super::{Answer, AnsweredNode, Event, Level, NodeInfo, Record, text};
-use crate::run::{Detail, NodeResult, NodeStatus, RunSummary};
+use crate::run::{Detail, NodeResult, NodeStatus, RunSummary, stored_failures};
 
 /// What every line of an invocation shares.
 #[derive(Debug, Clone)]
@@ -159,6 +159,10 @@ fn detail_parts<'a>(detail: &Detail) -> Vec<Part<'a>> {
         let data = json!({"path": path, "node_info": info});
         parts.push(part(("Z026", "SQLCompiledPath"), Level::Info, format!("  compiled code at {path}"), data));
     }
+    if let Some(relation) = &detail.stored_in {
+        let data = json!({"relation_name": relation, "node_info": info});
+        parts.push(part(("Z027", "CheckNodeTestFailure"), Level::Info, stored_failures(relation), data));
+    }
     parts
 }
 
@@ -303,6 +307,7 @@ fn warning_code(name: &str) -> &'static str {
         "DepsUnpinned" => "M029",
         "NoNodesForSelectionCriteria" => "M030",
         "DepsScrubbedPackageName" => "M035",
+        "DefaultSelector" => "Q023",
         "SnapshotTimestampWarning" => "Q043",
         "SelectExcludeIgnoredWithSelectorWarning" => "Z064",
         "CatalogWritten" => "E042",
@@ -350,7 +355,7 @@ fn data(record: &Record, message: &str) -> Value {
             "node_info": node_info(node, Some(record), None),
         }),
         Event::NodeFinished { node, index, total, result } => {
-            let data = json!({
+            let mut data = json!({
                 "description": node.label, "index": index, "total": total,
                 "name": node.name, "node_name": node.name, "num_models": total, "resource_type": node.resource_type,
                 "schema": node.relation.as_ref().map(|relation| relation.schema.as_str()).unwrap_or_default(),
@@ -365,6 +370,12 @@ fn data(record: &Record, message: &str) -> Value {
                 "node_info": node_info(node, None, Some((record, result))),
                 "run_result": run_result(result),
             });
+            // Of these dbt has the warehouse's word beside the status.
+            if let ("seed" | "snapshot", Some(data)) = (node.resource_type.as_str(), data.as_object_mut()) {
+                data.insert("status".to_owned(), result.status.as_str().into());
+                data.insert("result_message".to_owned(), result.message.clone().into());
+                data.insert("relation".to_owned(), node.name.clone().into());
+            }
             with_group(with_source(data, node), node)
         }
         Event::BatchStarted { node, name, index, total } => {

@@ -53,7 +53,7 @@ fn run_result(result: &NodeResult) -> RunResult {
     // For dbt a seed is nothing that could be compiled, nor are exposures, sources and saved queries.
     let has_code = matches!(
         result.unique_id.resource_type(),
-        "model" | "function" | "test" | "snapshot" | "analysis" | "operation" | "sql_operation"
+        "model" | "function" | "test" | "snapshot" | "analysis" | "operation" | "sql_operation" | "macro"
     );
     RunResult {
         status: result.status.as_str().to_owned(),

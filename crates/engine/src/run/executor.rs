@@ -115,17 +115,20 @@ impl<'a> Execution<'a> {
 
     /// The next job whose parents all went well; those before it that can't run end here.
     fn next(&mut self) -> Option<(usize, Job, Arc<NodeInfo>)> {
-        let id = loop {
-            match self.queue.next_turn()? {
-                Turn::Run(id) => break id,
-                Turn::Skip(id) => {
+        let (job, info) = loop {
+            let (id, runs) = match self.queue.next_turn()? {
+                Turn::Run(id) => (id, true),
+                Turn::Skip(id) => (id, false),
+            };
+            match self.jobs.get(&id) {
+                Some((job, info)) if runs => break (job.clone(), Arc::clone(info)),
+                // A job that is skipped, or an ephemeral model.
+                _ => {
                     self.queue.finish(&id, Outcome::Done);
                     self.skip(id, None);
                 }
             }
         };
-        let (job, info) = self.jobs.get(&id)?;
-        let (job, info) = (job.clone(), Arc::clone(info));
         self.started += 1;
         Some((self.started, job, info))
     }
@@ -154,8 +157,8 @@ impl<'a> Execution<'a> {
     }
 
     fn skipped(&mut self, id: UniqueId, message: Option<&str>) -> Option<Ended> {
-        self.started += 1;
         let (_, info) = self.jobs.get(&id)?;
+        self.started += 1;
         let result = NodeResult {
             message: message.map(str::to_owned),
             relation_name: info.relation_name.clone(),

@@ -24,7 +24,11 @@ pub(super) enum Job {
 
 /// The jobs of a run, by id, in the order of the manifest.
 #[derive(Debug)]
-pub(super) struct Jobs(IndexMap<UniqueId, (Job, Arc<NodeInfo>)>);
+pub(super) struct Jobs {
+    jobs: IndexMap<UniqueId, (Job, Arc<NodeInfo>)>,
+    /// Selected ephemeral models: there is nothing to do for them, but they take a turn.
+    ephemeral: Vec<UniqueId>,
+}
 
 impl Jobs {
     /// Those of the selected nodes that the command runs: no ephemeral models, no empty ones.
@@ -32,11 +36,14 @@ impl Jobs {
         let manifest = context.compiler.manifest();
         let types = context.options.command.resource_types();
         let wanted = |resource_type| types.contains(&resource_type);
-        let mut jobs = IndexMap::new();
+        let (mut jobs, mut ephemeral) = (IndexMap::new(), Vec::new());
         for id in selected {
             let job = if let Some(node) = manifest.node(id.as_str()) {
-                let runs = wanted(node.resource_type) && !node.is_ephemeral() && !node.is_empty();
-                runs.then(|| {
+                let is_wanted = wanted(node.resource_type) && !node.is_empty();
+                if is_wanted && node.is_ephemeral() {
+                    ephemeral.push(id.clone());
+                }
+                (is_wanted && !node.is_ephemeral()).then(|| {
                     let group = node_info::group(node, &manifest.artifact().groups);
                     (Job::Node(Arc::clone(node)), NodeInfo { group, ..node_info::of_node(manifest, node) })
                 })
@@ -57,29 +64,32 @@ impl Jobs {
                 jobs.insert(id.clone(), (job, Arc::new(info)));
             }
         }
-        Self(jobs)
+        Self { jobs, ephemeral }
     }
 
+    /// Whether nothing takes a turn.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.jobs.is_empty() && self.ephemeral.is_empty()
     }
 
+    /// How many jobs there are.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.jobs.len()
     }
 
-    pub fn ids(&self) -> impl Iterator<Item = &UniqueId> {
-        self.0.keys()
+    /// All that take a turn.
+    pub fn turns(&self) -> impl Iterator<Item = &UniqueId> {
+        self.jobs.keys().chain(&self.ephemeral)
     }
 
     pub fn get(&self, id: &UniqueId) -> Option<(&Job, &Arc<NodeInfo>)> {
-        self.0.get(id).map(|(job, info)| (job, info))
+        self.jobs.get(id).map(|(job, info)| (job, info))
     }
 
     /// The schemas that the jobs build in or read from.
     pub fn schemas(&self) -> Vec<(String, String)> {
         schemas_of(
-            self.0
+            self.jobs
                 .values()
                 .filter(|(job, _)| matches!(job, Job::Node(_)))
                 .filter_map(|(_, info)| info.relation.as_ref()),
@@ -122,6 +132,9 @@ pub(super) async fn run_job(context: Arc<RunContext>, job: Job, info: Arc<NodeIn
     if let Some(compiled) = compiled {
         result.compiled_code = Some(compiled.sql.to_string());
         result.compiled_path.clone_from(&compiled.path);
+        if info.resource_type == "test" {
+            result.relation_name.clone_from(&compiled.relation_name);
+        }
     }
     match outcome {
         Ok(outcome) => {

@@ -39,6 +39,7 @@ pub use artifact_files::{freshness_artifact, run_results_artifact, write_compile
 pub use build::{MaterializationSource, read_seed, request};
 pub use microbatch::PreviousBatches;
 pub use order::{cycle, graph_summary, project_graph};
+pub(crate) use results::stored_failures;
 pub use results::{Detail, NodeFailure, NodeResult, NodeStatus, RunResults, RunSummary, Timing};
 
 use self::hooks::Hooks;
@@ -206,8 +207,9 @@ pub async fn run(context: Arc<RunContext>, selected: Vec<UniqueId>) -> Result<Ru
         elapsed_seconds: results.elapsed.as_secs_f64(),
     });
     let summary = RunSummary { of_sources, ..results.summary() };
-    // Not "completed successfully" in front of the error of a hook.
-    if results.unrendered_hook.is_none() || !summary.details.is_empty() {
+    // Nothing was done, or: not "completed successfully" in front of the error of a hook.
+    let says_nothing = summary.total == 0 && !of_sources || results.unrendered_hook.is_some();
+    if !says_nothing || !summary.details.is_empty() {
         context.events.emit(Event::RunFinished { summary });
     }
     Ok(results)

@@ -70,7 +70,7 @@ pub(super) fn queue(manifest: &Manifest, jobs: &Jobs, command: RunCommand) -> Re
         _ => Edges::Dependencies,
     };
     let graph = Graph::new(nodes)?;
-    Ok(BuildQueue::new(&graph, &jobs.ids().cloned().collect::<Vec<_>>(), edges))
+    Ok(BuildQueue::new(&graph, &jobs.turns().cloned().collect::<Vec<_>>(), edges))
 }
 
 /// A unit test needs what its model needs, and the model waits for it.

@@ -112,8 +112,17 @@ pub struct Detail {
     pub message: Option<String>,
     /// Where the compiled code is, from the project root.
     pub compiled_path: Option<String>,
+    /// Where a test's failing rows are stored, as SQL writes it.
+    pub stored_in: Option<String>,
     /// `in model bad (models/bad.sql)` and the indented lines below it.
     pub text: String,
+}
+
+/// Where to look for a test's failing rows.
+pub(crate) fn stored_failures(relation: &str) -> String {
+    let query = format!("select * from {relation}");
+    let bar = "-".repeat(query.chars().count());
+    format!("  See test failures:\n  {bar}\n  {query}\n  {bar}")
 }
 
 /// The counts at the end of a run and the details of what went wrong.
@@ -215,10 +224,9 @@ pub(super) fn detail(node: &Arc<NodeInfo>, result: &NodeResult) -> Option<Detail
         text.push_str("\n\n  compiled code at ");
         text.push_str(path);
     }
-    if let (true, Some(relation)) = (node.resource_type == "test", &result.relation_name) {
-        let query = format!("select * from {relation}");
-        let bar = "-".repeat(query.chars().count());
-        text.push_str(&format!("\n\n  See test failures:\n  {bar}\n  {query}\n  {bar}"));
+    let stored_in = result.relation_name.clone().filter(|_| node.resource_type == "test");
+    if let Some(relation) = &stored_in {
+        text.push_str(&format!("\n\n{}", stored_failures(relation)));
     } else if node.resource_type == "test" && matches!(result.status, NodeStatus::Fail | NodeStatus::Warn) {
         text.push_str(&format!("\n  see the failing rows with `owlet show --select {}`", node.name));
     }
@@ -227,6 +235,7 @@ pub(super) fn detail(node: &Arc<NodeInfo>, result: &NodeResult) -> Option<Detail
         node: Arc::clone(node),
         message: result.message.clone(),
         compiled_path: result.compiled_path.clone(),
+        stored_in,
         text,
     })
 }

@@ -84,6 +84,12 @@ pub fn values(seed: &SeedTable) -> Vec<Vec<Value>> {
     seed.rows.iter().map(row).collect()
 }
 
+/// A seed has the name of its file.
+fn failed(file: &str) -> String {
+    let name = std::path::Path::new(file).file_stem().and_then(|name| name.to_str()).unwrap_or_default();
+    format!("Compilation Error in seed {name} ({file})")
+}
+
 /// Reads the text of a CSV file; `file` is named in messages.
 ///
 /// # Errors
@@ -97,7 +103,7 @@ pub fn read_seed(file: &str, text: &str, options: &SeedOptions<'_>) -> Result<Re
         .from_reader(text.as_bytes());
     let mut records = reader.records();
     let Some(header) = records.next() else {
-        return Err(Diagnostic::error(format!("Compilation Error in seed ({file})\n  the file is empty"))
+        return Err(Diagnostic::error(format!("{}\n  the file is empty", failed(file)))
             .cause("a seed needs a first line with the names of its columns")
             .fix("add the header line"));
     };
@@ -111,7 +117,8 @@ pub fn read_seed(file: &str, text: &str, options: &SeedOptions<'_>) -> Result<Re
         if record.len() > names.len() {
             let line = record.position().map_or(index as u64 + 2, csv::Position::line);
             return Err(Diagnostic::error(format!(
-                "Compilation Error in seed ({file})\n  Row {index} has {} values, but Table only has {} columns.",
+                "{}\n  Row {index} has {} values, but Table only has {} columns.",
+                failed(file),
                 record.len(),
                 names.len()
             ))
@@ -141,7 +148,7 @@ pub fn read_seed(file: &str, text: &str, options: &SeedOptions<'_>) -> Result<Re
 }
 
 fn unreadable(file: &str, error: &csv::Error) -> Diagnostic {
-    Diagnostic::error(format!("Compilation Error in seed ({file})\n  the file cannot be read as CSV"))
+    Diagnostic::error(format!("{}\n  the file cannot be read as CSV", failed(file)))
         .cause(error.to_string())
         .fix("save it as UTF-8, and close every quoted value")
 }

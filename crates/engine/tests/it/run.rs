@@ -159,6 +159,9 @@ impl Shop {
         if has("--groups") {
             shown.extend(lines.groups.lock().expect("not poisoned").drain(..));
         }
+        if has("--results") {
+            shown.extend(lines.results.lock().expect("not poisoned").drain(..));
+        }
         if has("--artifacts") {
             shown.extend(results.results.iter().map(|(_, result)| artifacts(&ran, result)));
         }
@@ -230,6 +233,8 @@ struct Lines {
     text: Mutex<Vec<String>>,
     /// What the JSON log says of groups.
     groups: Mutex<Vec<String>>,
+    /// What it says of seeds, snapshots and stored failures.
+    results: Mutex<Vec<String>>,
 }
 
 impl Listener for Lines {
@@ -238,6 +243,13 @@ impl Listener for Lines {
             json::Invocation { invocation_id: String::new(), pid: 1, extra: indexmap::IndexMap::default() };
         for line in json::lines(record, &invocation, Level::Debug) {
             let line: serde_json::Value = serde_json::from_str(&line).expect("a line of JSON");
+            let name = line["info"]["name"].as_str().unwrap_or_default();
+            if matches!(name, "LogSeedResult" | "LogSnapshotResult" | "CheckNodeTestFailure") {
+                let mut data = line["data"].clone();
+                let told = ["status", "result_message", "relation", "relation_name"];
+                data.as_object_mut().expect("an object").retain(|key, _| told.contains(&key.as_str()));
+                self.results.lock().expect("not poisoned").push(format!("{name} {data}\n"));
+            }
             if let Some(group) = line["data"].get("group") {
                 let (name, node) = (&line["info"]["name"], &line["data"]["node_info"]["node_name"]);
                 self.groups.lock().expect("not poisoned").push(format!("{name} {node} {group}\n"));

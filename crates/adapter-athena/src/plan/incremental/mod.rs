@@ -146,11 +146,9 @@ fn sync_columns(draft: &mut Draft<'_>, tmp: &RelationName) -> AdapterResult<()> 
         Some("sync_all_columns") => SchemaChangeMode::SyncAllColumns,
         Some(other) => {
             let known = ["ignore", "fail", "append_new_columns", "sync_all_columns"];
-            return Err(errors::mistake(
-                format!("Compilation Error: invalid value for on_schema_change ({other}) specified"),
-                "it says what happens when the query's columns are not the table's",
-                with_nearest(other, &known),
-            ));
+            let nearest = with_nearest(other, &known);
+            draft.note(format!("the value '{other}' of on_schema_change means `ignore`; {nearest}"));
+            return Ok(());
         }
     };
     draft.steps.push(Step::SyncColumns(SyncColumns {
