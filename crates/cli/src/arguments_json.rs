@@ -1,5 +1,6 @@
 //! The invocation's arguments as artifacts and templates have them: dbt's names, lower case.
 
+use engine::run::event_time::parse_time;
 use project::ProjectFlags;
 use serde_json::{Map, Value, json};
 
@@ -30,8 +31,8 @@ pub fn arguments(command: &Command, global: &GlobalArgs, settings: &Settings, in
     set("defer_state", folder(&settings.defer_state));
     set("defer", settings.defer.into());
     set("favor_state", settings.favor_state.into());
-    set("event_time_start", settings.event_time_start.clone().into());
-    set("event_time_end", settings.event_time_end.clone().into());
+    set("event_time_start", moment(settings.event_time_start.as_deref()));
+    set("event_time_end", moment(settings.event_time_end.as_deref()));
     set("sample", settings.sample.clone().into());
     set("fail_fast", settings.fail_fast.into());
     set("warn_error", settings.warnings.is_by_flag().into());
@@ -189,6 +190,15 @@ fn flags(set: &mut impl FnMut(&str, Value), full_refresh: bool, empty: bool, sto
     }
 }
 
+/// dbt writes a moment with its time; what is none is told later.
+fn moment(text: Option<&str>) -> Value {
+    let spelled = |text: &str| match parse_time(text) {
+        Some(time) => time.format("%Y-%m-%dT%H:%M:%S").to_string(),
+        None => text.to_owned(),
+    };
+    text.map(spelled).into()
+}
+
 fn selection(args: &SelectionArgs, set: &mut impl FnMut(&str, Value)) {
     // One text may have several criteria.
     let words = |given: &[String]| given.iter().flat_map(|text| text.split_whitespace()).map(Value::from).collect();
@@ -205,6 +215,14 @@ fn types(args: &ResourceTypeArgs, set: &mut impl FnMut(&str, Value)) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// As in run_results.json of dbt Core 1.12.0.
+    #[test]
+    fn a_moment_has_its_time() {
+        assert_eq!(moment(Some("2024-01-02")), json!("2024-01-02T00:00:00"));
+        assert_eq!(moment(Some("2024-01-02 03:04:05")), json!("2024-01-02T03:04:05"));
+        assert_eq!((moment(Some("nope")), moment(None)), (json!("nope"), Value::Null));
+    }
 
     #[test]
     fn what_is_not_set_is_not_written_and_behaviour_flags_are() {

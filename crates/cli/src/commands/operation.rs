@@ -26,7 +26,7 @@ pub async fn run(session: &Session, args: &OperationArgs) -> anyhow::Result<Outc
     let name = args.name.clone().unwrap_or_else(|| "inline_query".to_owned());
     let (id, answer) = match &args.sql {
         Some(sql) => {
-            let id = UniqueId::new(format!("operation.{}.{name}", compiler.manifest().root_package()));
+            let id = UniqueId::new(format!("sql_operation.{}.{name}", compiler.manifest().root_package()));
             (id, statement(session, &compiler, &*adapter, sql).await)
         }
         None if compiler.find_macro(&name).is_none() => {
