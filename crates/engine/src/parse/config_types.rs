@@ -131,6 +131,9 @@ pub(super) fn mistakes<'a>(kind: ResourceType, config: &'a JsonMap) -> impl Iter
             "on_configuration_change" if !matches!(value.as_str(), Some("apply" | "continue" | "fail")) => {
                 wrong("apply, continue or fail", format!("write `{key}: apply`, `continue` or `fail`"))
             }
+            "export_as" if !value.is_null() && !value.as_str().is_some_and(|kind| matches!(kind, "table" | "view")) => {
+                wrong("'table' or 'view'", "write `export_as: table` or `export_as: view`".to_owned())
+            }
             "severity" if !value.as_str().is_some_and(|word| matches!(&*word.to_lowercase(), "warn" | "error")) => {
                 wrong("'warn' or 'error'", "write `severity: warn` or `severity: error`".to_owned())
             }

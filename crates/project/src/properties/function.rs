@@ -2,7 +2,7 @@
 
 use serde_json::Value as Json;
 
-use super::file::invalid_entry;
+use super::{file::invalid_entry, types};
 use crate::fields::Fields;
 use crate::yaml::{Node, Value};
 
@@ -54,6 +54,7 @@ pub struct FunctionOverload {
 
 /// `None` with a diagnostic when the entry is not one of a function.
 pub(super) fn take_function(fields: &mut Fields<'_>) -> Option<FunctionProperties> {
+    types::check(fields, types::FUNCTION);
     let arguments = take_arguments(fields)?;
     let overloads = fields.list("overloads");
     let overloads = overloads.iter().map(|node| read_overload(fields, node)).collect::<Option<Vec<_>>>()?;

@@ -192,6 +192,9 @@ pub(crate) const UNIT_TEST_INPUT: Types =
 
 pub(crate) const OVERRIDES: Types = &[("macros", Type::Mapping), ("vars", Type::Mapping), ("env_vars", Type::Mapping)];
 
+/// An entry of `functions:`.
+pub(crate) const FUNCTION: Types = &[("arguments", Type::Mappings), ("overloads", Type::Mappings)];
+
 /// dbt_project.yml.
 pub(crate) const PROJECT: Types = &[
     ("profile", Type::TextOrNull),
