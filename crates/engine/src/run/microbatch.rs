@@ -104,7 +104,14 @@ pub(super) async fn run(context: &Arc<RunContext>, node: &Arc<Node>) -> Result<O
         pointer::create(context, node, None).await?;
     }
     results.successful.extend(previous.into_iter().flat_map(|previous| &previous.successful).copied().map(spelled));
-    Ok(Outcome { status: Some(status), message: Some(message), batch_results: Some(results), ..Outcome::default() })
+    // dbt counts none here, however many batches fail.
+    Ok(Outcome {
+        status: Some(status),
+        message: Some(message),
+        failures: Some(0),
+        batch_results: Some(results),
+        ..Outcome::default()
+    })
 }
 
 async fn build_batch(

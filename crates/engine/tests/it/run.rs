@@ -218,7 +218,8 @@ fn artifacts(compiler: &Compiler, result: &NodeResult) -> String {
     let path = node.and_then(|node| node.build_path.clone());
     let response = result.adapter_response.as_ref();
     let response = response.map(|response| (&response.message, &response.code, response.rows_affected));
-    format!("{id}: {} {response:?}\n", path.unwrap_or_default())
+    let failures = result.failures.map_or_else(String::new, |failures| format!(" failures {failures}"));
+    format!("{id}: {} {response:?}{failures}\n", path.unwrap_or_default())
 }
 
 fn selected(manifest: &Manifest, select: &[String]) -> Vec<UniqueId> {

@@ -191,8 +191,8 @@ pub(super) fn take_config(fields: &mut Fields<'_>) -> Config {
     let mut config = fields.mapping("config");
     fields.check_config(&config);
     for key in MOVED_TO_CONFIG {
-        // Of these two a null counts; it is none of their values.
-        let may_be_null = matches!(key, "contract" | "access");
+        // Of these a null counts: it is none of the values of the first two, and no group is one too.
+        let may_be_null = matches!(key, "contract" | "access" | "group");
         let written = fields.take(key).filter(|value| may_be_null || !value.value.is_null());
         let Some(value) = written else { continue };
         if config.contains_key(key) {
