@@ -142,7 +142,12 @@ impl<'a> Parser<'a> {
         // dbt reads `tags` and `meta` of the project file once more, as long as they have no `+`.
         let of_project = self.project.get(package).and_then(|project| project.configs.get(ConfigKind::Exposures));
         let at_root = |key: &str| of_project.and_then(|tree| tree.plain_at_root(key));
-        let tags_of_project = at_root("tags").and_then(Json::as_array).map(|items| items.iter().map(python_text));
+        let plain_tags = at_root("tags").filter(|tags| Value::from(*tags).is_true());
+        if let Some(wrong) = plain_tags.filter(|tags| tags.is_string() || tags.is_object()) {
+            let value = Value::from(wrong).repr();
+            diagnostics.push(invalid_config(file, of, "tags", "List[str]", &value, "write a list"));
+        }
+        let tags_of_project = plain_tags.and_then(Json::as_array).map(|items| items.iter().map(python_text));
         let tags: BTreeSet<String> =
             of.tags.iter().cloned().chain(of_config).chain(tags_of_project.into_iter().flatten()).collect();
         let tags: Vec<String> = tags.into_iter().collect();
