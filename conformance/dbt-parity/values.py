@@ -8,6 +8,7 @@ dbt_project.yml instead: LAYERS are said at its root, in the project's folder an
 Runs in the Python that dbt Core and dbt-athena are installed in, by hand: a kind takes minutes. Prints what differs; exits with 1 if anything does.
 
 All cases of a kind are entries of one project. One that is refused hides the others, so that the cases are halved until each is alone or accepted.
+Kinds of FILES (`project`, `profile`, …) are about a file, so that each case has a project of its own, whose nodes, settings and selectors are compared.
 """
 
 import argparse
